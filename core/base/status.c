@@ -33,10 +33,10 @@ um_status um_context(um_status code, const char *fmt, ...)
 	memcpy(old, message, sizeof(old));
 	va_list ap;
 	va_start(ap, fmt);
-	int n = vsnprintf(message, sizeof(message), fmt, ap);
+	vsnprintf(message, sizeof(message) - 2, fmt, ap);
 	va_end(ap);
-	if (n >= 0 && (size_t)n < sizeof(message))
-		snprintf(message + n, sizeof(message) - (size_t)n, ": %s", old);
+	strcat(message, ": ");
+	strncat(message, old, sizeof(message) - strlen(message) - 1);
 	one_line();
 	return code;
 }
