@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Created plugins, with what a smaller or older plugin leaves out. */
+#include <math.h>
+#include <string.h>
+#include <umbra/host.h>
+
+static um_phase_fn *phase_hook;
+
+void um_phase_hook(um_phase_fn *fn)
+{
+	phase_hook = fn;
+}
+
+void um_phase(const um_plugin *p, const char *phase)
+{
+	if (phase_hook != NULL)
+		phase_hook(p != NULL ? p->name : "", phase);
+}
+
+um_status um_env_images(const um_env *env, int64_t count, um_array *x)
+{
+	const int64_t *s = env->shape;
+	return um_array_new(x, UM_F32, 6, (const int64_t[]){ count, s[0], s[1], s[2], s[3], s[4] });
+}
+
+/* The plugin's ops in a struct of this host's size: absent members are NULL. */
+static um_status copy_ops(const um_plugin *p, um_kind kind, void *ops, size_t size)
+{
+	if (p->kind != kind)
+		return um_fail(UM_EPARAM, "%s/%s is not of the kind %s", um_kind_names[p->kind], p->name,
+			um_kind_names[kind]);
+	memset(ops, 0, size);
+	memcpy(ops, p->ops, p->ops_size < size ? p->ops_size : size);
+	return UM_OK;
+}
+
+static um_status named(const um_plugin *p, um_status st)
+{
+	if (st == UM_OK)
+		return st;
+	return um_context(st, "%s/%s", um_kind_names[p->kind], p->name);
+}
+
+static um_status lacks(const um_plugin *p, const char *what)
+{
+	return um_fail(UM_EPLUGIN, "%s/%s lacks %s, which every plugin of its kind must have",
+		um_kind_names[p->kind], p->name, what);
+}
+
+um_status um_forward_open(const um_plugin *p, const void *params, const um_env *env, um_forward *out)
+{
+	um_status st = UM_OK;
+	*out = (um_forward){ .plugin = p, .env = *env, .info = { .size = sizeof(um_forward_info) } };
+	UM_TRY(copy_ops(p, UM_FORWARD, &out->ops, sizeof(out->ops)));
+	if (out->ops.create == NULL || out->ops.destroy == NULL || out->ops.apply == NULL ||
+		out->ops.pullback == NULL)
+		return lacks(p, "create, destroy, apply or pullback");
+	um_phase(p, "create");
+	UM_TRY(named(p, out->ops.create(&out->self, params, &out->env, &out->info)));
+	if (out->info.ny < 1)
+		UM_TRY(um_fail(UM_EPLUGIN, "forward/%s: create left info.ny at %lld", p->name,
+			(long long)out->info.ny));
+	if (out->info.measurements > 0 && out->ops.data == NULL)
+		UM_TRY(um_fail(UM_EPLUGIN, "forward/%s: info.measurements is set without data()", p->name));
+out:
+	if (st != UM_OK)
+		um_forward_close(out);
+	return st;
+}
+
+um_status um_prior_open(const um_plugin *p, const void *params, const um_env *env, um_prior *out)
+{
+	um_status st = UM_OK;
+	*out = (um_prior){ .plugin = p, .env = *env, .info = { .size = sizeof(um_prior_info) } };
+	UM_TRY(copy_ops(p, UM_PRIOR, &out->ops, sizeof(out->ops)));
+	if (out->ops.create == NULL || out->ops.destroy == NULL ||
+		(out->ops.logp == NULL && out->ops.score == NULL && out->ops.sample == NULL))
+		return lacks(p, "create, destroy, or one of logp, score and sample");
+	um_phase(p, "create");
+	UM_TRY(named(p, out->ops.create(&out->self, params, &out->env, &out->info)));
+	if (out->info.components > 0 && (out->ops.component == NULL || out->ops.covariance == NULL))
+		UM_TRY(um_fail(UM_EPLUGIN, "priors/%s: info.components is set without component() and "
+			"covariance()", p->name));
+out:
+	if (st != UM_OK)
+		um_prior_close(out);
+	return st;
+}
+
+um_status um_inference_open(const um_plugin *p, const void *params, const um_env *env, um_inference *out)
+{
+	um_status st = UM_OK;
+	*out = (um_inference){ .plugin = p, .env = *env, .info = { .size = sizeof(um_inference_info) } };
+	UM_TRY(copy_ops(p, UM_INFERENCE, &out->ops, sizeof(out->ops)));
+	if (out->ops.create == NULL || out->ops.destroy == NULL || out->ops.run == NULL)
+		return lacks(p, "create, destroy or run");
+	um_phase(p, "create");
+	UM_TRY(named(p, out->ops.create(&out->self, params, &out->env, &out->info)));
+	if (out->info.needs & ~(uint32_t)UM_NEEDS_ALL)
+		UM_TRY(um_fail(UM_EPLUGIN, "inference/%s: needs %#x are unknown to this umbra", p->name,
+			out->info.needs));
+out:
+	if (st != UM_OK)
+		um_inference_close(out);
+	return st;
+}
+
+void um_forward_close(um_forward *f)
+{
+	if (f->self != NULL)
+		f->ops.destroy(f->self);
+	*f = (um_forward){ 0 };
+}
+
+void um_prior_close(um_prior *p)
+{
+	if (p->self != NULL)
+		p->ops.destroy(p->self);
+	*p = (um_prior){ 0 };
+}
+
+void um_inference_close(um_inference *i)
+{
+	if (i->self != NULL)
+		i->ops.destroy(i->self);
+	*i = (um_inference){ 0 };
+}

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The posterior that inference plugins see: p(u | y) with x = transform(u), the
+ * instrument looking at scale x and the prior at x; see umbra/problem.h. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <umbra/host.h>
+#include "base/mem.h"
+
+struct um_problem {
+	um_problem_info info;
+	um_forward *forward;
+	um_prior *priors;
+	int npriors;
+	const um_array *y, *sigma, *op;
+	um_rng key;
+	int64_t calls;
+	double scale;
+	double *partial; /* values of one factor of a product */
+	int64_t npartial;
+};
+
+um_status um_problem_new(um_forward *f, um_prior *priors, int npriors, const um_array *y,
+	const um_array *sigma, const um_array *op, int64_t samples, const char *name, um_problem **out)
+{
+	const um_env *env = &f->env;
+	if (y->dim[1] != f->info.ny || sigma->dim[1] != f->info.ny || op->dim[1] != f->info.nop)
+		return um_fail(UM_EDATA, "the measurement has %lld numbers, %lld standard deviations and %lld "
+			"operator parameters, but forward/%s wants %lld, %lld and %lld", (long long)y->dim[1],
+			(long long)sigma->dim[1], (long long)op->dim[1], f->plugin->name,
+			(long long)f->info.ny, (long long)f->info.ny, (long long)f->info.nop);
+	um_problem *p = um_new(sizeof(*p));
+	p->forward = f;
+	p->priors = priors;
+	p->npriors = npriors;
+	p->y = y;
+	p->sigma = sigma;
+	p->op = op;
+	p->key = um_rng_new(env->seed, name, 0);
+	p->scale = env->scale;
+	p->info = (um_problem_info){ .size = sizeof(p->info), .threads = env->threads, .n = 1,
+		.ny = f->info.ny, .nop = f->info.nop, .samples = samples, .linear = f->info.linear,
+		.transform = env->transform, .components = npriors == 1 ? priors[0].info.components : 0 };
+	for (int i = 0; i < 5; i++) {
+		p->info.shape[i] = env->shape[i];
+		p->info.n *= env->shape[i];
+	}
+	*out = p;
+	return UM_OK;
+}
+
+void um_problem_free(um_problem *p)
+{
+	if (p != NULL)
+		free(p->partial);
+	free(p);
+}
+
+const um_problem_info *um_problem_about(const um_problem *p)
+{
+	return &p->info;
+}
+
+int64_t um_problem_calls(const um_problem *p)
+{
+	return p->calls;
+}
+
+const double *um_problem_y(const um_problem *p)
+{
+	return p->y->data;
+}
+
+const double *um_problem_sigma(const um_problem *p)
+{
+	return p->sigma->data;
+}
+
+um_status um_problem_images(const um_problem *p, int64_t count, um_array *x)
+{
+	return um_env_images(&p->forward->env, count, x);
+}
+
+um_rng um_problem_rng(const um_problem *p, uint64_t purpose, uint64_t index)
+{
+	return um_rng_at(&p->key, purpose, index);
+}
+
+/* ---- transforms ----------------------------------------------------------- */
+
+static double softplus(double u)
+{
+	return u > 30 ? u : log1p(exp(u));
+}
+
+static double sigmoid(double u)
+{
+	return 1 / (1 + exp(-u));
+}
+
+um_status um_problem_image(um_problem *p, const um_array *u, um_array *x)
+{
+	const float *uv = u->data;
+	float *xv = x->data;
+	int64_t n = um_array_len(u);
+	if (p->info.transform == UM_IDENTITY)
+		memmove(xv, uv, sizeof(float) * (size_t)n);
+	else
+		for (int64_t i = 0; i < n; i++)
+			xv[i] = (float)softplus(uv[i]);
+	return UM_OK;
+}
+
+um_status um_problem_preimage(um_problem *p, const um_array *x, um_array *u)
+{
+	const float *xv = x->data;
+	float *uv = u->data;
+	int64_t n = um_array_len(x);
+	if (p->info.transform == UM_IDENTITY)
+		memmove(uv, xv, sizeof(float) * (size_t)n);
+	else
+		for (int64_t i = 0; i < n; i++) {
+			double v = xv[i] > 1e-30f ? xv[i] : 1e-30;
+			uv[i] = (float)(v > 30 ? v : log(expm1(v)));
+		}
+	return UM_OK;
+}
+
+/* ---- checks ----------------------------------------------------------------- */
+
+static um_status not_finite(const um_plugin *plugin, const char *function, int64_t sample)
+{
+	return um_fail(UM_ENUM, "%s/%s: %s returned a number that is not finite (sample %lld of the batch)",
+		um_kind_names[plugin->kind], plugin->name, function, (long long)sample);
+}
+
+static um_status check_d(const um_plugin *plugin, const char *function, const double *v, int64_t rows,
+	int64_t len)
+{
+	for (int64_t i = 0; i < rows * len; i++)
+		if (!isfinite(v[i]))
+			return not_finite(plugin, function, i / len);
+	return UM_OK;
+}
+
+static um_status check_f(const um_plugin *plugin, const char *function, const um_array *a)
+{
+	const float *v = a->data;
+	int64_t n = um_array_len(a), len = um_array_rowlen(a);
+	for (int64_t i = 0; i < n; i++)
+		if (!isfinite(v[i]))
+			return not_finite(plugin, function, i / len);
+	return UM_OK;
+}
+
+static um_status named(const um_plugin *plugin, um_status st)
+{
+	if (st == UM_OK)
+		return st;
+	return um_context(st, "%s/%s", um_kind_names[plugin->kind], plugin->name);
+}
+
+/* x = factor transform(u), new. */
+static um_status instrument_image(um_problem *p, const um_array *u, double factor, um_array *x)
+{
+	um_status st = UM_OK;
+	UM_TRY(um_problem_images(p, u->dim[0], x));
+	UM_TRY(um_problem_image(p, u, x));
+	float *xv = x->data;
+	int64_t n = um_array_len(x);
+	if (factor != 1)
+		for (int64_t i = 0; i < n; i++)
+			xv[i] = (float)(factor * xv[i]);
+out:
+	return st;
+}
+
+/* du *= factor dx/du. */
+static void chain(const um_problem *p, const um_array *u, double factor, um_array *du)
+{
+	const float *uv = u->data;
+	float *d = du->data;
+	int64_t n = um_array_len(u);
+	bool soft = p->info.transform == UM_SOFTPLUS;
+	if (!soft && factor == 1)
+		return;
+	for (int64_t i = 0; i < n; i++)
+		d[i] = (float)(d[i] * factor * (soft ? sigmoid(uv[i]) : 1));
+}
+
+/* ---- densities --------------------------------------------------------------- */
+
+um_status um_problem_loglike(um_problem *p, const um_array *u, double *ll, um_array *du)
+{
+	um_status st = UM_OK;
+	um_array x = { 0 };
+	const um_plugin *plugin = p->forward->plugin;
+	UM_TRY(instrument_image(p, u, p->scale, &x));
+	UM_TRY(named(plugin, um_forward_loglike(p->forward, p->op, &x, p->y, p->sigma, ll, du)));
+	UM_TRY(check_d(plugin, "loglike", ll, u->dim[0], 1));
+	if (du != NULL) {
+		UM_TRY(check_f(plugin, "the gradient of loglike", du));
+		chain(p, u, p->scale, du);
+	}
+out:
+	um_array_free(&x);
+	return st;
+}
+
+/* Adds one factor of the prior to lp and, through scratch, to du. */
+static um_status add_factor(um_problem *p, um_prior *prior, um_rng *rng, const um_array *x, double *lp,
+	um_array *du, um_array *scratch)
+{
+	um_status st = UM_OK;
+	int64_t count = x->dim[0];
+	if (prior->ops.logp == NULL)
+		return um_fail(UM_EPARAM, "priors/%s has no log-density", prior->plugin->name);
+	um_phase(prior->plugin, "logp");
+	UM_TRY(named(prior->plugin, prior->ops.logp(prior->self, rng, x, p->partial, scratch)));
+	UM_TRY(check_d(prior->plugin, "logp", p->partial, count, 1));
+	for (int64_t i = 0; i < count; i++)
+		lp[i] += p->partial[i];
+	if (du != NULL) {
+		UM_TRY(check_f(prior->plugin, "the gradient of logp", scratch));
+		float *d = du->data;
+		const float *s = scratch->data;
+		int64_t n = um_array_len(du);
+		for (int64_t i = 0; i < n; i++)
+			d[i] += s[i];
+	}
+out:
+	return st;
+}
+
+/* log |dx/du| = sum (u - softplus(u)) and its gradient 1 - sigmoid(u). */
+static void add_jacobian(const um_problem *p, const um_array *u, double *lp, um_array *du)
+{
+	if (p->info.transform != UM_SOFTPLUS)
+		return;
+	for (int64_t b = 0; b < u->dim[0]; b++) {
+		const float *uv = um_row_f(u, b);
+		for (int64_t i = 0; i < p->info.n; i++)
+			lp[b] += uv[i] - softplus(uv[i]);
+		for (int64_t i = 0; du != NULL && i < p->info.n; i++)
+			um_row_f(du, b)[i] += (float)(1 - sigmoid(uv[i]));
+	}
+}
+
+um_status um_problem_logp(um_problem *p, um_rng *rng, const um_array *u, double *lp, um_array *du)
+{
+	um_status st = UM_OK;
+	um_array x = { 0 }, scratch = { 0 };
+	int64_t count = u->dim[0];
+	if (count > p->npartial) {
+		p->partial = um_grow(p->partial, sizeof(double) * (size_t)count);
+		p->npartial = count;
+	}
+	UM_TRY(instrument_image(p, u, 1, &x));
+	memset(lp, 0, sizeof(double) * (size_t)count);
+	if (du != NULL) {
+		UM_TRY(um_problem_images(p, count, &scratch));
+		memset(du->data, 0, sizeof(float) * (size_t)um_array_len(du));
+	}
+	for (int i = 0; i < p->npriors; i++)
+		UM_TRY(add_factor(p, &p->priors[i], rng, &x, lp, du, du != NULL ? &scratch : NULL));
+	if (du != NULL)
+		chain(p, u, 1, du);
+	add_jacobian(p, u, lp, du);
+	p->calls += count;
+out:
+	um_array_free(&x);
+	um_array_free(&scratch);
+	return st;
+}
+
+/* ---- the forward model in the units of the prior ------------------------------ */
+
+static um_status scaled(um_problem *p, const um_array *x, um_array *out)
+{
+	um_status st = UM_OK;
+	UM_TRY(um_problem_images(p, x->dim[0], out));
+	const float *xv = x->data;
+	float *ov = out->data;
+	int64_t n = um_array_len(x);
+	for (int64_t i = 0; i < n; i++)
+		ov[i] = (float)(p->scale * xv[i]);
+out:
+	return st;
+}
+
+um_status um_problem_apply(um_problem *p, const um_array *x, const um_array *dx, um_array *y, um_array *dy)
+{
+	um_status st = UM_OK;
+	um_array xs = { 0 }, dxs = { 0 };
+	const um_plugin *plugin = p->forward->plugin;
+	UM_TRY(scaled(p, x, &xs));
+	if (dx != NULL)
+		UM_TRY(scaled(p, dx, &dxs));
+	um_phase(plugin, "apply");
+	UM_TRY(named(plugin, p->forward->ops.apply(p->forward->self, p->op, &xs,
+		dx != NULL ? &dxs : NULL, y, dx != NULL ? dy : NULL)));
+	UM_TRY(check_d(plugin, "apply", y->data, x->dim[0], p->info.ny));
+	if (dx != NULL)
+		UM_TRY(check_d(plugin, "the tangent of apply", dy->data, x->dim[0], p->info.ny));
+out:
+	um_array_free(&xs);
+	um_array_free(&dxs);
+	return st;
+}
+
+um_status um_problem_pullback(um_problem *p, const um_array *x, const um_array *v, um_array *jtv)
+{
+	um_status st = UM_OK;
+	um_array xs = { 0 };
+	const um_plugin *plugin = p->forward->plugin;
+	UM_TRY(scaled(p, x, &xs));
+	um_phase(plugin, "pullback");
+	UM_TRY(named(plugin, p->forward->ops.pullback(p->forward->self, p->op, &xs, v, jtv)));
+	UM_TRY(check_f(plugin, "pullback", jtv));
+	float *d = jtv->data;
+	int64_t n = um_array_len(jtv);
+	for (int64_t i = 0; i < n; i++)
+		d[i] = (float)(d[i] * p->scale);
+out:
+	um_array_free(&xs);
+	return st;
+}
+
+um_status um_problem_solve(um_problem *p, double a2, double b2, const um_array *r, um_array *out)
+{
+	um_status st = UM_OK;
+	const um_plugin *plugin = p->forward->plugin;
+	UM_TRY(named(plugin, um_forward_solve(p->forward, p->op, p->sigma, a2, b2 * p->scale * p->scale, r,
+		out)));
+	UM_TRY(check_d(plugin, "solve", out->data, r->dim[0], p->info.ny));
+out:
+	return st;
+}
+
+/* ---- scores and closed forms --------------------------------------------------- */
+
+static um_status only_prior(um_problem *p, bool has, const char *what)
+{
+	if (p->npriors != 1)
+		return um_fail(UM_EPARAM, "a product of priors has no %s", what);
+	if (!has)
+		return um_fail(UM_EPARAM, "priors/%s has no %s", p->priors[0].plugin->name, what);
+	return UM_OK;
+}
+
+um_status um_problem_score(um_problem *p, const um_score_job *job)
+{
+	um_status st = UM_OK;
+	um_prior *prior = &p->priors[0];
+	UM_TRY(only_prior(p, prior->ops.score != NULL, "score"));
+	um_phase(prior->plugin, "score");
+	UM_TRY(named(prior->plugin, prior->ops.score(prior->self, job)));
+	const um_array *images[] = { job->s, job->jtv, job->je, job->ddiv };
+	for (int i = 0; i < 4; i++)
+		if (images[i] != NULL)
+			UM_TRY(check_f(prior->plugin, "score", images[i]));
+	if (job->div != NULL)
+		UM_TRY(check_d(prior->plugin, "score", job->div, job->x->dim[0], 1));
+	p->calls += job->x->dim[0];
+out:
+	return st;
+}
+
+um_status um_problem_component(um_problem *p, int64_t k, double *log_weight, double *mean)
+{
+	um_status st = UM_OK;
+	um_prior *prior = &p->priors[0];
+	UM_TRY(only_prior(p, prior->info.components > 0, "closed form"));
+	um_phase(prior->plugin, "component");
+	UM_TRY(named(prior->plugin, prior->ops.component(prior->self, k, log_weight, mean)));
+	if (mean != NULL)
+		UM_TRY(check_d(prior->plugin, "component", mean, 1, p->info.n));
+out:
+	return st;
+}
+
+um_status um_problem_covariance(um_problem *p, int64_t k, bool root, const um_array *v, um_array *out)
+{
+	um_status st = UM_OK;
+	um_prior *prior = &p->priors[0];
+	UM_TRY(only_prior(p, prior->info.components > 0, "closed form"));
+	um_phase(prior->plugin, "covariance");
+	UM_TRY(named(prior->plugin, prior->ops.covariance(prior->self, k, root, v, out)));
+	UM_TRY(check_d(prior->plugin, "covariance", out->data, v->dim[0], p->info.n));
+out:
+	return st;
+}
+
+const char *um_cell_refusal(uint32_t needs, const um_forward *f, const um_prior *priors, int npriors)
+{
+	bool closed = npriors == 1 && priors[0].info.components > 0;
+	bool score = npriors == 1 && priors[0].ops.score != NULL;
+	bool logp = npriors > 0, positive = false;
+	for (int i = 0; i < npriors; i++) {
+		logp = logp && priors[i].ops.logp != NULL;
+		positive = positive || priors[i].info.positive;
+	}
+	if ((needs & UM_NEEDS_LOGP) && !logp)
+		return "the inference needs a log-density, which the prior does not have";
+	if ((needs & UM_NEEDS_SCORE) && !score)
+		return "the inference needs a score, which the prior (or a product of priors) does not have";
+	if ((needs & UM_NEEDS_CLOSED) && !closed)
+		return "the inference needs a Gaussian or mixture prior in closed form";
+	if ((needs & UM_NEEDS_LINEAR) && !f->info.linear)
+		return "the inference needs a linear forward model";
+	if ((needs & UM_NEEDS_IDENTITY) && f->env.transform != UM_IDENTITY)
+		return "the inference needs transform = \"identity\"";
+	if (positive && f->env.transform == UM_IDENTITY)
+		return "the prior is for positive images: set transform = \"softplus\" in the group image";
+	return NULL;
+}
