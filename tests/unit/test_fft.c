@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdbool.h>
 #include <umbra/fft.h>
 #include <umbra/rng.h>
 #include "check.h"
