@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A covariance in its eigenbasis, C = U diag(c) U^T: whatever is wanted of it, its inverse,
+ * its root, alpha^2 C + sigma^2 I, is U diag(g(c)) U^T. Versioned with libumbra; not part of
+ * the plugin ABI. */
+#ifndef UMBRA_SPECTRAL_H
+#define UMBRA_SPECTRAL_H
+
+#include <umbra/fft.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Open for reading; c may be changed. For one thread at a time (it holds work space). */
+typedef struct um_spectral {
+	int64_t n;          /* C is n x n */
+	int64_t count;      /* eigenvalues c, each with multiplicity many: sum of many = n */
+	double *c, *many;
+	double *basis;      /* rows are eigenvectors [n][n]; NULL: not a dense matrix */
+	um_fft2 *fft;       /* NULL: U is not the Fourier basis; then, without basis, U = I */
+	double *work;
+} um_spectral;
+
+/* C = variance I. */
+UM_API UM_USED um_status um_spectral_white(int64_t n, double variance, um_spectral *out);
+
+/* Stationary on an image that wraps around: c(k) ~ (k0^2 + k^2)^(-slope/2), k in cycles per
+ * image width, scaled so that C_ii = variance. */
+UM_API UM_USED um_status um_spectral_power(int64_t rows, int64_t columns, double variance, double k0,
+	double slope, um_spectral *out);
+
+/* Any symmetric matrix [n][n]; UM_ENUM where it is not symmetric or not finite. */
+UM_API UM_USED um_status um_spectral_dense(int64_t n, const double *matrix, um_spectral *out);
+
+/* Releases all and zeroes *s; fine on a zeroed one. */
+UM_API void um_spectral_free(um_spectral *s);
+
+/* Adds variance to every eigenvalue; UM_ENUM where one is then not positive. */
+UM_API UM_USED um_status um_spectral_floor(um_spectral *s, double variance);
+
+/* out = U diag(gain) U^T in, gain[count]; out may be in. */
+UM_API void um_spectral_apply(const um_spectral *s, const double *gain, const double *in, double *out);
+
+/* Trace of U diag(gain) U^T. */
+UM_API double um_spectral_trace(const um_spectral *s, const double *gain);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
