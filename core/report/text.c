@@ -64,8 +64,7 @@ void um_text_print(um_text *t, const char *fmt, ...)
 		um_text_bytes(t, line, (size_t)n);
 }
 
-/* Length of the well-formed UTF-8 sequence at s, 0 where there is none. */
-static size_t utf8(const unsigned char *s, size_t n)
+size_t um_utf8_length(const unsigned char *s, size_t n)
 {
 	static const uint32_t least[5] = { 0, 0, 0x80, 0x800, 0x10000 };
 	size_t len = s[0] < 0x80 ? 1 : s[0] >> 5 == 6 ? 2 : s[0] >> 4 == 14 ? 3 : s[0] >> 3 == 30 ? 4 : 0;
@@ -89,7 +88,7 @@ void um_text_html_n(um_text *t, const char *s, size_t n)
 	for (size_t i = 0, len; i < n; i += len) {
 		const unsigned char *c = (const unsigned char *)s + i;
 		const char *k = *c ? strchr(special, *c) : NULL;
-		len = utf8(c, n - i);
+		len = um_utf8_length(c, n - i);
 		bool control = (*c < 32 && *c != '\n' && *c != '\t') || *c == 127;
 		if (k)
 			um_text_add(t, entity[k - special]);
@@ -186,27 +185,25 @@ um_status um_bytes_write(const char *path, const void *bytes, size_t n)
 {
 	um_status st = UM_OK;
 	FILE *f = NULL;
-	size_t room = strlen(path) + 8;
+	bool made = false;
+	size_t room = strlen(path) + 32;
 	char *temp = malloc(room);
-	int fd = -1;
 	if (temp == NULL)
 		UM_TRY(um_fail(UM_ENOMEM, "%s: no memory for its name", path));
-	snprintf(temp, room, "%s.XXXXXX", path);
-	fd = mkstemp(temp);
-	if (fd < 0 || fchmod(fd, 0644) != 0 || (f = fdopen(fd, "wb")) == NULL)
-		UM_TRY(um_fail(UM_EIO, "%s: cannot be created: %s", path, strerror(errno)));
-	if (fwrite(bytes, 1, n, f) != n || fflush(f) != 0 || fsync(fd) != 0)
-		UM_TRY(um_fail(UM_EIO, "%s: writing failed: %s", path, strerror(errno)));
+	snprintf(temp, room, "%s.%ld.tmp", path, (long)getpid());
+	if ((f = fopen(temp, "wb")) == NULL)
+		UM_TRY(um_fail(UM_EIO, "%s: cannot be created: %s", temp, strerror(errno)));
+	made = true;
+	if (fwrite(bytes, 1, n, f) != n || fflush(f) != 0 || fsync(fileno(f)) != 0)
+		UM_TRY(um_fail(UM_EIO, "%s: writing failed: %s", temp, strerror(errno)));
 	if (rename(temp, path) != 0)
 		UM_TRY(um_fail(UM_EIO, "%s: cannot be put in place: %s", path, strerror(errno)));
 	sync_folder(path);
 out:
-	if (st != UM_OK && fd >= 0)
-		unlink(temp);
 	if (f)
 		fclose(f);
-	else if (fd >= 0)
-		close(fd);
+	if (st != UM_OK && made)
+		unlink(temp);
 	free(temp);
 	return st;
 }

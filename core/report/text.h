@@ -30,6 +30,9 @@ void um_text_html_n(um_text *t, const char *s, size_t n);
 
 void um_text_base64(um_text *t, const unsigned char *bytes, size_t n);
 
+/* Length of the well-formed UTF-8 sequence that begins n > 0 bytes, 0 where there is none. */
+size_t um_utf8_length(const unsigned char *s, size_t n);
+
 /* A number as people read it: 4 significant digits, whole numbers whole, a true minus sign;
  * an en dash where it is not finite. */
 void um_text_number(um_text *t, double v);
