@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <umbra/config.h>
+#include "base/file.h"
 #include "base/mem.h"
 
 struct um_params {
@@ -95,9 +96,10 @@ static void path(struct fill *f, const char **at)
 		um_problems_add(f->problems, UM_EDATA, f->node, "%s: %s: %s", f->what, full, strerror(errno));
 	else if (stat(full, &s) == 0 && S_ISDIR(s.st_mode))
 		um_problems_add(f->problems, UM_EDATA, f->node, "%s: %s is a folder, not a file", f->what, full);
-	*at = keep_text(f->out, full);
 	free(f->node->text); /* what the run record shows */
-	f->node->text = full;
+	f->node->text = um_file_absolute(full);
+	*at = keep_text(f->out, f->node->text);
+	free(full);
 }
 
 static bool is_sequence(struct fill *f)
@@ -232,8 +234,8 @@ um_status um_params_fill(const um_param *table, size_t n, size_t size, um_node *
 	for (size_t i = 0; i < n; i++) {
 		struct fill f = { p, &table[i], um_node_get(group, table[i].name), what, problems };
 		if (f.node == NULL && table[i].def == NULL) {
-			um_problems_add(problems, UM_EPARAM, group, "%s needs %s: %s", what, table[i].name,
-				table[i].doc);
+			um_problems_add(problems, problems->fragment ? UM_OK : UM_EPARAM, group,
+				"%s needs %s: %s", what, table[i].name, table[i].doc);
 			continue;
 		}
 		if (f.node == NULL) {

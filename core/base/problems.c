@@ -25,7 +25,7 @@ void um_problems_add(um_problems *p, um_status kind, const um_node *at, const ch
 	p->line[p->n++] = line;
 	if (kind == UM_EDATA || kind == UM_EIO)
 		p->data = true;
-	else
+	else if (kind != UM_OK)
 		p->config = true;
 }
 

@@ -51,9 +51,11 @@ typedef struct um_problems {
 	char **line;
 	bool data;     /* one of them is about a data file (exit status 3) */
 	bool config;   /* one of them is about the pipeline file or the command line (exit 2) */
+	bool fragment; /* set by the caller: values still to be filled in are only notes */
 } um_problems;
 
-/* Adds "file:line: key: message", or without at just the message. */
+/* Adds "file:line: key: message", or without at just the message. UM_OK adds a note,
+ * which is no reason to refuse the file. */
 UM_API void um_problems_add(um_problems *p, um_status kind, const um_node *at, const char *fmt, ...)
 	UM_PRINTF(4, 5);
 UM_API void um_problems_free(um_problems *p);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Named arrays in one file, in the safetensors format (an 8-byte length, a JSON header,
+ * little-endian data): weights and checkpoints. Not plugin ABI. */
+#ifndef UMBRA_TENSORS_H
+#define UMBRA_TENSORS_H
+
+#include <stdbool.h>
+#include <umbra/array.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct um_tensors {
+	int n;
+	char **name;
+	um_array *array;
+	int nmeta;
+	char **key, **value; /* of the header's __metadata__ */
+} um_tensors;
+
+/* Adds a tensor (copied) or a metadata pair to a set that starts zeroed. */
+UM_API UM_USED um_status um_tensors_add(um_tensors *t, const char *name, const um_array *a);
+UM_API void um_tensors_note(um_tensors *t, const char *key, const char *value);
+
+/* The array or value of that name, or NULL. */
+UM_API const um_array *um_tensors_get(const um_tensors *t, const char *name);
+UM_API const char *um_tensors_meta(const um_tensors *t, const char *key);
+
+/* Writes the whole file or nothing; reads one with every size and offset checked. */
+UM_API UM_USED um_status um_tensors_write(const char *path, const um_tensors *t);
+UM_API UM_USED um_status um_tensors_read(const char *path, um_tensors *t);
+UM_API void um_tensors_free(um_tensors *t);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
