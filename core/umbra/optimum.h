@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Where a posterior peaks: starting images and their ascent by L-BFGS, for inference
+ * plugins that optimise or that start from an optimum. Not plugin ABI. */
+#ifndef UMBRA_OPTIMUM_H
+#define UMBRA_OPTIMUM_H
+
+#include <umbra/optim.h>
+#include <umbra/problem.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A constant image, or a round Gaussian in the centre on a low floor. */
+typedef struct um_start {
+	bool blob;
+	double size;    /* full width at half maximum of the blob / the longer side */
+	double level;   /* mean of x; 0: the power of 10^1/4 (or 0) that fits best */
+} um_start;
+
+/* u [1][image] of the start. */
+UM_API UM_USED um_status um_optimum_start(um_problem *p, const um_start *start, um_array *u);
+
+/* Maximises weight log p(y | u) + log p, where p is the density of u or, with image, that
+ * of x (without log |dx/du|). An estimated log p is made a function by a fixed stream.
+ * step (optional) is told the value -objective and its parts after each iteration; false stops.
+ * search carries the settings of L-BFGS in and its results out; its functions are set here. */
+typedef struct um_optimum {
+	um_problem *problem;
+	double weight;
+	bool image;
+	bool (*step)(void *context, int64_t iteration, double f, double ll, double lp, double gnorm);
+	void *context;
+	um_lbfgs_job search;
+} um_optimum;
+
+/* From u, which becomes the optimum; double, n pixels. */
+UM_API UM_USED um_status um_optimum_find(um_optimum *o, double *u);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Maximum a posteriori images by L-BFGS on u: minimises -(w log p(y | u) + log p) for each
+ * data weight w of a schedule in turn, from several starts. log p is the density of the
+ * image, log p_x(x(u)), or that of u, which adds log |dx/du| = sum (u - softplus(u)). Where the
+ * starts agree the optimum is likely global; where they do not, their spread says so. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <umbra/optimum.h>
+#include <umbra/plugin.h>
+
+enum { JITTER = 1 };
+
+struct map {
+	um_reals schedule;
+	const char *density, *start;
+	int64_t starts, iterations, memory;
+	double level, size, jitter, gtol, ftol;
+};
+
+static const um_param params[] = {
+	UM_PARAM(struct map, schedule, "[0.01, 0.1, 1.0]", 0, 1e6, "",
+		"Weights of the data, one minimisation each, warm-started from the one before."),
+	UM_CHOICE(struct map, density, "image", "image|latent",
+		"Density to maximise: of the image x, or of u with x = transform(u)."),
+	UM_PARAM(struct map, starts, "1", 1, 10000, "",
+		"Starting points; each delivers its optimum as one sample, best first."),
+	UM_CHOICE(struct map, start, "flat", "flat|noise|blob",
+		"First starting image: constant, constant with noise, or a Gaussian in the centre."),
+	UM_PARAM(struct map, level, "0", 0, 1e30, "",
+		"Mean of the starting image in units of x; 0 tries powers of ten and takes the best."),
+	UM_PARAM(struct map, size, "0.3", 1e-3, 10, "",
+		"Full width at half maximum of the blob as a fraction of the longer side."),
+	UM_PARAM(struct map, jitter, "1", 0, 1e6, "",
+		"Standard deviation of the noise added to u at later starts, and at the first of \"noise\"."),
+	UM_PARAM(struct map, iterations, "500", 1, 1000000000, "", "Most iterations for each data weight."),
+	UM_PARAM(struct map, memory, "10", 1, 1000, "", "Pairs of steps and gradients that L-BFGS keeps."),
+	UM_PARAM(struct map, gtol, "1e-6", 0, 1, "",
+		"Stops where the norm of the gradient is below this times that of u."),
+	UM_PARAM(struct map, ftol, "1e-9", 0, 1, "",
+		"Stops where ten iterations gain less than this fraction of the objective."),
+};
+
+/* Columns of the table of starts. */
+enum { OBJECTIVE, CONVERGED, ITERATIONS, EVALUATIONS, NFIGURES };
+
+/* What a checkpoint holds is the state between two minimisations, so that a resumed run
+ * repeats the interrupted one exactly. */
+typedef struct {
+	const struct map *set;
+	um_problem *problem;
+	const um_problem_info *about;
+	um_sink *sink;
+	int64_t n;
+	um_array x;        /* [starts][n] optima, and where the running start stands */
+	um_array figure;   /* [starts][NFIGURES] */
+	um_array position; /* start, stage */
+	um_status st;      /* a failure inside the step callback */
+	bool stop;
+} work;
+
+static int64_t *at(work *w, int i)
+{
+	return (int64_t *)w->position.data + i;
+}
+
+/* ---- minimisation ------------------------------------------------------------------------ */
+
+/* Start 0 is the starting image itself unless noise was asked for. */
+static um_status begin(work *w, int64_t start)
+{
+	um_status st = UM_OK;
+	um_array u = { 0 };
+	const um_start from = { strcmp(w->set->start, "blob") == 0, w->set->size, w->set->level };
+	bool noise = start > 0 || strcmp(w->set->start, "noise") == 0;
+	um_rng rng = um_problem_rng(w->problem, JITTER, (uint64_t)start);
+	double *x = um_row_d(&w->x, start);
+	UM_TRY(um_problem_images(w->problem, 1, &u));
+	UM_TRY(um_optimum_start(w->problem, &from, &u));
+	for (int64_t i = 0; i < w->n; i++)
+		x[i] = ((float *)u.data)[i] + (noise ? w->set->jitter * um_normal(&rng) : 0);
+out:
+	um_array_free(&u);
+	return st;
+}
+
+static const char *const saved[] = { "x", "figures", "position" };
+
+static um_status checkpoint(work *w)
+{
+	const um_array *const arrays[] = { &w->x, &w->figure, &w->position };
+	return um_sink_checkpoint(w->sink, 3, saved, arrays);
+}
+
+static bool step(void *context, int64_t k, double f, double ll, double lp, double gnorm)
+{
+	static const char *const names[] = { "start", "weight", "objective", "data", "prior", "gradient" };
+	work *w = context;
+	const int64_t start = *at(w, 0), stage = *at(w, 1);
+	const int64_t stages = w->set->schedule.n, most = w->set->iterations;
+	const double row[] = { (double)start, w->set->schedule.v[stage], f, -ll, -lp, gnorm };
+	int64_t before = 0;
+	for (int64_t i = 0; i <= start; i++)
+		before += (int64_t)um_row_d(&w->figure, i)[ITERATIONS];
+	w->st = um_sink_trace(w->sink, before + k, 6, names, row);
+	um_answer answer = um_sink_progress(w->sink, (start * stages + stage) * most + k,
+		w->set->starts * stages * most, f);
+	if (answer != UM_GO && w->st == UM_OK)
+		w->st = checkpoint(w);
+	w->stop = answer == UM_STOP;
+	return w->st == UM_OK && !w->stop;
+}
+
+/* One minimisation of the schedule; x is left where it ends. */
+static um_status minimise(work *w, double *x)
+{
+	um_status st = UM_OK;
+	double *figure = um_row_d(&w->figure, *at(w, 0));
+	um_optimum o = { .problem = w->problem, .weight = w->set->schedule.v[*at(w, 1)],
+		.image = strcmp(w->set->density, "image") == 0, .step = step, .context = w,
+		.search = { .memory = (int)w->set->memory, .iterations = w->set->iterations,
+			.gtol = w->set->gtol, .ftol = w->set->ftol } };
+	UM_TRY(um_optimum_find(&o, x));
+	UM_TRY(w->st);
+	if (w->stop)
+		goto out;
+	figure[OBJECTIVE] = o.search.f;
+	figure[CONVERGED] = o.search.end == UM_LBFGS_CONVERGED || o.search.end == UM_LBFGS_STALLED;
+	figure[ITERATIONS] += (double)o.search.done;
+	figure[EVALUATIONS] += (double)o.search.nfe;
+out:
+	return st;
+}
+
+/* All stages of all starts from where the position says; x is room for one image. */
+static um_status minimise_all(work *w, double *x)
+{
+	um_status st = UM_OK;
+	const size_t bytes = sizeof(double) * (size_t)w->n;
+	int64_t *start = at(w, 0), *stage = at(w, 1);
+	for (; *start < w->set->starts; ++*start, *stage = 0) {
+		double *row = um_row_d(&w->x, *start);
+		if (*stage == 0)
+			UM_TRY(begin(w, *start));
+		for (; *stage < w->set->schedule.n; ++*stage) {
+			memcpy(x, row, bytes);
+			UM_TRY(minimise(w, x));
+			memcpy(row, x, bytes);
+			if (w->stop)
+				goto out;
+		}
+	}
+out:
+	return st;
+}
+
+/* ---- results ------------------------------------------------------------------------------- */
+
+/* Indices of the first count starts, best first. */
+static void rank(work *w, int64_t count, int64_t *order)
+{
+	for (int64_t i = 0; i < count; i++) {
+		int64_t j = i;
+		double f = um_row_d(&w->figure, i)[OBJECTIVE];
+		for (; j > 0 && um_row_d(&w->figure, order[j - 1])[OBJECTIVE] > f; j--)
+			order[j] = order[j - 1];
+		order[j] = i;
+	}
+}
+
+/* Relative rms distance of x from the best image. */
+static double distance(const float *best, const float *x, int64_t n)
+{
+	double d = 0, norm = 0;
+	for (int64_t i = 0; i < n; i++) {
+		d += ((double)x[i] - best[i]) * ((double)x[i] - best[i]);
+		norm += (double)best[i] * best[i];
+	}
+	return sqrt(d / norm);
+}
+
+/* How far the optima are apart; samples holds images x, best first. */
+static um_status compare(work *w, const int64_t *order, const um_array *x)
+{
+	const double same_value = 1e-3, same_image = 0.05;
+	const int64_t count = x->dim[0];
+	const double best = um_row_d(&w->figure, order[0])[OBJECTIVE];
+	double sum = 0, square = 0, apart = 0, agree = 1, total[NFIGURES] = { 0 };
+	for (int64_t i = 0; i < count; i++) {
+		const double *figure = um_row_d(&w->figure, order[i]);
+		double above = figure[OBJECTIVE] - best;
+		double d = i > 0 ? distance(um_row_f(x, 0), um_row_f(x, i), w->n) : 0;
+		sum += above;
+		square += above * above;
+		apart += d;
+		agree += i > 0 && above <= same_value * fmax(1, fabs(best)) && d <= same_image;
+		for (int j = 0; j < NFIGURES; j++)
+			total[j] += figure[j];
+	}
+	const double others = (double)(count - 1), mean = sum / (double)count;
+	const struct { const char *name; double value; } metrics[] = {
+		{ "objective", best },
+		{ "objective_sd", others > 0 ? sqrt(fmax(0, square - sum * mean) / others) : NAN },
+		{ "image_distance", others > 0 ? apart / others : NAN },
+		{ "starts_agree", agree },
+		{ "starts_converged", total[CONVERGED] },
+		{ "iterations", total[ITERATIONS] },
+		{ "nfe", total[EVALUATIONS] },
+	};
+	um_status st = UM_OK;
+	for (size_t i = 0; st == UM_OK && i < sizeof(metrics) / sizeof(*metrics); i++)
+		st = um_sink_metric(w->sink, metrics[i].name, metrics[i].value);
+	return st;
+}
+
+/* Finished starts best first, then, where a stop cut in, the running one as it stands. */
+static um_status deliver(work *w)
+{
+	um_status st = UM_OK;
+	const int64_t finished = *at(w, 0), count = finished + (w->stop ? 1 : 0);
+	um_array u = { 0 }, x = { 0 };
+	int64_t *order = calloc((size_t)count, sizeof(*order));
+	if (order == NULL)
+		UM_TRY(um_fail(UM_ENOMEM, "map: out of memory"));
+	rank(w, finished, order);
+	for (int64_t i = finished; i < count; i++)
+		order[i] = i;
+	UM_TRY(um_problem_images(w->problem, count, &u));
+	UM_TRY(um_problem_images(w->problem, count, &x));
+	for (int64_t i = 0; i < count; i++)
+		for (int64_t j = 0; j < w->n; j++)
+			um_row_f(&u, i)[j] = (float)um_row_d(&w->x, order[i])[j];
+	UM_TRY(um_sink_samples(w->sink, &u, NULL));
+	UM_TRY(um_problem_image(w->problem, &u, &x));
+	if (!w->stop)
+		UM_TRY(compare(w, order, &x));
+out:
+	free(order);
+	um_array_free(&u);
+	um_array_free(&x);
+	return st;
+}
+
+/* ---- plugin ---------------------------------------------------------------------------------- */
+
+static um_status create(void **self, const void *p, const um_env *env, um_inference_info *info)
+{
+	(void)env;
+	info->needs = UM_NEEDS_LOGP;
+	if (((const struct map *)p)->schedule.n < 1)
+		return um_fail(UM_EPARAM, "map: schedule is empty; give at least one weight, such as [1.0]");
+	struct map *m = malloc(sizeof(*m));
+	if (m == NULL)
+		return um_fail(UM_ENOMEM, "map: out of memory");
+	memcpy(m, p, sizeof(*m));
+	*self = m;
+	return UM_OK;
+}
+
+static void destroy(void *self)
+{
+	free(self);
+}
+
+static um_status prepare(work *w)
+{
+	um_status st = UM_OK;
+	bool found;
+	UM_TRY(um_array_new(&w->x, UM_F64, 2, (const int64_t[]){ w->set->starts, w->n }));
+	UM_TRY(um_array_new(&w->figure, UM_F64, 2, (const int64_t[]){ w->set->starts, NFIGURES }));
+	UM_TRY(um_array_new(&w->position, UM_I64, 1, (const int64_t[]){ 2 }));
+	um_array *const arrays[] = { &w->x, &w->figure, &w->position };
+	UM_TRY(um_sink_restore(w->sink, 3, saved, arrays, &found));
+out:
+	return st;
+}
+
+static um_status run(void *self, um_problem *problem, um_sink *sink)
+{
+	um_status st = UM_OK;
+	um_array x = { 0 };
+	work w = { .set = self, .problem = problem, .about = um_problem_about(problem), .sink = sink };
+	w.n = w.about->n;
+	UM_TRY(um_array_new(&x, UM_F64, 1, &w.n));
+	UM_TRY(prepare(&w));
+	UM_TRY(minimise_all(&w, x.data));
+	UM_TRY(deliver(&w));
+	if (w.stop)
+		st = um_fail(UM_EINTR, "map: stopped in start %lld of %lld", (long long)*at(&w, 0) + 1,
+			(long long)w.set->starts);
+out:
+	um_array_free(&x);
+	um_array_free(&w.x);
+	um_array_free(&w.figure);
+	um_array_free(&w.position);
+	return st;
+}
+
+static const um_inference_ops ops = { .create = create, .destroy = destroy, .run = run };
+
+UM_PLUGIN = {
+	UM_HEADER, UM_INFERENCE, 0, "map", "0.1.0",
+	"The most probable image, by L-BFGS from one or several starting points.", "",
+	UM_PARAMS(struct map, params), UM_OPS(ops),
+};
