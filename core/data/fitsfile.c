@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Opening FITS files with care. cfitsio would also take compressed files and files without a
+ * suffix; here a name means that file alone, so that lengths in its header can be held against
+ * the length of the file. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "fitsfile.h"
+
+um_status um_fitsfile_fail(const char *path, const char *what, int status)
+{
+	char text[FLEN_STATUS] = "";
+	fits_get_errstatus(status, text);
+	fits_clear_errmsg();
+	return um_fail(UM_EDATA, "%s: %s (cfitsio %d: %s)", path, what, status, text);
+}
+
+static um_status check_file(const char *path, int64_t *bytes)
+{
+	um_status st = UM_OK;
+	struct stat s;
+	char head[6] = "";
+	FILE *f = NULL;
+	if (stat(path, &s) != 0)
+		return um_fail(UM_EDATA, "%s: %s", path, strerror(errno));
+	if (!S_ISREG(s.st_mode))
+		return um_fail(UM_EDATA, "%s: not a regular file", path);
+	f = fopen(path, "rb");
+	if (f == NULL)
+		return um_fail(UM_EDATA, "%s: %s", path, strerror(errno));
+	*bytes = (int64_t)s.st_size;
+	if (fread(head, 1, sizeof(head), f) != sizeof(head) || memcmp(head, "SIMPLE", 6) != 0)
+		UM_TRY(um_fail(UM_EDATA, "%s: not a FITS file (it does not begin with SIMPLE; a "
+			"compressed file must be unpacked first)", path));
+	if (*bytes < 2880)
+		UM_TRY(um_fail(UM_EDATA, "%s: truncated: %lld bytes, a FITS header has 2880 or more",
+			path, (long long)*bytes));
+out:
+	fclose(f);
+	return st;
+}
+
+um_status um_fitsfile_open(const char *path, fitsfile **f, int64_t *bytes)
+{
+	int status = 0;
+	um_status st = check_file(path, bytes);
+	*f = NULL;
+	if (st != UM_OK)
+		return st;
+	fits_open_diskfile(f, path, READONLY, &status);
+	if (status != 0) {
+		*f = NULL;
+		return um_fitsfile_fail(path, "cannot read the FITS header", status);
+	}
+	return UM_OK;
+}
+
+void um_fitsfile_close(fitsfile *f)
+{
+	int status = 0;
+	if (f != NULL)
+		fits_close_file(f, &status);
+	fits_clear_errmsg();
+}
+
+bool um_fitsfile_has(fitsfile *f, const char *key)
+{
+	int status = 0;
+	char card[FLEN_CARD];
+	fits_read_card(f, key, card, &status);
+	fits_clear_errmsg();
+	return status == 0;
+}
+
+double um_fitsfile_number(fitsfile *f, const char *key, double fallback)
+{
+	int status = 0;
+	double x = fallback;
+	fits_read_key(f, TDOUBLE, key, &x, NULL, &status);
+	fits_clear_errmsg();
+	return status == 0 && isfinite(x) ? x : fallback;
+}
+
+double um_fitsfile_number_at(fitsfile *f, const char *key, int axis, double fallback)
+{
+	char name[FLEN_KEYWORD];
+	snprintf(name, sizeof(name), "%s%d", key, axis);
+	return um_fitsfile_number(f, name, fallback);
+}
+
+void um_fitsfile_clean(char *text)
+{
+	char *end = text;
+	for (char *c = text; *c; c++)
+		if (*c >= 32 && *c < 127)
+			*end++ = *c;
+	while (end > text && end[-1] == ' ')
+		end--;
+	*end = 0;
+}
+
+void um_fitsfile_text(fitsfile *f, const char *key, char *out, size_t size)
+{
+	int status = 0;
+	char value[FLEN_VALUE] = "";
+	fits_read_key(f, TSTRING, key, value, NULL, &status);
+	fits_clear_errmsg();
+	if (status != 0)
+		value[0] = 0;
+	um_fitsfile_clean(value);
+	snprintf(out, size, "%s", value);
+}
+
+void um_fitsfile_text_at(fitsfile *f, const char *key, int axis, char *out, size_t size)
+{
+	char name[FLEN_KEYWORD];
+	snprintf(name, sizeof(name), "%s%d", key, axis);
+	um_fitsfile_text(f, name, out, size);
+}

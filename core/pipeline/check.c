@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What only plugins know: whether instances can be created, whether cells can work,
+ * where measurements come from, whether truths fit the image. */
+#include <stdlib.h>
+#include <string.h>
+#include <umbra/fits.h>
+#include "base/mem.h"
+#include "pipeline/plan.h"
+
+um_status um_plan_open_prior(const um_plan *p, int index, const um_env *env, um_prior **out)
+{
+	um_status st = UM_OK;
+	const um_prior_item *item = &p->prior[index];
+	um_prior *factors = um_new(sizeof(*factors) * (size_t)item->n);
+	for (int k = 0; k < item->n; k++)
+		UM_TRY(um_prior_open(item->factor[k].plugin, um_params_data(item->factor[k].params), env,
+			&factors[k]));
+	*out = factors;
+	return UM_OK;
+out:
+	um_plan_close_prior(factors, item->n);
+	return st;
+}
+
+void um_plan_close_prior(um_prior *factors, int n)
+{
+	for (int k = 0; factors != NULL && k < n; k++)
+		if (factors[k].plugin != NULL)
+			um_prior_close(&factors[k]);
+	free(factors);
+}
+
+/* Everything created, or zeroed where it could not be. */
+struct opened {
+	um_forward *forward;
+	um_prior **prior;
+	um_inference *inference;
+};
+
+static void open_all(um_plan *p, struct opened *o, um_problems *problems)
+{
+	for (int i = 0; i < p->nforward; i++) {
+		const um_item *it = &p->forward[i];
+		um_status st = um_forward_open(it->plugin, um_params_data(it->params), &p->env, &o->forward[i]);
+		if (st != UM_OK)
+			um_problems_add(problems, st, it->node, "%s", um_message());
+	}
+	for (int i = 0; i < p->nprior; i++) {
+		um_status st = um_plan_open_prior(p, i, &p->env, &o->prior[i]);
+		if (st != UM_OK)
+			um_problems_add(problems, st, p->prior[i].node, "%s", um_message());
+	}
+	for (int i = 0; i < p->ninference; i++) {
+		const um_item *it = &p->inference[i];
+		um_status st = um_inference_open(it->plugin, um_params_data(it->params), &p->env,
+			&o->inference[i]);
+		if (st != UM_OK)
+			um_problems_add(problems, st, it->node, "%s", um_message());
+	}
+}
+
+static void close_all(um_plan *p, struct opened *o)
+{
+	for (int i = 0; i < p->nforward; i++)
+		if (o->forward[i].plugin != NULL)
+			um_forward_close(&o->forward[i]);
+	for (int i = 0; i < p->nprior; i++)
+		um_plan_close_prior(o->prior[i], p->prior[i].n);
+	for (int i = 0; i < p->ninference; i++)
+		if (o->inference[i].plugin != NULL)
+			um_inference_close(&o->inference[i]);
+	free(o->forward);
+	free(o->prior);
+	free(o->inference);
+}
+
+static void check_cell(um_plan *p, const um_task *t, const struct opened *o, um_problems *problems)
+{
+	const um_stage *s = &p->stage[t->stage];
+	const um_forward *f = &o->forward[t->forward];
+	const um_prior *prior = o->prior[t->prior];
+	const um_inference *inf = &o->inference[t->inference];
+	if (f->self == NULL || prior == NULL || inf->plugin == NULL)
+		return; /* already complained about */
+	const char *why = um_cell_refusal(inf->info.needs, f, prior, p->prior[t->prior].n);
+	if (why != NULL && !s->set.skip_impossible)
+		um_problems_add(problems, UM_EPARAM, s->node, "the cell %s cannot work: %s (skip_impossible = "
+			"true leaves such cells out)", t->name, why);
+}
+
+static void check_source(um_plan *p, const um_task *t, const struct opened *o, um_problems *problems)
+{
+	const um_stage *s = &p->stage[t->stage];
+	const um_forward *f = &o->forward[t->forward];
+	const um_stage *sim = um_plan_simulation(p, t->forward);
+	if (f->self == NULL)
+		return;
+	if (sim != NULL && f->info.measurements > 0)
+		um_problems_add(problems, UM_EPARAM, s->node, "forward.%s has measurements of its own and is "
+			"simulated too: leave out the simulate stage or its data file", p->forward[t->forward].key);
+	if (sim == NULL && f->info.measurements == 0)
+		um_problems_add(problems, UM_EPARAM, s->node, "there are no measurements for forward.%s: add a "
+			"simulate stage before this one, or a data file", p->forward[t->forward].key);
+	if (sim != NULL && sim > s)
+		um_problems_add(problems, UM_EPARAM, s->node, "the simulate stage of forward.%s comes after "
+			"its use", p->forward[t->forward].key);
+}
+
+static void check_truth_file(um_plan *p, const char *path, const um_node *at, um_problems *problems)
+{
+	um_image im = { 0 };
+	um_status st = um_image_read(path, &im);
+	if (st != UM_OK) {
+		um_problems_add(problems, st, at, "%s", um_message());
+		return;
+	}
+	int r = im.data.rank;
+	int64_t n = p->env.shape[0] * p->env.shape[1] * p->env.shape[2] * p->env.shape[3] * p->env.shape[4];
+	if (um_array_len(&im.data) != n || r < 2 || im.data.dim[r - 1] != p->env.shape[4] ||
+		im.data.dim[r - 2] != p->env.shape[3])
+		um_problems_add(problems, UM_EDATA, at, "%s: it has %lld numbers and is %lld pixels wide, the "
+			"image %lld and %lld: make pixels agree", path, (long long)um_array_len(&im.data),
+			(long long)im.data.dim[r - 1], (long long)n, (long long)p->env.shape[4]);
+	um_image_free(&im);
+}
+
+static void check_simulation(um_plan *p, const um_task *t, const struct opened *o, um_problems *problems)
+{
+	const um_stage *s = &p->stage[t->stage];
+	const um_forward *f = &o->forward[t->forward];
+	if (f->self != NULL && f->ops.simulate == NULL && f->ops.noise == NULL)
+		um_problems_add(problems, UM_EPARAM, s->node, "forward/%s cannot simulate measurements",
+			f->plugin->name);
+	if (s->set.truth_file != NULL)
+		check_truth_file(p, s->set.truth_file, um_node_get(s->node, "truth"), problems);
+	int i = um_plan_prior(p, s->set.truth_prior);
+	if (i >= 0 && o->prior[i] != NULL && (p->prior[i].n != 1 || o->prior[i][0].ops.sample == NULL))
+		um_problems_add(problems, UM_EPARAM, um_node_get(s->node, "truth"), "a truth cannot be drawn from "
+			"'%s': %s", p->prior[i].key, p->prior[i].n != 1 ? "it is a product of priors" :
+			"its plugin cannot sample");
+}
+
+void um_plan_check(um_plan *p, um_problems *problems)
+{
+	struct opened o = {
+		um_new(sizeof(*o.forward) * (size_t)(p->nforward + 1)),
+		um_new(sizeof(*o.prior) * (size_t)(p->nprior + 1)),
+		um_new(sizeof(*o.inference) * (size_t)(p->ninference + 1)),
+	};
+	open_all(p, &o, problems);
+	for (int i = 0; i < p->nforward; i++)
+		if (p->forward_set[i].truth != NULL && *p->forward_set[i].truth)
+			check_truth_file(p, p->forward_set[i].truth, um_node_get(p->forward[i].node, "truth"), problems);
+	int last_source = -1;
+	for (int i = 0; i < p->ntask; i++) {
+		const um_task *t = &p->task[i];
+		if (t->inference >= 0) {
+			check_cell(p, t, &o, problems);
+			if (t->forward != last_source)
+				check_source(p, t, &o, problems);
+			last_source = t->forward;
+		} else if (t->forward >= 0) {
+			check_simulation(p, t, &o, problems);
+		}
+	}
+	close_all(p, &o);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A checked pipeline file: what exists, what is to be done, in which order. */
+#ifndef UMBRA_PIPELINE_PLAN_H
+#define UMBRA_PIPELINE_PLAN_H
+
+#include <umbra/config.h>
+#include <umbra/host.h>
+
+/* A plugin with parameters under a key of the file. */
+typedef struct um_item {
+	char *key;
+	um_node *node;
+	const um_plugin *plugin; /* NULL where it could not be found */
+	um_params *params;       /* NULL where they are wrong */
+} um_item;
+
+/* The factors of one key in the group priors. */
+typedef struct um_prior_item {
+	char *key;
+	um_node *node;
+	int n;
+	um_item *factor;
+} um_prior_item;
+
+/* Settings that the host reads from a forward group. */
+typedef struct um_forward_settings {
+	const char *plugin;
+	const char *truth;
+} um_forward_settings;
+
+typedef struct um_image_settings {
+	um_reals pixels;
+	int64_t frames, bands, channels;
+	double fov_uas, scale;
+	const char *transform;
+} um_image_settings;
+
+typedef enum um_stage_kind { UM_SIMULATE, UM_TRAIN, UM_INFER, UM_COMPARE } um_stage_kind;
+
+/* The keys of a stage; which of them a kind of stage knows is in stage.c. */
+typedef struct um_stage_settings {
+	const char *stage, *forward, *prior, *truth_file, *truth_prior;
+	um_texts priors, inference;
+	int64_t samples, truth_seed;
+	double time_limit;
+	bool skip_impossible, has_truth_seed;
+} um_stage_settings;
+
+typedef struct um_stage {
+	um_stage_kind kind;
+	um_node *node;
+	um_params *params, *truth_params;
+	um_stage_settings set;
+} um_stage;
+
+/* One thing that a process of its own does. */
+typedef struct um_task {
+	char *name;   /* "simulate/eht", "eht/tv+dpi", "compare" */
+	int stage;
+	int forward, prior, inference; /* indices into the plan, or -1 */
+} um_task;
+
+typedef struct um_plan {
+	char *file;
+	um_node *root;
+	char *title;
+	int64_t seed;
+	um_params *image_params;
+	um_image_settings image;
+	um_env env;           /* shape, pixel, scale, transform, seed; threads = 1 */
+	int nforward, nprior, ninference, nstage, ntask;
+	um_item *forward, *inference;
+	um_forward_settings *forward_set;
+	um_params **forward_set_params;
+	um_prior_item *prior;
+	um_stage *stage;
+	um_task *task;
+} um_plan;
+
+/* Reads, changes (sets ends with NULL, or is NULL) and checks a file as far as that needs no
+ * code of plugins. Every problem is in problems; the plan is usable only if there was none.
+ * A file without run is a fragment (problems->fragment). */
+UM_API UM_USED um_status um_plan_load(const char *file, const char *const *sets, um_problems *problems,
+	um_plan **out);
+UM_API void um_plan_free(um_plan *p);
+
+/* Creates every instance of the plan and asks whether the cells can work: what only plugins
+ * know. Problems are added. */
+UM_API void um_plan_check(um_plan *p, um_problems *problems);
+
+/* The stage that simulates the data of a forward, or NULL; the task of a name, or -1. */
+UM_API const um_stage *um_plan_simulation(const um_plan *p, int forward);
+UM_API int um_plan_task(const um_plan *p, const char *name);
+/* The index of a prior's key, or -1. */
+UM_API int um_plan_prior(const um_plan *p, const char *key);
+
+/* The factors of a prior, created; closes what it opened where it fails. */
+UM_API UM_USED um_status um_plan_open_prior(const um_plan *p, int index, const um_env *env, um_prior **out);
+UM_API void um_plan_close_prior(um_prior *factors, int n);
+
+/* Help on the groups that the host itself reads: image and the stages. */
+UM_API void um_plan_help(FILE *out);
+
+/* ---- private to core/pipeline: stage.c ------------------------------------- */
+
+/* The top-level and image keys, and the table of one kind of stage. */
+UM_API const um_param *um_image_table(size_t *n);
+UM_API const um_param *um_stage_table(um_stage_kind kind, size_t *n);
+UM_API void um_stage_read(um_plan *p, um_node *node, um_problems *problems);
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The keys of the group image and of each kind of stage, and reading them. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/mem.h"
+#include "pipeline/plan.h"
+
+#define BIG 9.007199254740992e15
+#define COUNT(t) (sizeof(t) / sizeof(*(t)))
+
+static const um_param image_table[] = {
+	UM_PARAM(um_image_settings, pixels, NULL, 1, 65536, "",
+		"Columns and rows, [NAXIS1, NAXIS2] of FITS; [n, 1] for a vector of n numbers."),
+	UM_PARAM(um_image_settings, frames, "1", 1, 1e6, "", "Frames of a movie."),
+	UM_PARAM(um_image_settings, bands, "1", 1, 1e6, "", "Frequency bands."),
+	UM_PARAM(um_image_settings, channels, "1", 1, 1024, "", "Colours, or numbers a pixel."),
+	UM_PARAM(um_image_settings, fov_uas, "0", 0, 1e15, "uas",
+		"Width of the field in micro-arcseconds; 0 where the image is not of the sky."),
+	UM_PARAM(um_image_settings, scale, "1", 1e-30, 1e30, "",
+		"What the instrument sees is scale times what the prior sees (Jy for the EHT)."),
+	UM_CHOICE(um_image_settings, transform, "identity", "identity|softplus",
+		"The variable that inference works on: x itself, or u with x = log(1 + exp(u)) > 0."),
+};
+
+static const um_param simulate_table[] = {
+	UM_CHOICE(um_stage_settings, stage, NULL, "simulate", "Makes measurements of a truth."),
+	UM_PARAM_TEXT(um_stage_settings, forward, NULL, "A key of the group forward."),
+	/* truth is read apart: a file, or { prior; seed } */
+};
+static const um_param truth_table[] = {
+	UM_PARAM_TEXT(um_stage_settings, truth_prior, NULL, "A key of the group priors, drawn from once."),
+	UM_PARAM(um_stage_settings, truth_seed, "0", 0, BIG, "", "Seed of the draw."),
+};
+static const um_param infer_table[] = {
+	UM_CHOICE(um_stage_settings, stage, NULL, "infer", "Draws posterior samples."),
+	UM_PARAM_TEXT(um_stage_settings, forward, NULL, "A key of the group forward."),
+	UM_PARAM(um_stage_settings, priors, NULL, 0, 0, "", "Keys of the group priors."),
+	UM_PARAM(um_stage_settings, inference, NULL, 0, 0, "", "Keys of the group inference."),
+	UM_PARAM(um_stage_settings, samples, "64", 1, 1e9, "", "Posterior samples of a cell."),
+	UM_PARAM(um_stage_settings, time_limit, "0", 0, 1e9, "s", "A cell that takes longer fails; 0: no limit."),
+	UM_PARAM(um_stage_settings, skip_impossible, "false", 0, 0, "",
+		"Leave out cells that cannot work instead of refusing the file."),
+};
+static const um_param compare_table[] = {
+	UM_CHOICE(um_stage_settings, stage, NULL, "compare", "Puts all cells into one table and one picture."),
+};
+static const um_param train_table[] = {
+	UM_CHOICE(um_stage_settings, stage, NULL, "train", "Fits a prior to data, or an inference to measurements."),
+	UM_PARAM_TEXT(um_stage_settings, prior, "", "A key of the group priors, to be fitted."),
+};
+
+static const struct { const char *name; const um_param *table; size_t n; } kinds[] = {
+	[UM_SIMULATE] = { "simulate", simulate_table, COUNT(simulate_table) },
+	[UM_TRAIN] = { "train", train_table, COUNT(train_table) },
+	[UM_INFER] = { "infer", infer_table, COUNT(infer_table) },
+	[UM_COMPARE] = { "compare", compare_table, COUNT(compare_table) },
+};
+static const char *const kind_words[] = { "simulate", "train", "infer", "compare", NULL };
+
+const um_param *um_image_table(size_t *n)
+{
+	*n = COUNT(image_table);
+	return image_table;
+}
+
+const um_param *um_stage_table(um_stage_kind kind, size_t *n)
+{
+	*n = kinds[kind].n;
+	return kinds[kind].table;
+}
+
+void um_plan_help(FILE *out)
+{
+	fprintf(out, "image = { ... }\n");
+	um_params_help(image_table, COUNT(image_table), out);
+	for (size_t i = 0; i < COUNT(kinds); i++) {
+		fprintf(out, "\nrun = ( { stage = \"%s\"; ... } )\n", kinds[i].name);
+		um_params_help(kinds[i].table, kinds[i].n, out);
+		if (i == UM_SIMULATE) {
+			fprintf(out, "  truth: a FITS file, or a group { prior = ...; seed = ...; }; required\n"
+				"      What is measured: an image in instrument units, or a draw from a prior.\n");
+		}
+	}
+}
+
+/* ---- reading a stage ------------------------------------------------------------ */
+
+static int stage_kind(um_node *node, um_problems *problems)
+{
+	const um_node *s = um_node_get(node, "stage");
+	if (s == NULL || s->type != UM_NODE_TEXT) {
+		um_problems_add(problems, UM_EPARAM, node, "every item of run needs stage = \"simulate\", "
+			"\"train\", \"infer\" or \"compare\"");
+		return -1;
+	}
+	for (int i = 0; kind_words[i] != NULL; i++)
+		if (strcmp(s->text, kind_words[i]) == 0)
+			return i;
+	const char *near = um_nearest(s->text, kind_words);
+	um_problems_add(problems, UM_EPARAM, s, "there is no stage '%s'%s%s%s", s->text,
+		near ? "; did you mean '" : "; stages are simulate, train, infer and compare",
+		near ? near : "", near ? "'?" : "");
+	return -1;
+}
+
+/* truth = "file.fits" or { prior = key; seed = n; }. */
+static void read_truth(um_plan *p, um_stage *s, um_problems *problems)
+{
+	um_node *t = um_node_get(s->node, "truth");
+	if (t == NULL) {
+		um_problems_add(problems, UM_EPARAM, s->node, "simulate needs truth: a FITS file or "
+			"{ prior = ...; seed = ...; }");
+		return;
+	}
+	if (t->type == UM_NODE_TEXT) {
+		static const um_param file[] = { UM_FILE(um_forward_settings, truth, NULL, "An image.") };
+		const um_node *member[] = { t };
+		um_node holder = { .type = UM_NODE_GROUP, .file = t->file, .line = t->line, .base = t->base,
+			.n = 1, .child = (um_node **)member };
+		if (um_params_fill(file, 1, sizeof(um_forward_settings), &holder, NULL, "simulate", problems,
+			&s->truth_params) != UM_OK)
+			um_problems_add(problems, UM_EPARAM, t, "%s", um_message());
+		if (s->truth_params != NULL)
+			s->set.truth_file = ((const um_forward_settings *)um_params_data(s->truth_params))->truth;
+		return;
+	}
+	um_param table[2];
+	memcpy(table, truth_table, sizeof(table));
+	table[0].name = "prior";
+	table[1].name = "seed";
+	if (t->type != UM_NODE_GROUP) {
+		um_problems_add(problems, UM_EPARAM, t, "write truth = \"file.fits\" or truth = { prior = ...; }");
+		return;
+	}
+	s->set.has_truth_seed = um_node_get(t, "seed") != NULL;
+	if (um_params_fill(table, 2, sizeof(um_stage_settings), t, NULL, "truth", problems,
+		&s->truth_params) != UM_OK)
+		um_problems_add(problems, UM_EPARAM, t, "%s", um_message());
+	if (s->truth_params == NULL)
+		return;
+	const um_stage_settings *set = um_params_data(s->truth_params);
+	s->set.truth_prior = set->truth_prior;
+	s->set.truth_seed = s->set.has_truth_seed ? set->truth_seed : p->seed;
+	um_node_get(t, "seed")->integer = s->set.truth_seed;
+	if (um_plan_prior(p, s->set.truth_prior) < 0)
+		um_problems_add(problems, UM_EPARAM, um_node_get(t, "prior"), "there is no prior '%s'",
+			s->set.truth_prior);
+}
+
+void um_stage_read(um_plan *p, um_node *node, um_problems *problems)
+{
+	static const char *const simulate_skip[] = { "truth", NULL };
+	static const char *const train_skip[] = { "data", "inference", "forward", "priors", NULL };
+	int kind = stage_kind(node, problems);
+	if (kind < 0)
+		return;
+	p->stage = um_grow(p->stage, sizeof(*p->stage) * (size_t)(p->nstage + 1));
+	um_stage *s = &p->stage[p->nstage++];
+	*s = (um_stage){ .kind = (um_stage_kind)kind, .node = node };
+	const char *const *skip = kind == UM_SIMULATE ? simulate_skip : kind == UM_TRAIN ? train_skip : NULL;
+	if (um_params_fill(kinds[kind].table, kinds[kind].n, sizeof(s->set), node, skip, kinds[kind].name,
+		problems, &s->params) != UM_OK)
+		um_problems_add(problems, UM_EPARAM, node, "%s", um_message());
+	if (s->params != NULL)
+		s->set = *(const um_stage_settings *)um_params_data(s->params);
+	if (kind == UM_SIMULATE)
+		read_truth(p, s, problems);
+}
