@@ -108,7 +108,7 @@ static void superscript(int k, char *s)
 void um_axis_label(const um_axis *a, int i, char s[32])
 {
 	double v = a->tick[i];
-	if (a->log && (v < 0.01 || v >= 1e4)) {
+	if (a->log && (v < 1e-3 || v >= 1e4)) {
 		int k = (int)floor(log10(v) + 1e-9);
 		int m = (int)lround(v / power10(k));
 		char up[24];

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The page that shows a run. */
+#ifndef UM_REPORT_REPORT_H
+#define UM_REPORT_REPORT_H
+
+#include <umbra/status.h>
+
+/* Reads a run directory and writes DIR/report.html: one file with its pictures inside, no
+ * script, nothing loaded from elsewhere. What is missing is left out; text from files is
+ * escaped. UM_EDATA where there is no usable run.json. The file appears whole or not at all. */
+UM_API UM_USED um_status um_report_write(const char *dir);
+
+#endif
