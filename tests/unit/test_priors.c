@@ -178,7 +178,7 @@ static void gmm_draws(void)
 	plug_close(&p);
 }
 
-#define ISO (sqrt(0.3125) + sqrt(1.765625) + 6) /* pixel by pixel */
+#define ISO 7.887785220966778 /* sqrt(0.3125) + sqrt(1.765625) + 6, pixel by pixel */
 
 /* Differences along columns 0.5 1, 0.125 3.875, along rows 0.25 0.875 2. */
 static const float six[6] = { 0.5f, 1, 2, 0.25f, 0.125f, 4 };
@@ -189,7 +189,7 @@ static void sparse(void)
 		{ "tv", "norm=anisotropic", "reduce=sum", -8.625 },
 		{ "tv", "norm=anisotropic", "reduce=mean", -5.5 / 4 - 3.125 / 3 },
 		{ "tv", "norm=isotropic", "weight=3", -3 * ISO },
-		{ "tv", "norm=isotropic", "reduce=mean", -(ISO) / 6 },
+		{ "tv", "norm=isotropic", "reduce=mean", -ISO / 6 },
 		{ "l1", "weight=2", "reduce=sum", -2 * 7.875 }, { "l1", "weight=2", "reduce=mean", -2 * 7.875 / 6 },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
