@@ -127,26 +127,31 @@ static um_status set_level(um_problem *p, const double *shape, double level, um_
 }
 
 /* The best of 1e-8 .. 1e8 in steps of 10^1/4 and, without a transform, of 0. A level that a
- * plugin refuses is not the best. */
+ * plugin refuses is not the best. Where no level of a softplus image fits better than nothing
+ * at all, start from 1: from next to nothing no gradient leads away. */
 static um_status choose_level(um_problem *p, const double *shape, um_array *x, double *level)
 {
 	um_status st = UM_OK;
 	um_optimum o = { .problem = p, .image = true };
 	ascent a;
-	double best = -INFINITY;
+	double best = -INFINITY, nothing = -INFINITY;
 	bool soft = um_problem_about(p)->transform == UM_SOFTPLUS;
 	UM_TRY(ascent_new(&a, &o));
-	for (int k = soft ? -32 : -33; k <= 32; k++) {
-		double try = k == -33 ? 0 : pow(10, k / 4.0);
+	for (int k = -33; k <= 32; k++) {
+		double try = k > -33 ? pow(10, k / 4.0) : 0;
 		UM_TRY(set_level(p, shape, try, x, &a.u));
 		um_status outcome = evaluate(&a);
 		if (outcome != UM_OK && outcome != UM_ENUM)
 			UM_TRY(outcome);
+		if (outcome == UM_OK && k == -33)
+			nothing = a.ll + a.lp;
 		if (outcome == UM_OK && a.ll + a.lp > best) {
 			best = a.ll + a.lp;
 			*level = try;
 		}
 	}
+	if (soft && best <= nothing + 1e-3 * fmax(1, fabs(nothing)))
+		*level = 1;
 	if (!isfinite(best))
 		st = um_context(UM_ENUM, "no level of the starting image gives a finite density");
 out:
