@@ -6,9 +6,9 @@ LIBDIR ?= $(PREFIX)/lib
 B      ?= build$(if $(SAN),/san)$(if $(COV),/cov)
 Q       = $(if $(V),,@)
 
-PKGS    = libconfig cfitsio fftw3 openblas jansson cairo
+PKGS    = libconfig cfitsio fftw3 openblas jansson cairo nettle
 BUILD_DEPS = pkg-config libconfig-dev libcfitsio-dev libfftw3-dev libopenblas-openmp-dev \
-	liblapacke-dev liblbfgs-dev librandom123-dev libjansson-dev libcairo2-dev
+	liblapacke-dev liblbfgs-dev librandom123-dev libjansson-dev libcairo2-dev nettle-dev
 TEST_DEPS  = libcunit1-dev g++ fitsverify
 
 CFLAGS ?= -O2 -g
@@ -37,7 +37,7 @@ $(LIB): $(LIB_O)
 	$(Q)$(CC) -shared -Wl,-soname,libumbra.so.1 $(UM_LD) $(LDFLAGS) $^ $(PKG_L) -Wl,-z,defs -o $@
 	@ln -sf libumbra.so $B/libumbra.so.1
 $B/umbra: $(CLI_O) $(LIB)
-	$(Q)$(CC) $(UM_LD) $(LDFLAGS) $(CLI_O) -L$B -lumbra -ljansson -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../$(notdir $(LIBDIR))' -o $@
+	$(Q)$(CC) $(UM_LD) $(LDFLAGS) $(CLI_O) -L$B -lumbra -ljansson -lm -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../$(notdir $(LIBDIR))' -o $@
 $B/plugins/%.so: $B/plugins/%.o $(LIB)
 	$(Q)$(CC) -shared $(UM_LD) $(LDFLAGS) $< -L$B -lumbra -lm $(if $(SAN),,-Wl$(comma)-z$(comma)defs) -o $@
 $B/tests/plugins/%.so: $B/tests/plugins/%.o $(LIB)

@@ -14,7 +14,7 @@ void um_phase_hook(um_phase_fn *fn)
 void um_phase(const um_plugin *p, const char *phase)
 {
 	if (phase_hook != NULL)
-		phase_hook(p != NULL ? p->name : "", phase);
+		phase_hook(p, phase);
 }
 
 um_status um_env_images(const um_env *env, int64_t count, um_array *x)

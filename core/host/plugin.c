@@ -93,7 +93,8 @@ void um_plugin_help(const um_plugin *p, FILE *out)
 
 void um_plugin_template(const um_plugin *p, FILE *out)
 {
-	fprintf(out, "# %s\n%s = {\n\tplugin = \"%s\";\n", p->doc, p->name, p->name);
-	um_params_template(p->params, p->nparams, "\t", out);
-	fprintf(out, "};\n");
+	fprintf(out, "# %s\n%s = {\n  %s = {\n    plugin = \"%s\";\n", p->doc, um_kind_names[p->kind],
+		p->name, p->name);
+	um_params_template(p->params, p->nparams, "    ", out);
+	fprintf(out, "  };\n};\n");
 }

@@ -203,6 +203,7 @@ um_status um_problem_loglike(um_problem *p, const um_array *u, double *ll, um_ar
 		chain(p, u, p->scale, du);
 	}
 out:
+	um_phase(NULL, NULL);
 	um_array_free(&x);
 	return st;
 }
@@ -268,6 +269,7 @@ um_status um_problem_logp(um_problem *p, um_rng *rng, const um_array *u, double 
 	add_jacobian(p, u, lp, du);
 	p->calls += count;
 out:
+	um_phase(NULL, NULL);
 	um_array_free(&x);
 	um_array_free(&scratch);
 	return st;
@@ -303,6 +305,7 @@ um_status um_problem_apply(um_problem *p, const um_array *x, const um_array *dx,
 	if (dx != NULL)
 		UM_TRY(check_d(plugin, "the tangent of apply", dy->data, x->dim[0], p->info.ny));
 out:
+	um_phase(NULL, NULL);
 	um_array_free(&xs);
 	um_array_free(&dxs);
 	return st;
@@ -322,6 +325,7 @@ um_status um_problem_pullback(um_problem *p, const um_array *x, const um_array *
 	for (int64_t i = 0; i < n; i++)
 		d[i] = (float)(d[i] * p->scale);
 out:
+	um_phase(NULL, NULL);
 	um_array_free(&xs);
 	return st;
 }
@@ -334,6 +338,7 @@ um_status um_problem_solve(um_problem *p, double a2, double b2, const um_array *
 		out)));
 	UM_TRY(check_d(plugin, "solve", out->data, r->dim[0], p->info.ny));
 out:
+	um_phase(NULL, NULL);
 	return st;
 }
 
@@ -363,6 +368,7 @@ um_status um_problem_score(um_problem *p, const um_score_job *job)
 		UM_TRY(check_d(prior->plugin, "score", job->div, job->x->dim[0], 1));
 	p->calls += job->x->dim[0];
 out:
+	um_phase(NULL, NULL);
 	return st;
 }
 
@@ -376,6 +382,7 @@ um_status um_problem_component(um_problem *p, int64_t k, double *log_weight, dou
 	if (mean != NULL)
 		UM_TRY(check_d(prior->plugin, "component", mean, 1, p->info.n));
 out:
+	um_phase(NULL, NULL);
 	return st;
 }
 
@@ -388,6 +395,7 @@ um_status um_problem_covariance(um_problem *p, int64_t k, bool root, const um_ar
 	UM_TRY(named(prior->plugin, prior->ops.covariance(prior->self, k, root, v, out)));
 	UM_TRY(check_d(prior->plugin, "covariance", out->data, v->dim[0], p->info.n));
 out:
+	um_phase(NULL, NULL);
 	return st;
 }
 

@@ -93,8 +93,9 @@ UM_API int64_t um_problem_calls(const um_problem *p); /* evaluations of the prio
 /* Why inference with these needs cannot work on this problem: a sentence, or NULL. */
 UM_API const char *um_cell_refusal(uint32_t needs, const um_forward *f, const um_prior *priors, int npriors);
 
-/* Called before every call into a plugin, so that a crash can be attributed; NULL: nobody. */
-typedef void um_phase_fn(const char *plugin, const char *phase);
+/* Called before every call into a plugin, so that a crash can be attributed, and with NULL
+ * after calls made for an inference plugin, which then goes on. NULL hook: nobody. */
+typedef void um_phase_fn(const um_plugin *p, const char *phase);
 UM_API void um_phase_hook(um_phase_fn *fn);
 UM_API void um_phase(const um_plugin *p, const char *phase);
 

@@ -72,6 +72,10 @@ typedef struct um_forward_info {
 	bool linear;               /* f(x) = A x */
 	int nstats;                /* how many figures stats() writes */
 	const char *const *stats;  /* their names, e.g. "chi2_vis" */
+	double ra, dec;            /* of the image centre in degrees, for the WCS of products */
+	double freq, mjd;          /* Hz and day; 0: unknown */
+	const char *object;        /* source name or NULL; lives until destroy */
+	const char *unit;          /* FITS unit of a pixel or NULL, e.g. "JY/PIXEL" */
 } um_forward_info;
 
 typedef struct um_forward_ops {

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The sink of a cell: samples and metrics in memory, trace, checkpoints, pictures and
+ * foreign files in the cell's folder. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <umbra/tensors.h>
+#include "base/file.h"
+#include "base/mem.h"
+#include "pipeline/task.h"
+#include "report/figure.h"
+
+#define SAVE_EVERY 30.0 /* seconds between checkpoints */
+#define CHECKPOINT "checkpoint.safetensors"
+
+static um_answer progress(void *state, int64_t done, int64_t total, double loss)
+{
+	um_cell_out *c = state;
+	c->page->done = done;
+	c->page->total = total;
+	c->page->loss = loss;
+	if (um_task_stopping())
+		return UM_STOP;
+	double now = um_seconds();
+	if (now - c->saved < SAVE_EVERY)
+		return UM_GO;
+	c->saved = now;
+	return UM_SAVE;
+}
+
+/* Appends x = scale transform(u). */
+static um_status samples(void *state, const um_array *u, const double *logq)
+{
+	um_cell_out *c = state;
+	um_status st = UM_OK;
+	um_array all = { 0 };
+	(void)logq;
+	int64_t old = c->samples.data != NULL ? c->samples.dim[0] : 0;
+	UM_TRY(um_problem_images(c->problem, old + u->dim[0], &all));
+	if (old > 0)
+		memcpy(all.data, c->samples.data, sizeof(float) * (size_t)um_array_len(&c->samples));
+	um_array fresh = um_array_rows(&all, old, u->dim[0]);
+	UM_TRY(um_problem_image(c->problem, u, &fresh));
+	float *v = fresh.data;
+	double scale = c->plan->env.scale;
+	int64_t n = um_array_len(&fresh);
+	for (int64_t i = 0; i < n; i++) {
+		v[i] = (float)(scale * v[i]);
+		if (!isfinite(v[i]))
+			UM_TRY(um_fail(UM_ENUM, "a sample holds a number that is not finite"));
+	}
+	um_array_free(&c->samples);
+	c->samples = all;
+	all = (um_array){ 0 };
+out:
+	um_array_free(&all);
+	return st;
+}
+
+um_status um_cell_metric(um_cell_out *c, const char *name, double value)
+{
+	int i = 0;
+	while (i < c->nmetric && strcmp(c->metric[i].name, name) != 0)
+		i++;
+	if (i == (int)(sizeof(c->metric) / sizeof(*c->metric)))
+		return um_fail(UM_EPLUGIN, "more than %d metrics", i);
+	if (i == c->nmetric) {
+		c->metric[i].name = um_strdup(name);
+		c->nmetric++;
+	}
+	c->metric[i].value = value;
+	return UM_OK;
+}
+
+static um_status metric(void *state, const char *name, double value)
+{
+	return um_cell_metric(state, name, value);
+}
+
+static void append(um_cell_out *c, char *text)
+{
+	size_t n = strlen(text);
+	c->trace = um_grow(c->trace, c->trace_len + n + 1);
+	memcpy(c->trace + c->trace_len, text, n + 1);
+	c->trace_len += n;
+	free(text);
+}
+
+static um_status trace(void *state, int64_t step, int n, const char *const names[], const double values[])
+{
+	um_cell_out *c = state;
+	if (c->trace_len == 0) {
+		append(c, um_strdup("step"));
+		for (int i = 0; i < n; i++)
+			append(c, um_format(",%s", names[i]));
+		append(c, um_strdup("\n"));
+	}
+	append(c, um_format("%lld", (long long)step));
+	for (int i = 0; i < n; i++)
+		append(c, isfinite(values[i]) ? um_format(",%.9g", values[i]) : um_strdup(","));
+	append(c, um_strdup("\n"));
+	return UM_OK;
+}
+
+um_status um_cell_write_trace(um_cell_out *c)
+{
+	if (c->trace_len == 0)
+		return UM_OK;
+	char *path = um_format("%s/trace.csv", c->folder);
+	um_status st = um_file_put(path, c->trace, c->trace_len);
+	free(path);
+	return st;
+}
+
+static um_status file(void *state, const char *name, um_status (*write)(const char *path, void *context),
+	void *context)
+{
+	um_cell_out *c = state;
+	if (strchr(name, '/') != NULL || name[0] == '.')
+		return um_fail(UM_EPLUGIN, "'%s' is not a plain file name", name);
+	char *path = um_format("%s/%s", c->folder, name);
+	char *temp = um_file_begin(path);
+	um_status st = um_file_commit(temp, path, write(temp, context));
+	free(temp);
+	free(path);
+	return st;
+}
+
+static um_status checkpoint(void *state, int n, const char *const names[], const um_array *const arrays[])
+{
+	um_cell_out *c = state;
+	um_status st = UM_OK;
+	um_tensors t = { 0 };
+	char *path = um_format("%s/" CHECKPOINT, c->folder);
+	char *bytes = um_format("%zu", c->trace_len);
+	char *seconds = um_format("%.3f", c->earlier + um_seconds() - c->started);
+	for (int i = 0; i < n; i++)
+		UM_TRY(um_tensors_add(&t, names[i], arrays[i]));
+	um_tensors_note(&t, "trace_bytes", bytes);
+	um_tensors_note(&t, "seconds", seconds);
+	UM_TRY(um_cell_write_trace(c));
+	UM_TRY(um_tensors_write(path, &t));
+out:
+	um_tensors_free(&t);
+	free(path);
+	free(bytes);
+	free(seconds);
+	return st;
+}
+
+/* The trace as long as it was when the checkpoint was written. */
+static um_status restore_trace(um_cell_out *c, const um_tensors *t)
+{
+	const char *bytes = um_tensors_meta(t, "trace_bytes"), *seconds = um_tensors_meta(t, "seconds");
+	size_t want = bytes != NULL ? (size_t)strtoull(bytes, NULL, 10) : 0, have = 0;
+	c->earlier = seconds != NULL ? strtod(seconds, NULL) : 0;
+	if (want == 0)
+		return UM_OK;
+	char *path = um_format("%s/trace.csv", c->folder);
+	um_status st = um_file_get(path, &c->trace, &have);
+	if (st == UM_OK && have < want)
+		st = um_fail(UM_EDATA, "%s: shorter than when the checkpoint was written", path);
+	if (st == UM_OK) {
+		c->trace[want] = '\0';
+		c->trace_len = want;
+	}
+	free(path);
+	return st;
+}
+
+static um_status restore(void *state, int n, const char *const names[], um_array *const arrays[], bool *found)
+{
+	um_cell_out *c = state;
+	um_status st = UM_OK;
+	um_tensors t = { 0 };
+	char *path = um_format("%s/" CHECKPOINT, c->folder);
+	if (!c->resume || !um_file_exists(path))
+		goto out;
+	UM_TRY(um_tensors_read(path, &t));
+	for (int i = 0; i < n; i++) {
+		const um_array *a = um_tensors_get(&t, names[i]);
+		if (a == NULL || a->dtype != arrays[i]->dtype || um_array_len(a) != um_array_len(arrays[i]))
+			UM_TRY(um_fail(UM_EDATA, "%s: %s has another shape than this pipeline makes; start in a "
+				"new folder", path, names[i]));
+		UM_TRY(um_array_copy(arrays[i], a));
+	}
+	UM_TRY(restore_trace(c, &t));
+	*found = true;
+out:
+	um_tensors_free(&t);
+	free(path);
+	return st;
+}
+
+static um_status plot(void *state, const um_plot *p)
+{
+	um_cell_out *c = state;
+	if (strchr(p->name, '/') != NULL || p->name[0] == '.')
+		return um_fail(UM_EPLUGIN, "'%s' is not a plain file name", p->name);
+	char *dir = um_format("%s/figures", c->folder), *path = um_format("%s/%s.png", dir, p->name);
+	um_status st = um_file_mkdirs(dir);
+	if (st == UM_OK)
+		st = um_plot_write(path, p);
+	free(path);
+	free(dir);
+	return st;
+}
+
+um_sink um_cell_sink(um_cell_out *c)
+{
+	static const um_sink_ops ops = { .progress = progress, .samples = samples, .metric = metric,
+		.trace = trace, .file = file, .checkpoint = checkpoint, .restore = restore, .plot = plot };
+	return (um_sink){ &ops, c };
+}
+
+void um_cell_free(um_cell_out *c)
+{
+	for (int i = 0; i < c->nmetric; i++)
+		free(c->metric[i].name);
+	um_array_free(&c->samples);
+	free(c->trace);
+	free(c->folder);
+}

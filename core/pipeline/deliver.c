@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A cell's results as files: cubes, numbers, pictures. */
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include "base/file.h"
+#include "base/mem.h"
+#include "pipeline/provenance.h"
+#include "pipeline/task.h"
+#include "report/figure.h"
+#include "report/metrics.h"
+
+um_array um_image_axes(const um_array *x, bool keep_count)
+{
+	int64_t dim[UM_MAXRANK];
+	int rank = 0;
+	if (keep_count)
+		dim[rank++] = x->dim[0];
+	for (int i = 1; i < 4; i++)
+		if (x->dim[i] > 1)
+			dim[rank++] = x->dim[i];
+	dim[rank++] = x->dim[4];
+	dim[rank++] = x->dim[5];
+	return um_array_view(x->data, x->dtype, rank, dim);
+}
+
+static um_status write_fits(const um_cell_out *c, const char *name, const um_array *data, bool cube,
+	const um_sky *sky, const char *unit, char **history)
+{
+	um_array view = um_image_axes(data, cube);
+	int extra = view.rank - 2;
+	um_fits_file f = { .data = &view, .sky = sky, .bunit = unit, .history = (const char *const *)history,
+		.axis3 = extra == 1 && cube ? "SAMPLE" : extra >= 1 ? "CHANNEL" : NULL,
+		.axis4 = extra == 2 && cube ? "SAMPLE" : NULL };
+	char *path = um_format("%s/%s", c->folder, name), *temp = um_file_begin(path);
+	um_status st = um_file_commit(temp, path, um_fits_write(temp, &f));
+	free(temp);
+	free(path);
+	return st;
+}
+
+/* The forward model's figures of the mean image and averaged over the samples. */
+static um_status forward_stats(um_cell_out *c, um_forward *f, const um_array *y, const um_array *sigma,
+	const um_array *op, const um_array *mean)
+{
+	enum { BATCH = 64 };
+	um_status st = UM_OK;
+	const int n = um_forward_nstats(f);
+	um_array mean32 = { 0 };
+	double *v = um_new(sizeof(double) * (size_t)(n * BATCH)), *sum = um_new(sizeof(double) * (size_t)(n + 1));
+	UM_TRY(um_array_new(&mean32, UM_F32, 6, mean->dim));
+	UM_TRY(um_array_copy(&mean32, mean));
+	UM_TRY(um_forward_stats(f, op, &mean32, y, sigma, v));
+	for (int i = 0; i < n; i++) {
+		char *name = um_format("%s_mean", um_forward_stat(f, i));
+		st = um_cell_metric(c, name, v[i]);
+		free(name);
+		if (st != UM_OK)
+			goto out;
+	}
+	int64_t count = c->samples.dim[0];
+	for (int64_t at = 0; at < count; at += BATCH) {
+		um_array part = um_array_rows(&c->samples, at, count - at < BATCH ? count - at : BATCH);
+		UM_TRY(um_forward_stats(f, op, &part, y, sigma, v));
+		for (int64_t b = 0; b < part.dim[0]; b++)
+			for (int i = 0; i < n; i++)
+				sum[i] += v[b * n + i] / (double)count;
+	}
+	for (int i = 0; i < n; i++) {
+		char *name = um_format("%s_samples", um_forward_stat(f, i));
+		st = um_cell_metric(c, name, sum[i]);
+		free(name);
+		if (st != UM_OK)
+			goto out;
+	}
+out:
+	um_array_free(&mean32);
+	free(v);
+	free(sum);
+	return st;
+}
+
+static um_status truth_metrics(um_cell_out *c, const um_array *truth)
+{
+	um_status st = UM_OK;
+	um_truth_metrics m;
+	UM_TRY(um_metrics_truth(&c->samples, truth, &m));
+	UM_TRY(um_cell_metric(c, "psnr_mean", m.psnr_mean));
+	UM_TRY(um_cell_metric(c, "psnr_samples", m.psnr_samples));
+	UM_TRY(um_cell_metric(c, "ssim_mean", m.ssim_mean));
+	UM_TRY(um_cell_metric(c, "ssim_samples", m.ssim_samples));
+	UM_TRY(um_cell_metric(c, "nrmse", m.nrmse));
+	UM_TRY(um_cell_metric(c, "coverage_68", m.coverage_68));
+	UM_TRY(um_cell_metric(c, "coverage_95", m.coverage_95));
+out:
+	return st;
+}
+
+static um_status write_metrics(um_cell_out *c)
+{
+	json_t *j = json_object();
+	for (int i = 0; i < c->nmetric; i++)
+		json_object_set_new(j, c->metric[i].name,
+			isfinite(c->metric[i].value) ? json_real(c->metric[i].value) : json_null());
+	char *text = json_dumps(j, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+	char *path = um_format("%s/metrics.json", c->folder);
+	um_status st = um_file_put(path, text, strlen(text));
+	free(path);
+	free(text);
+	json_decref(j);
+	return st;
+}
+
+static um_status figures(um_cell_out *c, um_forward *f, const um_array *y, const um_array *sigma,
+	const um_array *op, const um_array *truth, const char *unit)
+{
+	um_status st = UM_OK;
+	char *dir = um_format("%s/figures", c->folder);
+	um_sink sink = um_cell_sink(c);
+	UM_TRY(um_file_mkdirs(dir));
+	UM_TRY(um_figure_posterior(dir, &c->samples, truth, c->plan->env.pixel, unit));
+	if (f->ops.plot != NULL) {
+		um_phase(f->plugin, "plot");
+		UM_TRY(f->ops.plot(f->self, op, &c->samples, y, sigma, &sink));
+	}
+out:
+	free(dir);
+	return st;
+}
+
+static um_status write_images(um_cell_out *c, um_forward *f, const um_sky *sky, const um_array *mean,
+	const um_array *std, const char *unit)
+{
+	um_status st = UM_OK;
+	char **history = NULL;
+	UM_TRY(um_history(c->plan, c->task, &history));
+	UM_TRY(write_fits(c, "samples.fits", &c->samples, true, sky, unit, history));
+	UM_TRY(write_fits(c, "mean.fits", mean, false, sky, unit, history));
+	UM_TRY(write_fits(c, "std.fits", std, false, sky, unit, history));
+	(void)f;
+out:
+	um_history_free(history);
+	return st;
+}
+
+static um_status counts(um_cell_out *c)
+{
+	um_status st = UM_OK;
+	struct rusage use;
+	getrusage(RUSAGE_SELF, &use);
+	UM_TRY(um_cell_metric(c, "seconds", c->earlier + um_seconds() - c->started));
+	UM_TRY(um_cell_metric(c, "peak_mb", (double)use.ru_maxrss / 1024));
+	UM_TRY(um_cell_metric(c, "nfe", (double)um_problem_calls(c->problem)));
+	UM_TRY(um_cell_metric(c, "samples", c->samples.data != NULL ? (double)c->samples.dim[0] : 0));
+out:
+	return st;
+}
+
+um_status um_cell_deliver(um_cell_out *c, um_forward *f, const um_array *y, const um_array *sigma,
+	const um_array *op, const um_array *truth, const um_sky *sky)
+{
+	um_status st = UM_OK;
+	um_array mean = { 0 }, std = { 0 };
+	const char *unit = f->info.unit;
+	UM_TRY(counts(c));
+	UM_TRY(um_cell_write_trace(c));
+	if (c->samples.data == NULL)
+		goto out;
+	int64_t dim[UM_MAXRANK];
+	memcpy(dim, c->samples.dim, sizeof(dim));
+	dim[0] = 1;
+	UM_TRY(um_array_new(&mean, UM_F64, 6, dim));
+	UM_TRY(um_array_new(&std, UM_F64, 6, dim));
+	UM_TRY(um_metrics_moments(&c->samples, &mean, &std));
+	UM_TRY(forward_stats(c, f, y, sigma, op, &mean));
+	if (truth != NULL)
+		UM_TRY(truth_metrics(c, truth));
+	UM_TRY(write_images(c, f, sky, &mean, &std, unit));
+	UM_TRY(figures(c, f, y, sigma, op, truth, unit));
+	UM_TRY(write_metrics(c));
+out:
+	um_array_free(&mean);
+	um_array_free(&std);
+	return st;
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Versions, inputs, hashes. */
+#include <errno.h>
+#include <nettle/sha2.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+#include "base/mem.h"
+#include "pipeline/provenance.h"
+
+um_status um_sha256_file(const char *path, char hex[65])
+{
+	unsigned char buffer[1 << 15], digest[SHA256_DIGEST_SIZE];
+	struct sha256_ctx ctx;
+	size_t n;
+	FILE *f = fopen(path, "r");
+	if (f == NULL)
+		return um_fail(UM_EDATA, "%s: %s", path, strerror(errno));
+	sha256_init(&ctx);
+	while ((n = fread(buffer, 1, sizeof(buffer), f)) > 0)
+		sha256_update(&ctx, n, buffer);
+	bool bad = ferror(f);
+	fclose(f);
+	if (bad)
+		return um_fail(UM_EDATA, "%s: %s", path, strerror(errno));
+	sha256_digest(&ctx, sizeof(digest), digest);
+	for (int i = 0; i < SHA256_DIGEST_SIZE; i++)
+		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+	return UM_OK;
+}
+
+static void add_input(um_input **list, int *n, char *name, const char *path)
+{
+	*list = um_grow(*list, sizeof(**list) * (size_t)(*n + 1));
+	(*list)[(*n)++] = (um_input){ name, um_strdup(path) };
+}
+
+static void add_item(um_input **list, int *n, const char *group, const um_item *item)
+{
+	if (item->plugin == NULL)
+		return;
+	for (size_t i = 0; i < item->plugin->nparams; i++) {
+		const um_param *q = &item->plugin->params[i];
+		const um_node *v = um_node_get(item->node, q->name);
+		if (q->type == UM_PATH && v != NULL && v->type == UM_NODE_TEXT && *v->text)
+			add_input(list, n, um_format("%s.%s.%s", group, item->key, q->name), v->text);
+	}
+}
+
+int um_plan_inputs(const um_plan *p, int t, um_input **list)
+{
+	int n = 0;
+	const um_task *task = t >= 0 ? &p->task[t] : NULL;
+	*list = NULL;
+	for (int i = 0; i < p->nforward; i++) {
+		if (task != NULL && task->forward != i)
+			continue;
+		add_item(list, &n, "forward", &p->forward[i]);
+		if (p->forward_set[i].truth != NULL && *p->forward_set[i].truth)
+			add_input(list, &n, um_format("forward.%s.truth", p->forward[i].key), p->forward_set[i].truth);
+		const um_stage *sim = um_plan_simulation(p, i);
+		if (sim != NULL && sim->set.truth_file != NULL)
+			add_input(list, &n, um_format("simulate.%s.truth", p->forward[i].key), sim->set.truth_file);
+	}
+	for (int i = 0; i < p->nprior; i++)
+		for (int k = 0; k < p->prior[i].n && (task == NULL || task->prior == i); k++)
+			add_item(list, &n, "priors", &p->prior[i].factor[k]);
+	for (int i = 0; i < p->ninference; i++)
+		if (task == NULL || task->inference == i)
+			add_item(list, &n, "inference", &p->inference[i]);
+	return n;
+}
+
+void um_inputs_free(um_input *list, int n)
+{
+	for (int i = 0; i < n; i++) {
+		free(list[i].name);
+		free(list[i].path);
+	}
+	free(list);
+}
+
+um_status um_history(const um_plan *p, int t, char ***cards)
+{
+	um_status st = UM_OK;
+	um_input *in = NULL;
+	int n = um_plan_inputs(p, t, &in), k = 0;
+	char **c = um_new(sizeof(*c) * (size_t)(n + 4));
+	c[k++] = um_strdup("umbra " UM_VERSION);
+	c[k++] = um_format("seed %lld", (long long)p->seed);
+	c[k++] = um_format("made by %s", p->task[t].name);
+	for (int i = 0; i < n; i++) {
+		char hex[65];
+		UM_TRY(um_sha256_file(in[i].path, hex));
+		c[k++] = um_format("input %s sha256 %s", in[i].name, hex);
+	}
+	*cards = c;
+	c = NULL;
+out:
+	um_history_free(c);
+	um_inputs_free(in, n);
+	return st;
+}
+
+void um_history_free(char **cards)
+{
+	for (int i = 0; cards != NULL && cards[i] != NULL; i++)
+		free(cards[i]);
+	free(cards);
+}
+
+static void note_plugin(json_t *plugins, const um_plugin *p)
+{
+	if (p == NULL)
+		return;
+	char *name = um_format("%s/%s", um_kind_names[p->kind], p->name);
+	json_object_set_new(plugins, name, json_string(p->version ? p->version : ""));
+	free(name);
+}
+
+static json_t *plugin_versions(const um_plan *p)
+{
+	json_t *plugins = json_object();
+	for (int i = 0; i < p->nforward; i++)
+		note_plugin(plugins, p->forward[i].plugin);
+	for (int i = 0; i < p->nprior; i++)
+		for (int k = 0; k < p->prior[i].n; k++)
+			note_plugin(plugins, p->prior[i].factor[k].plugin);
+	for (int i = 0; i < p->ninference; i++)
+		note_plugin(plugins, p->inference[i].plugin);
+	return plugins;
+}
+
+static json_t *input_hashes(const um_plan *p)
+{
+	json_t *inputs = json_object();
+	um_input *in = NULL;
+	int n = um_plan_inputs(p, -1, &in);
+	for (int i = 0; i < n; i++) {
+		char hex[65] = "";
+		if (um_sha256_file(in[i].path, hex) == UM_OK)
+			json_object_set_new(inputs, in[i].name, json_pack("{s:s, s:s}", "path", in[i].path,
+				"sha256", hex));
+	}
+	um_inputs_free(in, n);
+	return inputs;
+}
+
+um_status um_run_record(const um_plan *p, const char *command, int threads, json_t **out)
+{
+	char when[32], hex[65] = "";
+	struct utsname host;
+	time_t now = time(NULL);
+	struct tm tm;
+	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
+	uname(&host);
+	um_status st = um_sha256_file(p->file, hex);
+	if (st != UM_OK)
+		return st;
+	char *machine = um_format("%s %s %s", host.nodename, host.sysname, host.machine);
+	json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:s, s:s}", "umbra", UM_VERSION, "title", p->title,
+		"started", when, "host", machine, "threads", threads, "seed", (json_int_t)p->seed, "command",
+		command, "pipeline", p->file);
+	json_object_set_new(j, "pipeline_sha256", json_string(hex));
+	json_object_set_new(j, "plugins", plugin_versions(p));
+	json_object_set_new(j, "inputs", input_hashes(p));
+	json_object_set_new(j, "cells", json_object());
+	free(machine);
+	*out = j;
+	return UM_OK;
+}

@@ -1,0 +1,548 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The parent of a run. It checks the pipeline in a process of its own, owns run.json,
+ * starts one process a task (by exec), watches them through shared pages and signals,
+ * and computes nothing itself. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "base/file.h"
+#include "base/mem.h"
+#include "pipeline/provenance.h"
+#include "pipeline/run.h"
+#include "pipeline/show.h"
+#include "pipeline/task.h"
+
+extern char **environ;
+
+typedef enum { WAITING, RUNNING, DONE, FAILED, INTERRUPTED, SKIPPED, LEFT_OUT } state;
+static const char *const state_names[] = { "waiting", "running", "done", "failed", "interrupted", "skipped",
+	"left out" };
+
+struct child {
+	const char *name;
+	state state;
+	pid_t pid;
+	um_page *page;
+	int fd;
+	double started, asked;   /* asked: when it was told to stop, 0 before */
+	double limit;            /* seconds, 0: none */
+	bool too_long;
+	char *reason;
+};
+
+struct run {
+	const um_run_options *o;
+	um_plan *plan;
+	char *dir;
+	json_t *record;
+	struct child *child;     /* one a task of the plan */
+	um_show show;
+	int threads, done;
+	bool stop;
+};
+
+#define GRACE 5.0 /* seconds between asking a task to stop and ending it */
+
+/* ---- checking -------------------------------------------------------------------- */
+
+static int report_problems(um_problems *problems)
+{
+	for (int i = 0; i < problems->n; i++)
+		fprintf(stderr, "umbra: %s\n", problems->line[i]);
+	return problems->config ? 2 : problems->data ? 3 : 0;
+}
+
+int um_check_file(const char *file, const char *const *sets)
+{
+	um_problems problems = { 0 };
+	um_plan *plan = NULL;
+	if (um_plan_load(file, sets, &problems, &plan) != UM_OK)
+		um_problems_add(&problems, UM_EPARAM, NULL, "%s", um_message());
+	else if (problems.n == 0)
+		um_plan_check(plan, &problems);
+	int status = report_problems(&problems);
+	um_problems_free(&problems);
+	um_plan_free(plan);
+	return status;
+}
+
+/* ---- the run directory -------------------------------------------------------------- */
+
+static char *default_dir(const char *file)
+{
+	const char *base = strrchr(file, '/');
+	base = base != NULL ? base + 1 : file;
+	const char *dot = strrchr(base, '.');
+	int n = dot != NULL && dot != base ? (int)(dot - base) : (int)strlen(base);
+	return um_format("runs/%.*s", n, base);
+}
+
+static bool is_empty(const char *dir)
+{
+	DIR *d = opendir(dir);
+	int n = 0;
+	for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;)
+		n += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
+	if (d != NULL)
+		closedir(d);
+	return n == 0;
+}
+
+static char *plan_text(const um_plan *p)
+{
+	char *text = NULL;
+	size_t n = 0;
+	FILE *f = open_memstream(&text, &n);
+	um_config_write(p->root, f);
+	fclose(f);
+	return text;
+}
+
+/* The first line in which two texts differ. */
+static int differing_line(const char *a, const char *b)
+{
+	int line = 1;
+	for (; *a && *a == *b; a++, b++)
+		line += *a == '\n';
+	return line;
+}
+
+static um_status write_record(struct run *r)
+{
+	char *path = um_format("%s/run.json", r->dir), *text = json_dumps(r->record, JSON_INDENT(2));
+	um_status st = um_file_put(path, text, strlen(text));
+	free(text);
+	free(path);
+	return st;
+}
+
+static void record_cell(struct run *r, const struct child *c)
+{
+	json_t *cells = json_object_get(r->record, "cells");
+	if (c->state == SKIPPED || c->state == LEFT_OUT || c->state == WAITING)
+		return;
+	json_object_set_new(cells, c->name, json_pack("{s:s, s:s?}", "status", state_names[c->state], "reason",
+		c->reason));
+}
+
+/* States of an earlier run: what is done stays done. */
+static um_status read_record(struct run *r)
+{
+	char *path = um_format("%s/run.json", r->dir);
+	json_error_t error;
+	json_t *old = json_load_file(path, 0, &error);
+	um_status st = UM_OK;
+	if (old == NULL)
+		st = um_fail(UM_EDATA, "%s: %s", path, error.text);
+	for (int i = 0; st == UM_OK && i < r->plan->ntask; i++) {
+		struct child *c = &r->child[i];
+		bool cell = r->plan->task[i].inference >= 0;
+		json_t *entry = json_object_get(json_object_get(old, "cells"), c->name);
+		const char *status = json_string_value(json_object_get(entry, "status"));
+		if (cell && status != NULL && strcmp(status, "done") == 0)
+			c->state = DONE;
+		if (entry != NULL)
+			json_object_set(json_object_get(r->record, "cells"), c->name, entry);
+		if (!cell && r->plan->task[i].forward >= 0) {
+			char *data = um_format("%s/%s/measurements.fits", r->dir, c->name);
+			c->state = um_file_exists(data) ? DONE : WAITING;
+			free(data);
+		}
+	}
+	json_decref(old);
+	free(path);
+	return st;
+}
+
+static um_status prepare_dir(struct run *r)
+{
+	um_status st = UM_OK;
+	char *text = plan_text(r->plan), *path = um_format("%s/pipeline.cfg", r->dir), *old = NULL;
+	if (r->o->resume && um_file_exists(path)) {
+		UM_TRY(um_file_get(path, &old, NULL));
+		if (strcmp(old, text) != 0)
+			UM_TRY(um_fail(UM_EPARAM, "%s:%d: the pipeline has changed since this run began, so that it "
+				"cannot be resumed; choose another folder with -o", path, differing_line(old, text)));
+		UM_TRY(read_record(r));
+	} else {
+		UM_TRY(um_file_mkdirs(r->dir));
+		UM_TRY(um_file_put(path, text, strlen(text)));
+	}
+	UM_TRY(write_record(r));
+out:
+	free(old);
+	free(path);
+	free(text);
+	return st;
+}
+
+/* ---- tasks -------------------------------------------------------------------------- */
+
+/* Starts "umbra task DIR NAME": standard error goes to log.txt, the page to UM_PAGE_FD. */
+static um_status spawn_task(struct run *r, struct child *c)
+{
+	um_status st = UM_OK;
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attr;
+	sigset_t none;
+	char threads[16], *log = um_format("%s/log.txt", r->dir);
+	snprintf(threads, sizeof(threads), "%d", r->threads);
+	char *argv[] = { (char *)r->o->program, "task", r->dir, (char *)c->name, threads,
+		r->o->resume ? "resume" : "new", NULL };
+	posix_spawn_file_actions_init(&files);
+	posix_spawnattr_init(&attr);
+	UM_TRY(um_page_new(r->dir, &c->page, &c->fd));
+	sigemptyset(&none);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setpgroup(&attr, 0); /* Ctrl-C reaches tasks through this process alone */
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+	posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_addopen(&files, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0666);
+	posix_spawn_file_actions_adddup2(&files, 1, 2);
+	posix_spawn_file_actions_adddup2(&files, c->fd, UM_PAGE_FD);
+	int bad = posix_spawn(&c->pid, argv[0], &files, &attr, argv, environ);
+	if (bad)
+		UM_TRY(um_fail(UM_EIO, "%s: cannot be started: %s", argv[0], strerror(bad)));
+	c->state = RUNNING;
+	c->started = um_seconds();
+out:
+	posix_spawn_file_actions_destroy(&files);
+	posix_spawnattr_destroy(&attr);
+	free(log);
+	return st;
+}
+
+/* "inference/dpi in run", or where no plugin was at work just that. */
+static char *where_it_was(const um_page *p)
+{
+	if (*p->plugin == '\0')
+		return um_strdup("the host");
+	return um_format("%s/%s in %s", p->kind, p->plugin, p->phase);
+}
+
+static void finish(struct run *r, struct child *c, int status)
+{
+	char *where = where_it_was(c->page);
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	if (c->too_long)
+		c->reason = um_format("%s went on past the time limit of %g s", where, c->limit);
+	else if (WIFSIGNALED(status) && r->stop)
+		c->reason = um_format("%s did not stop when asked and was ended", where);
+	else if (WIFSIGNALED(status))
+		c->reason = um_format("%s crashed: %s", where, strsignal(WTERMSIG(status)));
+	else if (code != 0)
+		c->reason = *c->page->message ? um_strdup(c->page->message) :
+			um_format("%s ended the process with status %d", where, code);
+	c->state = c->too_long ? FAILED : code == 0 ? DONE : code == 75 ? INTERRUPTED :
+		code == UM_EXIT_SKIPPED ? SKIPPED : WIFSIGNALED(status) && r->stop ? INTERRUPTED : FAILED;
+	free(where);
+	r->done++;
+	um_page_free(c->page, c->fd);
+	c->page = NULL;
+	c->fd = -1;
+	double seconds = um_seconds() - c->started;
+	if (c->state == DONE)
+		um_show_line(&r->show, "%s: done in %.1f s", c->name, seconds);
+	else if (c->state != FAILED)
+		um_show_line(&r->show, "%s: %s: %s", c->name, state_names[c->state], c->reason);
+	else
+		fprintf(stderr, "%sumbra: %s: failed: %s\n", r->show.open ? "\r\033[K" : "", c->name, c->reason);
+	r->show.open = r->show.open && c->state != FAILED;
+}
+
+static void reap(struct run *r)
+{
+	int status;
+	for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+		for (int i = 0; i <= r->plan->ntask; i++)
+			if (r->child[i].state == RUNNING && r->child[i].pid == pid) {
+				finish(r, &r->child[i], status);
+				if (i < r->plan->ntask && r->plan->task[i].inference >= 0) {
+					record_cell(r, &r->child[i]);
+					if (write_record(r) != UM_OK)
+						um_log(UM_ERROR, "%s", um_message());
+				}
+			}
+}
+
+/* Asks tasks to stop, and ends those that do not within the grace. */
+static void enforce(struct run *r)
+{
+	double now = um_seconds();
+	for (int i = 0; i <= r->plan->ntask; i++) {
+		struct child *c = &r->child[i];
+		if (c->state != RUNNING)
+			continue;
+		if (c->asked == 0 && (r->stop || (c->limit > 0 && now - c->started > c->limit))) {
+			c->too_long = !r->stop;
+			c->asked = now;
+			kill(c->pid, SIGTERM);
+		} else if (c->asked > 0 && now - c->asked > GRACE) {
+			kill(c->pid, SIGKILL);
+		}
+	}
+}
+
+static void watch(struct run *r, const sigset_t *signals)
+{
+	const struct timespec tick = { 0, 50 * 1000 * 1000 };
+	int got = sigtimedwait(signals, NULL, &tick);
+	if (got == SIGINT || got == SIGTERM || got == SIGUSR1) {
+		if (!r->stop)
+			um_show_line(&r->show, "stopping: finishing the step and writing checkpoints");
+		r->stop = true;
+	}
+	reap(r);
+	enforce(r);
+	double now = um_seconds();
+	for (int i = 0; i < r->plan->ntask; i++)
+		if (r->child[i].state == RUNNING && um_show_due(&r->show, now)) {
+			um_show_progress(&r->show, r->child[i].name, r->done, r->plan->ntask, r->child[i].page,
+				now - r->child[i].started);
+			break;
+		}
+}
+
+static int running(const struct run *r)
+{
+	int n = 0;
+	for (int i = 0; i <= r->plan->ntask; i++)
+		n += r->child[i].state == RUNNING;
+	return n;
+}
+
+/* The next task that may start: everything of earlier stages has ended, and the simulation
+ * that it needs succeeded. */
+static struct child *next(struct run *r)
+{
+	for (int i = 0; i < r->plan->ntask; i++) {
+		struct child *c = &r->child[i];
+		if (c->state == RUNNING && r->plan->task[i].inference < 0)
+			return NULL;
+		if (c->state != WAITING)
+			continue;
+		for (int k = 0; k < i; k++)
+			if (r->child[k].state == RUNNING && r->plan->task[k].stage != r->plan->task[i].stage)
+				return NULL;
+		return c;
+	}
+	return NULL;
+}
+
+/* A cell whose simulation failed fails with it. */
+static bool lost_its_data(struct run *r, struct child *c)
+{
+	const um_task *t = &r->plan->task[c - r->child];
+	for (int i = 0; i < r->plan->ntask && t->inference >= 0; i++) {
+		const um_task *s = &r->plan->task[i];
+		if (s->inference < 0 && s->forward == t->forward && r->child[i].state == FAILED) {
+			c->state = FAILED;
+			c->reason = um_format("its measurements could not be simulated");
+			record_cell(r, c);
+			return true;
+		}
+	}
+	return false;
+}
+
+static um_status run_tasks(struct run *r, const sigset_t *signals)
+{
+	um_status st = UM_OK;
+	for (;;) {
+		struct child *c = r->stop ? NULL : next(r);
+		if (c != NULL && lost_its_data(r, c))
+			continue;
+		if (c != NULL && running(r) < r->o->jobs) {
+			UM_TRY(spawn_task(r, c));
+			continue;
+		}
+		if (running(r) == 0)
+			break;
+		watch(r, signals);
+	}
+out:
+	return st;
+}
+
+/* The report, also of a run that failed or was stopped. */
+static um_status write_report(struct run *r, const sigset_t *signals)
+{
+	um_status st = UM_OK;
+	struct child *c = &r->child[r->plan->ntask];
+	bool stopped = r->stop;
+	r->stop = false;
+	c->name = "report";
+	UM_TRY(spawn_task(r, c));
+	while (c->state == RUNNING)
+		watch(r, signals);
+	r->stop = r->stop || stopped;
+	if (c->state == DONE)
+		um_show_line(&r->show, "report: %s/report.html", r->dir);
+out:
+	return st;
+}
+
+/* ---- the whole ------------------------------------------------------------------------- */
+
+static um_status choose_tasks(struct run *r)
+{
+	int want = -1;
+	for (int i = 0; i < r->plan->ntask; i++) {
+		r->child[i].name = r->plan->task[i].name;
+		r->child[i].fd = -1;
+		r->child[i].limit = r->plan->stage[r->plan->task[i].stage].set.time_limit;
+	}
+	r->child[r->plan->ntask].fd = -1;
+	if (r->o->only == NULL)
+		return UM_OK;
+	want = um_plan_task(r->plan, r->o->only);
+	if (want < 0 || r->plan->task[want].inference < 0) {
+		const char **words = um_new(sizeof(*words) * (size_t)(r->plan->ntask + 1));
+		for (int i = 0; i < r->plan->ntask; i++)
+			words[i] = r->plan->task[i].name;
+		const char *near = um_nearest(r->o->only, words);
+		um_status st = um_fail(UM_EPARAM, "--only %s: there is no such cell%s%s%s", r->o->only,
+			near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+		free(words);
+		return st;
+	}
+	for (int i = 0; i < r->plan->ntask; i++) {
+		const um_task *t = &r->plan->task[i];
+		if (i != want && !(t->inference < 0 && t->forward == r->plan->task[want].forward))
+			r->child[i].state = LEFT_OUT;
+	}
+	return UM_OK;
+}
+
+/* Runs "umbra check" in a process of its own, so that no plugin's code runs in this one. */
+static int check_apart(const um_run_options *o)
+{
+	int n = 0, status = 0;
+	while (o->sets[n] != NULL)
+		n++;
+	char **argv = um_new(sizeof(*argv) * (size_t)(2 * n + 4));
+	int k = 0;
+	argv[k++] = (char *)o->program;
+	argv[k++] = "check";
+	for (int i = 0; i < n; i++) {
+		argv[k++] = "--set";
+		argv[k++] = (char *)o->sets[i];
+	}
+	argv[k++] = (char *)o->file;
+	pid_t pid;
+	int bad = posix_spawn(&pid, argv[0], NULL, NULL, argv, environ);
+	free(argv);
+	if (bad) {
+		fprintf(stderr, "umbra: %s: cannot be started: %s\n", o->program, strerror(bad));
+		return 1;
+	}
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		continue;
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	fprintf(stderr, "umbra: %s: a plugin crashed while it was created (%s); 'umbra test PLUGIN' finds it\n",
+		o->file, strsignal(WTERMSIG(status)));
+	return 2;
+}
+
+static um_status load_plan(struct run *r)
+{
+	um_problems problems = { 0 };
+	um_status st = um_plan_load(r->o->file, r->o->sets, &problems, &r->plan);
+	if (st == UM_OK && (problems.config || problems.data))
+		st = um_fail(UM_EPARAM, "%s", problems.line[0]);
+	um_problems_free(&problems);
+	return st;
+}
+
+static int outcome(const struct run *r)
+{
+	bool failed = false, interrupted = r->stop;
+	for (int i = 0; i <= r->plan->ntask; i++) {
+		failed = failed || r->child[i].state == FAILED;
+		interrupted = interrupted || r->child[i].state == INTERRUPTED;
+	}
+	return interrupted ? 75 : failed ? 1 : 0;
+}
+
+static int cores(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+	return n > 0 ? (int)n : 1;
+}
+
+static void free_run(struct run *r)
+{
+	for (int i = 0; r->child != NULL && i <= r->plan->ntask; i++) {
+		um_page_free(r->child[i].page, r->child[i].fd);
+		free(r->child[i].reason);
+	}
+	free(r->child);
+	json_decref(r->record);
+	um_plan_free(r->plan);
+	free(r->dir);
+}
+
+static um_status start(struct run *r)
+{
+	um_status st = UM_OK;
+	UM_TRY(load_plan(r));
+	if (r->plan->ntask == 0)
+		UM_TRY(um_fail(UM_EPARAM, "%s: there is nothing to do: the file has no run list with stages",
+			r->o->file));
+	r->child = um_new(sizeof(*r->child) * (size_t)(r->plan->ntask + 1));
+	UM_TRY(choose_tasks(r));
+	UM_TRY(um_run_record(r->plan, r->o->command, r->threads, &r->record));
+	UM_TRY(prepare_dir(r));
+out:
+	return st;
+}
+
+int um_run(const um_run_options *o)
+{
+	struct run r = { .o = o, .dir = o->dir ? um_strdup(o->dir) : default_dir(o->file) };
+	int status = 2;
+	sigset_t signals;
+	r.threads = o->threads > 0 ? o->threads : cores() / o->jobs > 0 ? cores() / o->jobs : 1;
+	r.show = um_show_new(o->quiet);
+	if (!o->resume && !is_empty(r.dir)) {
+		fprintf(stderr, "umbra: %s is not empty: use --resume to go on with it, or -o for another folder\n",
+			r.dir);
+		goto out;
+	}
+	status = check_apart(o);
+	if (status != 0)
+		goto out;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGUSR1);
+	sigaddset(&signals, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	um_status st = start(&r);
+	status = st == UM_EPARAM ? 2 : st == UM_EDATA ? 3 : 1;
+	if (st == UM_OK)
+		st = run_tasks(&r, &signals);
+	if (st == UM_OK)
+		st = write_record(&r);
+	if (st == UM_OK)
+		st = write_report(&r, &signals);
+	if (st != UM_OK)
+		fprintf(stderr, "umbra: %s\n", um_message());
+	else
+		status = outcome(&r);
+out:
+	if (r.plan != NULL)
+		free_run(&r);
+	else
+		free(r.dir);
+	return status;
+}

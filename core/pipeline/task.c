@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What one process of a run does: simulate measurements, work on a cell, compare, report. */
+#include <cblas.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "base/file.h"
+#include "base/mem.h"
+#include "pipeline/provenance.h"
+#include "pipeline/task.h"
+#include "report/compare.h"
+#include "report/figure.h"
+#include "report/report.h"
+
+static volatile sig_atomic_t stopping;
+static um_page *page;
+static const um_plugin *worker; /* the inference plugin that calls made for it return to */
+
+static void on_signal(int s)
+{
+	(void)s;
+	stopping = 1;
+}
+
+bool um_task_stopping(void)
+{
+	return stopping != 0;
+}
+
+double um_seconds(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void on_phase(const um_plugin *p, const char *phase)
+{
+	if (p == NULL) {
+		p = worker;
+		phase = "run";
+	}
+	snprintf(page->plugin, sizeof(page->plugin), "%s", p != NULL ? p->name : "");
+	snprintf(page->kind, sizeof(page->kind), "%s", p != NULL ? um_kind_names[p->kind] : "");
+	snprintf(page->phase, sizeof(page->phase), "%s", p != NULL ? phase : "");
+}
+
+/* What a task holds. */
+struct task {
+	const char *dir;
+	um_plan *plan;
+	const um_task *t;
+	int index;
+	um_env env;
+	um_forward forward;
+	um_prior *priors;
+	um_inference inference;
+	um_array y, sigma, op, truth;
+	um_sky sky;
+};
+
+static void release(struct task *k)
+{
+	if (k->forward.plugin != NULL)
+		um_forward_close(&k->forward);
+	if (k->priors != NULL)
+		um_plan_close_prior(k->priors, k->plan->prior[k->t->prior].n);
+	if (k->inference.plugin != NULL)
+		um_inference_close(&k->inference);
+	um_array_free(&k->y);
+	um_array_free(&k->sigma);
+	um_array_free(&k->op);
+	um_array_free(&k->truth);
+}
+
+static um_status open_forward(struct task *k)
+{
+	const um_item *item = &k->plan->forward[k->t->forward];
+	um_status st = um_forward_open(item->plugin, um_params_data(item->params), &k->env, &k->forward);
+	const um_forward_info *info = &k->forward.info;
+	if (st != UM_OK)
+		return st;
+	k->sky = (um_sky){ .ra = info->ra, .dec = info->dec, .freq = info->freq, .mjd = info->mjd,
+		.pixel = k->env.pixel };
+	snprintf(k->sky.object, sizeof(k->sky.object), "%s", info->object != NULL ? info->object : "");
+	return st;
+}
+
+static um_status new_measurement(struct task *k)
+{
+	um_status st = UM_OK;
+	UM_TRY(um_array_new(&k->y, UM_F64, 2, (const int64_t[]){ 1, k->forward.info.ny }));
+	UM_TRY(um_array_new(&k->sigma, UM_F64, 2, (const int64_t[]){ 1, k->forward.info.ny }));
+	UM_TRY(um_array_new(&k->op, UM_F64, 2, (const int64_t[]){ 1, k->forward.info.nop }));
+out:
+	return st;
+}
+
+/* Copies what a file holds to where its shape is already known. */
+static um_status take(um_array *dst, const um_array *src, const char *path)
+{
+	if (um_array_copy(dst, src) == UM_OK)
+		return UM_OK;
+	return um_fail(UM_EDATA, "%s: it holds %lld numbers, expected %lld", path,
+		(long long)um_array_len(src), (long long)um_array_len(dst));
+}
+
+/* Reads a true image in instrument units into k->truth, [image] double. */
+static um_status read_truth(struct task *k, const char *path)
+{
+	um_status st = UM_OK;
+	um_image im = { 0 };
+	UM_TRY(um_image_read(path, &im));
+	UM_TRY(um_array_new(&k->truth, UM_F64, 5, k->env.shape));
+	UM_TRY(take(&k->truth, &im.data, path));
+out:
+	um_image_free(&im);
+	return st;
+}
+
+/* ---- simulate --------------------------------------------------------------------- */
+
+static um_status draw_truth(struct task *k, const um_stage *s)
+{
+	um_status st = UM_OK;
+	um_array x = { 0 };
+	int index = um_plan_prior(k->plan, s->set.truth_prior);
+	um_rng rng = um_rng_new((uint64_t)s->set.truth_seed, "truth", 0);
+	um_prior *prior = NULL;
+	UM_TRY(um_plan_open_prior(k->plan, index, &k->env, &prior));
+	UM_TRY(um_env_images(&k->env, 1, &x));
+	um_phase(prior->plugin, "sample");
+	UM_TRY(prior->ops.sample(prior->self, &rng, &x));
+	UM_TRY(um_array_new(&k->truth, UM_F64, 5, k->env.shape));
+	double *t = k->truth.data;
+	int64_t n = um_array_len(&x);
+	for (int64_t i = 0; i < n; i++)
+		t[i] = k->env.scale * ((const float *)x.data)[i];
+out:
+	um_array_free(&x);
+	um_plan_close_prior(prior, k->plan->prior[index].n);
+	return st;
+}
+
+static um_status write_simulation(struct task *k, const char *folder)
+{
+	um_status st = UM_OK;
+	char **history = NULL;
+	char *truth = um_format("%s/truth.fits", folder), *data = um_format("%s/measurements.fits", folder);
+	char *temp = NULL;
+	int64_t dim[6] = { 1 };
+	memcpy(dim + 1, k->truth.dim, 5 * sizeof(*dim));
+	um_array six = um_array_view(k->truth.data, UM_F64, 6, dim), view = um_image_axes(&six, false);
+	UM_TRY(um_history(k->plan, k->index, &history));
+	um_fits_file image = { .data = &view, .sky = k->env.pixel > 0 ? &k->sky : NULL,
+		.bunit = k->forward.info.unit, .axis3 = view.rank > 2 ? "CHANNEL" : NULL,
+		.history = (const char *const *)history };
+	temp = um_file_begin(truth);
+	UM_TRY(um_file_commit(temp, truth, um_fits_write(temp, &image)));
+	um_fits_ext ext[3] = { { "SIGMA", &k->sigma }, { "OPERATOR", &k->op }, { NULL, NULL } };
+	if (k->forward.info.nop == 0)
+		ext[1] = ext[2];
+	um_fits_file measured = { .data = &k->y, .history = (const char *const *)history, .ext = ext };
+	free(temp);
+	temp = um_file_begin(data);
+	UM_TRY(um_file_commit(temp, data, um_fits_write(temp, &measured)));
+out:
+	um_history_free(history);
+	free(temp);
+	free(truth);
+	free(data);
+	return st;
+}
+
+static um_status truth_figure(const struct task *k, const char *folder)
+{
+	char *dir = um_format("%s/figures", folder), *path = um_format("%s/truth.png", dir);
+	um_panel panel = { .title = "truth", .data = k->truth.data,
+		.channels = k->env.shape[2] == 3 ? 3 : 1, .rows = k->env.shape[3], .columns = k->env.shape[4] };
+	um_scale scale = { .map = UM_AFMHOT, .label = k->forward.info.unit };
+	um_figure f = { .panels = &panel, .npanels = 1, .scales = &scale, .nscales = 1, .pixel = k->env.pixel };
+	um_status st = um_file_mkdirs(dir);
+	if (st == UM_OK)
+		st = um_figure_write(path, &f);
+	free(path);
+	free(dir);
+	return st;
+}
+
+static um_status simulate(struct task *k)
+{
+	um_status st = UM_OK;
+	const um_stage *s = &k->plan->stage[k->t->stage];
+	um_array x = { 0 };
+	char *folder = um_format("%s/%s", k->dir, k->t->name);
+	um_cell_out out = { .plan = k->plan, .task = k->index, .folder = um_strdup(folder), .page = page };
+	um_sink sink = um_cell_sink(&out);
+	UM_TRY(um_file_mkdirs(folder));
+	UM_TRY(open_forward(k));
+	UM_TRY(new_measurement(k));
+	if (s->set.truth_file != NULL)
+		UM_TRY(read_truth(k, s->set.truth_file));
+	else
+		UM_TRY(draw_truth(k, s));
+	UM_TRY(um_env_images(&k->env, 1, &x));
+	UM_TRY(um_array_copy(&x, &k->truth));
+	um_rng rng = um_rng_new(k->env.seed, k->t->name, 0);
+	UM_TRY(um_forward_simulate(&k->forward, &rng, &x, &k->op, &k->y, &k->sigma, &sink));
+	for (int64_t i = 0; i < k->forward.info.ny; i++)
+		if (!isfinite(um_row_d(&k->y, 0)[i]) || !(um_row_d(&k->sigma, 0)[i] > 0))
+			UM_TRY(um_fail(UM_ENUM, "forward/%s: measurement %lld is not finite or its sigma is not "
+				"positive", k->forward.plugin->name, (long long)i));
+	UM_TRY(write_simulation(k, folder));
+	UM_TRY(truth_figure(k, folder));
+out:
+	um_cell_free(&out);
+	um_array_free(&x);
+	free(folder);
+	return st;
+}
+
+/* ---- infer ------------------------------------------------------------------------- */
+
+static um_status read_simulated(struct task *k)
+{
+	um_status st = UM_OK;
+	char *folder = um_format("%s/simulate/%s", k->dir, k->plan->forward[k->t->forward].key);
+	char *data = um_format("%s/measurements.fits", folder), *truth = um_format("%s/truth.fits", folder);
+	um_array y = { 0 }, sigma = { 0 }, op = { 0 };
+	UM_TRY(um_fits_read_array(data, 1, NULL, &y));
+	UM_TRY(um_fits_read_array(data, 0, "SIGMA", &sigma));
+	UM_TRY(take(&k->y, &y, data));
+	UM_TRY(take(&k->sigma, &sigma, data));
+	if (k->forward.info.nop > 0) {
+		UM_TRY(um_fits_read_array(data, 0, "OPERATOR", &op));
+		UM_TRY(take(&k->op, &op, data));
+	}
+	UM_TRY(read_truth(k, truth));
+out:
+	um_array_free(&y);
+	um_array_free(&sigma);
+	um_array_free(&op);
+	free(folder);
+	free(data);
+	free(truth);
+	return st;
+}
+
+static um_status read_measurement(struct task *k)
+{
+	um_status st = UM_OK;
+	UM_TRY(new_measurement(k));
+	if (um_plan_simulation(k->plan, k->t->forward) != NULL) {
+		UM_TRY(read_simulated(k));
+	} else {
+		if (k->forward.info.measurements != 1)
+			UM_TRY(um_fail(UM_EPARAM, "forward/%s brings %lld measurements; a cell works on one",
+				k->forward.plugin->name, (long long)k->forward.info.measurements));
+		um_phase(k->forward.plugin, "data");
+		UM_TRY(k->forward.ops.data(k->forward.self, &k->y, &k->sigma, &k->op));
+	}
+	const char *truth = k->plan->forward_set[k->t->forward].truth;
+	if (truth != NULL && *truth && k->truth.data == NULL)
+		UM_TRY(read_truth(k, truth));
+out:
+	return st;
+}
+
+static um_status open_cell(struct task *k)
+{
+	um_status st = UM_OK;
+	const um_item *item = &k->plan->inference[k->t->inference];
+	UM_TRY(open_forward(k));
+	UM_TRY(um_plan_open_prior(k->plan, k->t->prior, &k->env, &k->priors));
+	UM_TRY(um_inference_open(item->plugin, um_params_data(item->params), &k->env, &k->inference));
+out:
+	return st;
+}
+
+static um_status infer(struct task *k, bool resume)
+{
+	um_status st = UM_OK;
+	const um_stage *s = &k->plan->stage[k->t->stage];
+	const int nprior = k->plan->prior[k->t->prior].n;
+	um_cell_out c = { .plan = k->plan, .task = k->index, .page = page, .resume = resume,
+		.folder = um_format("%s/%s", k->dir, k->t->name) };
+	um_sink sink = um_cell_sink(&c);
+	UM_TRY(open_cell(k));
+	const char *why = um_cell_refusal(k->inference.info.needs, &k->forward, k->priors, nprior);
+	if (why != NULL)
+		UM_TRY(um_fail(UM_EPARAM, "%s", why));
+	UM_TRY(um_file_mkdirs(c.folder));
+	UM_TRY(read_measurement(k));
+	UM_TRY(um_problem_new(&k->forward, k->priors, nprior, &k->y, &k->sigma, &k->op, s->set.samples,
+		k->t->name, &c.problem));
+	c.started = c.saved = um_seconds();
+	worker = k->inference.plugin;
+	um_phase(worker, "run");
+	um_status run = k->inference.ops.run(k->inference.self, c.problem, &sink);
+	worker = NULL;
+	um_phase(NULL, NULL);
+	if (run != UM_OK && run != UM_EINTR)
+		UM_TRY(run);
+	bool stopped = run == UM_EINTR || (stopping && (c.samples.data == NULL ||
+		c.samples.dim[0] < s->set.samples));
+	UM_TRY(um_cell_deliver(&c, &k->forward, &k->y, &k->sigma, &k->op,
+		k->truth.data != NULL ? &k->truth : NULL, k->env.pixel > 0 ? &k->sky : NULL));
+	if (stopped)
+		UM_TRY(um_fail(UM_EINTR, "stopped on request; --resume goes on"));
+	if (c.samples.data == NULL)
+		UM_TRY(um_fail(UM_EPLUGIN, "inference/%s delivered no samples", k->inference.plugin->name));
+	char *checkpoint = um_format("%s/checkpoint.safetensors", c.folder);
+	unlink(checkpoint);
+	free(checkpoint);
+out:
+	um_problem_free(c.problem);
+	um_cell_free(&c);
+	return st;
+}
+
+/* ---- the process --------------------------------------------------------------------- */
+
+static um_status load(struct task *k)
+{
+	um_status st = UM_OK;
+	um_problems problems = { 0 };
+	char *file = um_format("%s/pipeline.cfg", k->dir);
+	UM_TRY(um_plan_load(file, NULL, &problems, &k->plan));
+	if (problems.config || problems.data)
+		st = um_fail(problems.config ? UM_EPARAM : UM_EDATA, "%s", problems.line[0]);
+out:
+	um_problems_free(&problems);
+	free(file);
+	return st;
+}
+
+static um_status do_task(struct task *k, const char *name, bool resume)
+{
+	um_status st = UM_OK;
+	if (strcmp(name, "report") == 0)
+		return um_report_write(k->dir);
+	if (strcmp(name, "compare") == 0)
+		return um_compare_write(k->dir);
+	UM_TRY(load(k));
+	k->index = um_plan_task(k->plan, name);
+	if (k->index < 0)
+		UM_TRY(um_fail(UM_EPARAM, "there is no task %s in %s", name, k->dir));
+	k->t = &k->plan->task[k->index];
+	int threads = k->env.threads;
+	k->env = k->plan->env;
+	k->env.threads = threads;
+	UM_TRY(k->t->inference >= 0 ? infer(k, resume) : simulate(k));
+out:
+	return st;
+}
+
+static void catch_signals(void)
+{
+	struct sigaction a = { .sa_handler = on_signal };
+	sigemptyset(&a.sa_mask);
+	sigaction(SIGINT, &a, NULL);
+	sigaction(SIGTERM, &a, NULL);
+	sigaction(SIGUSR1, &a, NULL);
+}
+
+int um_task_main(const char *dir, const char *name, int threads, bool resume)
+{
+	struct task k = { .dir = dir, .env = { .threads = threads } };
+	page = um_page_inherit();
+	catch_signals();
+	um_phase_hook(on_phase);
+	openblas_set_num_threads(threads);
+	um_status st = do_task(&k, name, resume);
+	if (st != UM_OK)
+		snprintf(page->message, sizeof(page->message), "%s", um_message());
+	bool skip = st == UM_EPARAM && k.t != NULL && k.t->inference >= 0 &&
+		k.plan->stage[k.t->stage].set.skip_impossible;
+	if (st != UM_OK)
+		um_log(st == UM_EINTR || skip ? UM_INFO : UM_ERROR, "%s: %s", name, um_message());
+	release(&k);
+	um_plan_free(k.plan);
+	return st == UM_OK ? 0 : st == UM_EINTR ? 75 : skip ? UM_EXIT_SKIPPED : 1;
+}

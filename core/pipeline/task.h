@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The work of one process: a simulation, a cell, a comparison, the report. */
+#ifndef UMBRA_PIPELINE_TASK_H
+#define UMBRA_PIPELINE_TASK_H
+
+#include <umbra/fits.h>
+#include <umbra/host.h>
+#include "pipeline/page.h"
+#include "pipeline/plan.h"
+
+enum { UM_EXIT_SKIPPED = 77 }; /* a cell that cannot work, where the stage allows that */
+
+/* Does task name ("eht/tv+dpi", "simulate/eht", "compare", "report") of the run directory dir
+ * with its own pipeline.cfg. The exit status of the process; the reason is in the page. */
+UM_API int um_task_main(const char *dir, const char *name, int threads, bool resume);
+
+/* ---- private to core/pipeline ------------------------------------------------- */
+
+/* A cell's results on their way to its folder. */
+typedef struct um_cell_out {
+	const um_plan *plan;
+	int task;
+	char *folder;       /* DIR/eht/tv+dpi */
+	um_page *page;
+	bool resume;
+	double started, saved, earlier; /* seconds; earlier: of interrupted runs */
+	um_array samples;   /* in instrument units */
+	um_problem *problem;
+	char *trace;
+	size_t trace_len;
+	struct { char *name; double value; } metric[256];
+	int nmetric;
+} um_cell_out;
+
+UM_API um_sink um_cell_sink(um_cell_out *c);
+/* Writes trace.csv as far as it is; true where a stop was asked for. */
+UM_API UM_USED um_status um_cell_write_trace(um_cell_out *c);
+UM_API void um_cell_free(um_cell_out *c);
+UM_API UM_USED um_status um_cell_metric(um_cell_out *c, const char *name, double value);
+
+/* samples.fits, mean.fits, std.fits, metrics.json and figures of a cell; truth [image] double in
+ * instrument units, or NULL. */
+UM_API UM_USED um_status um_cell_deliver(um_cell_out *c, um_forward *f, const um_array *y,
+	const um_array *sigma, const um_array *op, const um_array *truth, const um_sky *sky);
+
+/* True once the process was asked to stop (SIGINT, SIGTERM, SIGUSR1). */
+UM_API bool um_task_stopping(void);
+UM_API double um_seconds(void); /* a clock that only goes forward */
+
+/* An image array of a plan's shape as FITS wants it: axes of size 1 between samples and rows
+ * dropped. x is [count][image]. */
+UM_API um_array um_image_axes(const um_array *x, bool keep_count);
+
+#endif
