@@ -12,7 +12,7 @@ struct um_problem {
 	um_forward *forward;
 	um_prior *priors;
 	int npriors;
-	const um_array *y, *sigma, *op;
+	um_array y, sigma, op; /* borrowed; their one row serves every sample */
 	um_rng key;
 	int64_t calls;
 	double scale;
@@ -33,9 +33,10 @@ um_status um_problem_new(um_forward *f, um_prior *priors, int npriors, const um_
 	p->forward = f;
 	p->priors = priors;
 	p->npriors = npriors;
-	p->y = y;
-	p->sigma = sigma;
-	p->op = op;
+	p->y = *y;
+	p->sigma = *sigma;
+	p->op = *op;
+	p->y.stride[0] = p->sigma.stride[0] = p->op.stride[0] = 0;
 	p->key = um_rng_new(env->seed, name, 0);
 	p->scale = env->scale;
 	p->info = (um_problem_info){ .size = sizeof(p->info), .threads = env->threads, .n = 1,
@@ -68,12 +69,12 @@ int64_t um_problem_calls(const um_problem *p)
 
 const double *um_problem_y(const um_problem *p)
 {
-	return p->y->data;
+	return p->y.data;
 }
 
 const double *um_problem_sigma(const um_problem *p)
 {
-	return p->sigma->data;
+	return p->sigma.data;
 }
 
 um_status um_problem_images(const um_problem *p, int64_t count, um_array *x)
@@ -196,7 +197,7 @@ um_status um_problem_loglike(um_problem *p, const um_array *u, double *ll, um_ar
 	um_array x = { 0 };
 	const um_plugin *plugin = p->forward->plugin;
 	UM_TRY(instrument_image(p, u, p->scale, &x));
-	UM_TRY(named(plugin, um_forward_loglike(p->forward, p->op, &x, p->y, p->sigma, ll, du)));
+	UM_TRY(named(plugin, um_forward_loglike(p->forward, &p->op, &x, &p->y, &p->sigma, ll, du)));
 	UM_TRY(check_d(plugin, "loglike", ll, u->dim[0], 1));
 	if (du != NULL) {
 		UM_TRY(check_f(plugin, "the gradient of loglike", du));
@@ -299,7 +300,7 @@ um_status um_problem_apply(um_problem *p, const um_array *x, const um_array *dx,
 	if (dx != NULL)
 		UM_TRY(scaled(p, dx, &dxs));
 	um_phase(plugin, "apply");
-	UM_TRY(named(plugin, p->forward->ops.apply(p->forward->self, p->op, &xs,
+	UM_TRY(named(plugin, p->forward->ops.apply(p->forward->self, &p->op, &xs,
 		dx != NULL ? &dxs : NULL, y, dx != NULL ? dy : NULL)));
 	UM_TRY(check_d(plugin, "apply", y->data, x->dim[0], p->info.ny));
 	if (dx != NULL)
@@ -318,7 +319,7 @@ um_status um_problem_pullback(um_problem *p, const um_array *x, const um_array *
 	const um_plugin *plugin = p->forward->plugin;
 	UM_TRY(scaled(p, x, &xs));
 	um_phase(plugin, "pullback");
-	UM_TRY(named(plugin, p->forward->ops.pullback(p->forward->self, p->op, &xs, v, jtv)));
+	UM_TRY(named(plugin, p->forward->ops.pullback(p->forward->self, &p->op, &xs, v, jtv)));
 	UM_TRY(check_f(plugin, "pullback", jtv));
 	float *d = jtv->data;
 	int64_t n = um_array_len(jtv);
@@ -334,7 +335,7 @@ um_status um_problem_solve(um_problem *p, double a2, double b2, const um_array *
 {
 	um_status st = UM_OK;
 	const um_plugin *plugin = p->forward->plugin;
-	UM_TRY(named(plugin, um_forward_solve(p->forward, p->op, p->sigma, a2, b2 * p->scale * p->scale, r,
+	UM_TRY(named(plugin, um_forward_solve(p->forward, &p->op, &p->sigma, a2, b2 * p->scale * p->scale, r,
 		out)));
 	UM_TRY(check_d(plugin, "solve", out->data, r->dim[0], p->info.ny));
 out:

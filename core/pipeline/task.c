@@ -95,6 +95,7 @@ static um_status new_measurement(struct task *k)
 	UM_TRY(um_array_new(&k->y, UM_F64, 2, (const int64_t[]){ 1, k->forward.info.ny }));
 	UM_TRY(um_array_new(&k->sigma, UM_F64, 2, (const int64_t[]){ 1, k->forward.info.ny }));
 	UM_TRY(um_array_new(&k->op, UM_F64, 2, (const int64_t[]){ 1, k->forward.info.nop }));
+	k->y.stride[0] = k->sigma.stride[0] = k->op.stride[0] = 0; /* one row for every sample */
 out:
 	return st;
 }

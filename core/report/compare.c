@@ -111,10 +111,19 @@ static void add_column(struct picture *p, const char *title, const char *dir, co
 	p->n++;
 }
 
+static bool one_forward(const um_rundir *r)
+{
+	for (int i = 1; i < r->ncells; i++)
+		if (strcmp(r->cells[i].forward, r->cells[0].forward) != 0)
+			return false;
+	return true;
+}
+
 static struct picture read_picture(const um_rundir *r)
 {
 	struct picture p = { 0 };
 	um_names seen = { 0 };
+	bool one = one_forward(r);
 	for (int i = 0; i < r->ncells; i++) {
 		const char *f = r->cells[i].forward;
 		int before = seen.n;
@@ -122,7 +131,7 @@ static struct picture read_picture(const um_rundir *r)
 		if (seen.n == before)
 			continue;
 		char *sim = um_format("%s/simulate/%s", r->dir, f);
-		char *title = um_format("truth (%s)", f);
+		char *title = one ? um_strdup("truth") : um_format("truth (%s)", f);
 		if (r->cells[i].dir)
 			add_column(&p, title, sim, "truth.fits", NULL);
 		free(title);

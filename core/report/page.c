@@ -91,9 +91,11 @@ void um_page_table(um_text *t, const um_rundir *r)
 	bool best = false;
 	for (int k = 0; k < r->metrics.n; k++)
 		best = best || !isnan(best_of(r, r->metrics.name[k]));
-	um_text_add(t, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Metrics\"><table>"
-		"<caption>One row for each combination of forward model, prior and inference");
-	um_text_add(t, best ? "; the best PSNR, SSIM and NRMSE are bold.</caption>\n" : ".</caption>\n");
+	um_text_add(t, "<p class=\"lead\" id=\"about-metrics\">One row for each combination of forward model, "
+		"prior and inference");
+	um_text_add(t, best ? "; the best PSNR, SSIM and NRMSE are bold.</p>\n" : ".</p>\n");
+	um_text_add(t, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Metrics\">"
+		"<table aria-describedby=\"about-metrics\">\n");
 	head_row(t, r);
 	um_text_add(t, "<tbody>\n");
 	for (int i = 0; i < r->ncells; i++) {

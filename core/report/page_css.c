@@ -27,7 +27,7 @@ const char um_page_css[] =
 	"padding:24px;margin:22px 0}\n"
 	".scroll{overflow-x:auto;margin:0 -24px;padding:0 24px}\n"
 	"table{border-collapse:collapse;width:100%;font-size:15px;font-variant-numeric:tabular-nums}\n"
-	"caption{text-align:left;color:var(--soft);font-size:14px;padding-bottom:10px}\n"
+	"section .lead{font-size:14px}\n"
 	"th,td{padding:9px 12px;border-bottom:1px solid var(--line);text-align:right;"
 	"white-space:nowrap;vertical-align:baseline}\n"
 	"tr>:first-child{text-align:left;padding-left:0}tr>:last-child{padding-right:0}\n"

@@ -8,6 +8,13 @@
 #include "check.h"
 #include "../../core/report/figure.h"
 
+/* fontconfig keeps its tables to the end, where the leak checker does not always see them. */
+UM_API const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:libfontconfig";
+}
+
 static char folder[64];
 
 /* libumbra.so has Cairo loaded; tests are not linked to it. */

@@ -9,6 +9,13 @@
 #include "../../core/report/figure.h"
 #include "../../core/report/report.h"
 
+/* fontconfig keeps its tables to the end, where the leak checker does not always see them. */
+UM_API const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:libfontconfig";
+}
+
 static char dir[64];
 
 /* A path below the run directory; three may be in use at once. */
