@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Images against data products: y = g(A x), so that J = G A with G the derivative of the
+ * products at the visibilities A x, and J^T v = A^T (G^T v). Images come and go as float; all
+ * between is double. Batches are worked through a chunk at a time, so that memory is bounded. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <umbra/uvmodel.h>
+
+#define CHUNK 64
+
+um_status um_uvmodel_see_at(um_uvmodel *m, const um_uvdata *d, double pixel, um_pulse pulse)
+{
+	const int64_t n = d->nrows;
+	m->nvis = n;
+	m->ny = 0;
+	for (int i = 0; i < m->n; i++) {
+		m->first[i] = m->ny;
+		m->ny += m->o[i].len;
+	}
+	m->first[m->n] = m->ny;
+	m->ny += m->flux;
+	double *uv = malloc((size_t)(2 * n) * sizeof(*uv));
+	if (uv == NULL)
+		return um_fail(UM_ENOMEM, "no memory for %lld visibilities", (long long)n);
+	for (int64_t i = 0; i < n; i++) {
+		uv[i] = d->rows[i].u;
+		uv[n + i] = d->rows[i].v;
+	}
+	um_status st = um_dft_new(uv, uv + n, n, m->rows, m->columns, pixel, pulse, &m->dft);
+	free(uv);
+	return st;
+}
+
+void um_uvmodel_free(um_uvmodel *m)
+{
+	for (int i = 0; i < m->n; i++)
+		um_observable_free(&m->o[i]);
+	um_dft_free(m->dft);
+	memset(m, 0, sizeof(*m));
+}
+
+/* Double images, their visibilities, and room for one row of y twice. */
+struct work {
+	double *x, *re, *im, *gre, *gim, *f, *w;
+};
+
+static void work_free(struct work *w)
+{
+	free(w->x);
+}
+
+static int64_t chunk(const um_array *x, int64_t first)
+{
+	return x->dim[0] - first < CHUNK ? x->dim[0] - first : CHUNK;
+}
+
+static um_status work_new(const um_uvmodel *m, const um_array *x, struct work *w)
+{
+	const size_t count = (size_t)chunk(x, 0);
+	const size_t pixels = (size_t)(m->rows * m->columns) * count;
+	const size_t points = (size_t)m->nvis * count;
+	w->x = malloc((pixels + 4 * points + 2 * (size_t)m->ny + 1) * sizeof(double));
+	if (w->x == NULL)
+		return um_fail(UM_ENOMEM, "no memory for %zu images and their visibilities", count);
+	w->re = w->x + pixels;
+	w->im = w->re + points;
+	w->gre = w->im + points;
+	w->gim = w->gre + points;
+	w->f = w->gim + points;
+	w->w = w->f + m->ny;
+	return UM_OK;
+}
+
+/* Images first .. first+count-1 of x as double, and their visibilities. */
+static um_status see(const um_uvmodel *m, const um_array *x, int64_t first, int64_t count,
+	double *out, double *re, double *im)
+{
+	const int64_t n = m->rows * m->columns;
+	for (int64_t b = 0; b < count; b++)
+		for (int64_t i = 0; i < n; i++)
+			out[b * n + i] = um_row_f(x, first + b)[i];
+	return um_dft_forward(m->dft, count, out, re, im);
+}
+
+static double total(const um_uvmodel *m, const double *x)
+{
+	double sum = 0;
+	for (int64_t i = 0; i < m->rows * m->columns; i++)
+		sum += x[i];
+	return sum;
+}
+
+/* One row of y from image and visibilities b of w. */
+static void model(const um_uvmodel *m, const struct work *w, int64_t b, double *f)
+{
+	const int64_t at = b * m->nvis;
+	for (int i = 0; i < m->n; i++)
+		um_observable_model(&m->o[i], w->re + at, w->im + at, f + m->first[i]);
+	if (m->flux)
+		f[m->ny - 1] = total(m, w->x + b * m->rows * m->columns);
+}
+
+/* The adjoint of count rows of gre, gim, plus flux[b], into images of out. */
+static um_status spread(const um_uvmodel *m, struct work *w, const double *flux, int64_t first,
+	int64_t count, um_array *out)
+{
+	const int64_t n = m->rows * m->columns;
+	um_status st = um_dft_adjoint(m->dft, count, w->gre, w->gim, w->x);
+	for (int64_t b = 0; b < count; b++)
+		for (int64_t i = 0; i < n; i++)
+			um_row_f(out, first + b)[i] = (float)(w->x[b * n + i] + flux[b]);
+	return st;
+}
+
+static void clear_gradient(const um_uvmodel *m, struct work *w, int64_t count)
+{
+	memset(w->gre, 0, (size_t)(m->nvis * count) * sizeof(double));
+	memset(w->gim, 0, (size_t)(m->nvis * count) * sizeof(double));
+}
+
+static void tangent(const um_uvmodel *m, const struct work *w, int64_t count, const double *dx,
+	int64_t first, um_array *dy)
+{
+	for (int64_t b = 0; b < count; b++) {
+		const int64_t at = b * m->nvis;
+		double *df = um_row_d(dy, first + b);
+		for (int i = 0; i < m->n; i++)
+			um_observable_jvp(&m->o[i], w->re + at, w->im + at, w->gre + at, w->gim + at,
+				df + m->first[i]);
+		if (m->flux)
+			df[m->ny - 1] = total(m, dx + b * m->rows * m->columns);
+	}
+}
+
+um_status um_uvmodel_apply(const um_uvmodel *m, const um_array *x, const um_array *dx, um_array *y,
+	um_array *dy)
+{
+	struct work w;
+	um_status st = work_new(m, x, &w);
+	if (st != UM_OK)
+		return st;
+	for (int64_t first = 0, n; first < x->dim[0]; first += n) {
+		n = chunk(x, first);
+		UM_TRY(see(m, x, first, n, w.x, w.re, w.im));
+		for (int64_t b = 0; b < n; b++)
+			model(m, &w, b, um_row_d(y, first + b));
+		if (dx == NULL)
+			continue;
+		UM_TRY(see(m, dx, first, n, w.x, w.gre, w.gim));
+		tangent(m, &w, n, w.x, first, dy);
+	}
+out:
+	work_free(&w);
+	return st;
+}
+
+um_status um_uvmodel_pullback(const um_uvmodel *m, const um_array *x, const um_array *v, um_array *jtv)
+{
+	struct work w;
+	double flux[CHUNK] = { 0 };
+	um_status st = work_new(m, x, &w);
+	if (st != UM_OK)
+		return st;
+	for (int64_t first = 0, n; first < x->dim[0]; first += n) {
+		n = chunk(x, first);
+		UM_TRY(see(m, x, first, n, w.x, w.re, w.im));
+		clear_gradient(m, &w, n);
+		for (int64_t b = 0; b < n; b++) {
+			const int64_t at = b * m->nvis;
+			const double *vb = um_row_d(v, first + b);
+			for (int i = 0; i < m->n; i++)
+				um_observable_vjp(&m->o[i], w.re + at, w.im + at, vb + m->first[i], w.gre + at,
+					w.gim + at);
+			flux[b] = m->flux ? vb[m->ny - 1] : 0;
+		}
+		UM_TRY(spread(m, &w, flux, first, n, jtv));
+	}
+out:
+	work_free(&w);
+	return st;
+}
+
+/* log p(y | x) of image b of w; its gradient with respect to the visibilities is added to
+ * gre, gim, and that with respect to the flux is *flux. */
+static double loglike_one(const um_uvmodel *m, struct work *w, int64_t b, const double *y,
+	const double *sigma, double *flux)
+{
+	const int64_t at = b * m->nvis;
+	double ll = 0;
+	model(m, w, b, w->f);
+	for (int i = 0; i < m->n; i++) {
+		const um_observable *o = &m->o[i];
+		const int64_t k = m->first[i];
+		double half = -0.5 * (double)o->len;
+		ll += half * um_observable_chi2(o, y + k, sigma + k, w->f + k, w->w + k);
+		for (int64_t j = 0; j < o->len; j++)
+			w->w[k + j] *= half;
+		um_observable_vjp(o, w->re + at, w->im + at, w->w + k, w->gre + at, w->gim + at);
+	}
+	*flux = 0;
+	if (m->flux) {
+		const int64_t k = m->ny - 1;
+		double d = (y[k] - w->f[k]) / sigma[k];
+		ll -= 0.5 * d * d;
+		*flux = d / sigma[k];
+	}
+	return ll;
+}
+
+um_status um_uvmodel_loglike(const um_uvmodel *m, const um_array *x, const um_array *y,
+	const um_array *sigma, double *ll, um_array *dx)
+{
+	struct work w;
+	double flux[CHUNK];
+	um_status st = work_new(m, x, &w);
+	if (st != UM_OK)
+		return st;
+	for (int64_t first = 0, n; first < x->dim[0]; first += n) {
+		n = chunk(x, first);
+		UM_TRY(see(m, x, first, n, w.x, w.re, w.im));
+		clear_gradient(m, &w, n);
+		for (int64_t b = 0; b < n; b++)
+			ll[first + b] = loglike_one(m, &w, b, um_row_d(y, first + b),
+				um_row_d(sigma, first + b), &flux[b]);
+		if (dx != NULL)
+			UM_TRY(spread(m, &w, flux, first, n, dx));
+	}
+out:
+	work_free(&w);
+	return st;
+}
+
+um_status um_uvmodel_see(const um_uvmodel *m, const um_array *x, int64_t b, double *re, double *im)
+{
+	double *image = malloc((size_t)(m->rows * m->columns) * sizeof(*image));
+	if (image == NULL)
+		return um_fail(UM_ENOMEM, "no memory for an image");
+	um_status st = see(m, x, b, 1, image, re, im);
+	free(image);
+	return st;
+}
+
+double um_uvmodel_flux(const um_uvmodel *m, const um_array *x, int64_t b)
+{
+	double sum = 0;
+	for (int64_t i = 0; i < m->rows * m->columns; i++)
+		sum += um_row_f(x, b)[i];
+	return sum;
+}
+
+um_status um_uvmodel_stats(const um_uvmodel *m, const um_array *x, const um_array *y,
+	const um_array *sigma, double *values)
+{
+	struct work w;
+	um_status st = work_new(m, x, &w);
+	if (st != UM_OK)
+		return st;
+	for (int64_t b = 0; b < x->dim[0]; b++, values += m->n + 1) {
+		UM_TRY(see(m, x, b, 1, w.x, w.re, w.im));
+		model(m, &w, 0, w.f);
+		for (int i = 0; i < m->n; i++) {
+			const int64_t k = m->first[i];
+			values[i] = um_observable_chi2(&m->o[i], um_row_d(y, b) + k, um_row_d(sigma, b) + k,
+				w.f + k, NULL);
+		}
+		values[m->n] = total(m, w.x);
+	}
+out:
+	work_free(&w);
+	return st;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A batch of images against data products of visibilities: model values, tangents, adjoints,
+ * log likelihoods. What a forward model of an interferometer needs of images, apart from where
+ * its data come from. Versioned with libumbra; not part of the plugin ABI. */
+#ifndef UMBRA_UVMODEL_H
+#define UMBRA_UVMODEL_H
+
+#include <umbra/array.h>
+#include <umbra/dft.h>
+#include <umbra/observable.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define UM_PRODUCTS 4
+
+/* y holds the products one after the other and, where flux is true, the sum of the pixels.
+ * The caller fills what is above the line; um_uvmodel_see_at makes the rest. Images are float
+ * [B][...][rows][columns], in Jy a pixel; y, sigma, v double [B][ny], one row may be shared. */
+typedef struct um_uvmodel {
+	int n;                          /* products */
+	um_observable o[UM_PRODUCTS];
+	bool flux;
+	int64_t rows, columns;          /* of an image */
+	/* ---- */
+	int64_t nvis, ny;
+	int64_t first[UM_PRODUCTS + 1]; /* where a product begins in y; the flux after the last */
+	um_dft *dft;
+} um_uvmodel;
+
+/* Makes the transform to the rows of d, from which the products were formed. */
+UM_API UM_USED um_status um_uvmodel_see_at(um_uvmodel *m, const um_uvdata *d, double pixel, um_pulse pulse);
+
+/* Releases transform and products. */
+UM_API void um_uvmodel_free(um_uvmodel *m);
+
+/* Visibilities of image b of x: nvis numbers each. */
+UM_API UM_USED um_status um_uvmodel_see(const um_uvmodel *m, const um_array *x, int64_t b, double *re,
+	double *im);
+
+/* The sum of the pixels of image b. */
+UM_API double um_uvmodel_flux(const um_uvmodel *m, const um_array *x, int64_t b);
+
+/* y = f(x) and, where dx is given, dy = J dx; jtv = J^T v. */
+UM_API UM_USED um_status um_uvmodel_apply(const um_uvmodel *m, const um_array *x, const um_array *dx,
+	um_array *y, um_array *dy);
+UM_API UM_USED um_status um_uvmodel_pullback(const um_uvmodel *m, const um_array *x, const um_array *v,
+	um_array *jtv);
+
+/* ll[b] = log p(y | x) up to a constant, and its gradient where dx is given. */
+UM_API UM_USED um_status um_uvmodel_loglike(const um_uvmodel *m, const um_array *x, const um_array *y,
+	const um_array *sigma, double *ll, um_array *dx);
+
+/* values[b][n + 1]: the reduced chi-square of each product, then the flux. */
+UM_API UM_USED um_status um_uvmodel_stats(const um_uvmodel *m, const um_array *x, const um_array *y,
+	const um_array *sigma, double *values);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Interferometric data: y = products of V, V(u,v) the direct Fourier transform of the image at
+ * the points of a UVFITS file. Products are complex visibilities (all real parts, then all
+ * imaginary parts), amplitudes, closure phases (radians) and log closure amplitudes, in the
+ * listed order, then one datum for the total flux. Noise is Gaussian but for closure phases,
+ * log p = -sum (1 - cos d)/sigma^2. Averages, closures and chi-squares as in eht-imaging
+ * (Chael et al. 2018, doi:10.3847/1538-4357/aab6a8). */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <umbra/plugin.h>
+#include <umbra/uvmodel.h>
+
+struct eht {
+	const char *uvfits;
+	bool coverage_only;
+	um_texts products;
+	const char *average;
+	double seconds;
+	const char *weights, *times;
+	um_pair uv;
+	um_texts stations;
+	double systematic;
+	bool debias;
+	const char *closures, *pulse;
+	double gain_budget;
+	um_texts gain_budgets;
+	double flux, flux_sigma;
+};
+
+static const um_param params[] = {
+	UM_FILE(struct eht, uvfits, NULL, "Visibilities: a UVFITS file."),
+	UM_PARAM(struct eht, coverage_only, "false", 0, 0, "", "Take baselines and noise from the file, "
+		"not its visibilities: for simulations."),
+	UM_CHOICE(struct eht, products, "[\"vis\"]", "vis|amp|cphase|logcamp", "What is fitted: complex "
+		"visibilities, amplitudes, closure phases, log closure amplitudes."),
+	UM_CHOICE(struct eht, average, "none", "none|scan|time", "Coherent averaging over scans or over "
+		"bins of a fixed length."),
+	UM_PARAM(struct eht, seconds, "60", 0.1, 86400, "s", "Length of a bin, for average = \"time\"."),
+	UM_CHOICE(struct eht, weights, "none", "none|inverse-variance", "Weights in averages; none is a "
+		"plain mean, as in eht-imaging."),
+	UM_CHOICE(struct eht, times, "shared", "shared|per-baseline", "Time of a scan average: one for "
+		"all baselines, or the first of each, as in eht-imaging, which loses closures."),
+	UM_PARAM(struct eht, uv, "[0.0, 1000.0]", 0, 1e6, "", "Shortest and longest baseline used, in "
+		"units of 1e9 wavelengths."),
+	UM_PARAM_TEXT(struct eht, stations, "[]", "Names of the stations used; empty: all."),
+	UM_PARAM(struct eht, systematic, "0", 0, 10, "", "Noise added in quadrature to every visibility, "
+		"as a fraction of its amplitude."),
+	UM_PARAM(struct eht, debias, "false", 0, 0, "", "Take the noise bias off amplitudes and log closure "
+		"amplitudes."),
+	UM_CHOICE(struct eht, closures, "minimal", "minimal|maximal", "An independent set of closures, or "
+		"every one."),
+	UM_CHOICE(struct eht, pulse, "triangle", "triangle|rect|delta", "Shape of a pixel; triangle means "
+		"linear interpolation, eht-imaging's default."),
+	UM_PARAM(struct eht, gain_budget, "0", 0, 10, "", "Unknown gain of every station, as a fraction; "
+		"widens the errors of amplitudes."),
+	UM_PARAM_TEXT(struct eht, gain_budgets, "[]", "Budgets of single stations in place of gain_budget, "
+		"such as \"LM:0.3\"."),
+	UM_PARAM(struct eht, flux, "0", 0, 1e6, "Jy", "Known total flux, one more datum; 0: not known."),
+	UM_PARAM(struct eht, flux_sigma, "0.1", 1e-12, 1e6, "Jy", "Standard deviation of flux."),
+};
+
+struct self {
+	const struct eht *p;
+	um_uvdata d;    /* selected and averaged, thermal noise alone */
+	double *budget; /* gain budget of each station */
+	um_uvmodel m;
+	const char *stats[UM_PRODUCTS + 1];
+};
+
+static void destroy(void *self)
+{
+	struct self *s = self;
+	um_uvmodel_free(&s->m);
+	um_uvdata_free(&s->d);
+	free(s->budget);
+	free(s);
+}
+
+/* ---- reading --------------------------------------------------------------- */
+
+static um_status read_budgets(struct self *s)
+{
+	s->budget = calloc((size_t)s->d.nstations + 1, sizeof(*s->budget));
+	if (s->budget == NULL)
+		return um_fail(UM_ENOMEM, "no memory for gain budgets");
+	for (int i = 0; i < s->d.nstations; i++)
+		s->budget[i] = s->p->gain_budget;
+	for (int64_t i = 0; i < s->p->gain_budgets.n; i++) {
+		const char *text = s->p->gain_budgets.v[i];
+		const char *colon = strchr(text, ':');
+		char name[24] = "";
+		char *end = NULL;
+		double g = colon != NULL ? strtod(colon + 1, &end) : -1;
+		if (colon == NULL || end == colon + 1 || *end || !(g >= 0 && g <= 10)
+			|| colon - text >= (long)sizeof(name))
+			return um_fail(UM_EPARAM, "gain_budgets: \"%s\" is not NAME:FRACTION", text);
+		memcpy(name, text, (size_t)(colon - text));
+		int k = um_uvdata_station(&s->d, name);
+		if (k < 0)
+			return um_fail(UM_EPARAM, "gain_budgets: no station %s in %s", name, s->p->uvfits);
+		s->budget[k] = g;
+	}
+	return UM_OK;
+}
+
+static um_status read_data(struct self *s)
+{
+	const struct eht *p = s->p;
+	um_status st = UM_OK;
+	um_uvdata all = { 0 };
+	UM_TRY(um_uvfits_read(p->uvfits, &all));
+	st = um_uvdata_select(&all, p->uv.lo * 1e9, p->uv.hi * 1e9, p->stations.n, p->stations.v);
+	if (st != UM_OK)
+		UM_TRY(um_context(st, "%s", p->uvfits));
+	if (strcmp(p->average, "none") == 0) {
+		s->d = all;
+		memset(&all, 0, sizeof(all));
+	} else {
+		const um_uvaverage how = { .seconds = strcmp(p->average, "time") == 0 ? p->seconds : 0,
+			.inverse_variance = strcmp(p->weights, "none") != 0,
+			.per_baseline = strcmp(p->times, "shared") != 0 };
+		UM_TRY(um_uvdata_average(&all, &how, &s->d));
+	}
+	UM_TRY(read_budgets(s));
+out:
+	um_uvdata_free(&all);
+	return st;
+}
+
+/* y and sigma of all products from the visibilities of d, whose sigma is thermal. */
+static um_status measure(const struct self *s, const um_uvdata *thermal, double *y, double *sigma)
+{
+	um_uvdata d = { 0 };
+	um_status st = um_uvdata_copy(thermal, &d);
+	if (st != UM_OK)
+		return st;
+	um_uvdata_systematic(&d, s->p->systematic);
+	for (int i = 0; i < s->m.n; i++) {
+		double *sd = sigma + s->m.first[i];
+		um_observable_measure(&s->m.o[i], &d, s->p->debias, y + s->m.first[i], sd);
+		for (int64_t k = 0; s->m.o[i].product == UM_AMP && k < d.nrows; k++) {
+			const um_uvrow *r = &d.rows[k];
+			double g = hypot(s->budget[r->t1], s->budget[r->t2]);
+			sd[k] = hypot(sd[k], g * hypot(r->re, r->im));
+		}
+	}
+	um_uvdata_free(&d);
+	if (s->p->flux > 0) {
+		y[s->m.ny - 1] = s->p->flux;
+		sigma[s->m.ny - 1] = s->p->flux_sigma;
+	}
+	return UM_OK;
+}
+
+static um_status find_products(struct self *s)
+{
+	static const char *const stats[] = { "chi2_vis", "chi2_amp", "chi2_cphase", "chi2_logcamp" };
+	const um_observe how = { .maximal = strcmp(s->p->closures, "maximal") == 0,
+		.debias = s->p->debias };
+	if (s->p->products.n < 1 || s->p->products.n > UM_PRODUCTS)
+		return um_fail(UM_EPARAM, "products: name one to four of vis, amp, cphase, logcamp");
+	for (int64_t i = 0; i < s->p->products.n; i++) {
+		um_product k = UM_VIS;
+		while (k < UM_LOGCAMP && strcmp(um_product_name(k), s->p->products.v[i]) != 0)
+			k++;
+		for (int j = 0; j < s->m.n; j++)
+			if (s->m.o[j].product == k)
+				return um_fail(UM_EPARAM, "products: %s is listed twice", um_product_name(k));
+		um_status st = um_observable_new(&s->d, k, &how, &s->m.o[s->m.n]);
+		if (st != UM_OK)
+			return um_context(st, "%s", s->p->uvfits);
+		s->stats[s->m.n] = stats[k];
+		if (s->m.o[s->m.n++].n == 0)
+			return um_fail(UM_EDATA, "%s: no %s can be formed of the selected visibilities",
+				s->p->uvfits, um_product_name(k));
+	}
+	s->stats[s->m.n] = "flux";
+	return UM_OK;
+}
+
+static um_status create(void **self, const void *p, const um_env *env, um_forward_info *info)
+{
+	um_status st = UM_OK;
+	um_pulse pulse = UM_TRIANGLE;
+	struct self *s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return um_fail(UM_ENOMEM, "no memory for eht");
+	s->p = p;
+	s->m.flux = s->p->flux > 0;
+	s->m.rows = env->shape[3];
+	s->m.columns = env->shape[4];
+	if (env->shape[0] * env->shape[1] * env->shape[2] != 1)
+		UM_TRY(um_fail(UM_EPARAM, "eht takes images of one frame, one band and one channel"));
+	if (!(env->pixel > 0))
+		UM_TRY(um_fail(UM_EPARAM, "eht needs image.fov_uas: how large the image is on the sky"));
+	if (s->p->uvfits == NULL || s->p->uvfits[0] == 0)
+		UM_TRY(um_fail(UM_EPARAM, "eht needs uvfits: the file of visibilities"));
+	UM_TRY(read_data(s));
+	UM_TRY(find_products(s));
+	(void)um_pulse_named(s->p->pulse, &pulse);
+	UM_TRY(um_uvmodel_see_at(&s->m, &s->d, env->pixel, pulse));
+	info->ny = s->m.ny;
+	info->measurements = s->p->coverage_only ? 0 : 1;
+	info->linear = s->m.n == 1 && s->m.o[0].product == UM_VIS;
+	info->nstats = s->m.n + 1;
+	info->stats = s->stats;
+	*self = s;
+out:
+	if (st != UM_OK)
+		destroy(s);
+	return st;
+}
+
+/* ---- the model ------------------------------------------------------------- */
+
+static um_status apply(void *self, const um_array *op, const um_array *x, const um_array *dx,
+	um_array *y, um_array *dy)
+{
+	(void)op;
+	return um_uvmodel_apply(&((struct self *)self)->m, x, dx, y, dy);
+}
+
+static um_status pullback(void *self, const um_array *op, const um_array *x, const um_array *v,
+	um_array *jtv)
+{
+	(void)op;
+	return um_uvmodel_pullback(&((struct self *)self)->m, x, v, jtv);
+}
+
+static um_status loglike(void *self, const um_array *op, const um_array *x, const um_array *y,
+	const um_array *sigma, double *ll, um_array *dx)
+{
+	(void)op;
+	return um_uvmodel_loglike(&((struct self *)self)->m, x, y, sigma, ll, dx);
+}
+
+static um_status stats(void *self, const um_array *op, const um_array *x, const um_array *y,
+	const um_array *sigma, double *values)
+{
+	(void)op;
+	return um_uvmodel_stats(&((struct self *)self)->m, x, y, sigma, values);
+}
+
+/* ---- measurements ---------------------------------------------------------- */
+
+static um_status noise(void *self, um_array *sigma, um_array *op)
+{
+	const struct self *s = self;
+	(void)op;
+	double *y = malloc((size_t)s->m.ny * sizeof(*y));
+	if (y == NULL)
+		return um_fail(UM_ENOMEM, "eht: no memory for %lld data", (long long)s->m.ny);
+	um_status st = measure(s, &s->d, y, um_row_d(sigma, 0));
+	free(y);
+	return st;
+}
+
+static um_status data(void *self, um_array *y, um_array *sigma, um_array *op)
+{
+	const struct self *s = self;
+	(void)op;
+	return measure(s, &s->d, um_row_d(y, 0), um_row_d(sigma, 0));
+}
+
+/* Thermal noise on the visibilities of x, from which everything else is derived. */
+static um_status simulate(void *self, um_rng *rng, const um_array *x, um_array *op, um_array *y,
+	um_array *sigma, um_sink *sink)
+{
+	const struct self *s = self;
+	um_uvdata d = { 0 };
+	um_status st = UM_OK;
+	(void)op, (void)sink;
+	double *v = malloc((size_t)s->d.nrows * 2 * sizeof(*v));
+	if (v == NULL)
+		UM_TRY(um_fail(UM_ENOMEM, "eht: no memory for visibilities"));
+	UM_TRY(um_uvdata_copy(&s->d, &d));
+	for (int64_t b = 0; b < x->dim[0]; b++) {
+		UM_TRY(um_uvmodel_see(&s->m, x, b, v, v + d.nrows));
+		for (int64_t i = 0; i < d.nrows; i++) {
+			d.rows[i].re = v[i] + d.rows[i].sigma * um_normal(&rng[b]);
+			d.rows[i].im = v[d.nrows + i] + d.rows[i].sigma * um_normal(&rng[b]);
+		}
+		UM_TRY(measure(s, &d, um_row_d(y, b), um_row_d(sigma, b)));
+		if (s->p->flux > 0)
+			um_row_d(y, b)[s->m.ny - 1] = um_uvmodel_flux(&s->m, x, b) + s->p->flux_sigma * um_normal(&rng[b]);
+	}
+out:
+	um_uvdata_free(&d);
+	free(v);
+	return st;
+}
+
+/* ---- pictures -------------------------------------------------------------- */
+
+/* One picture: n points of the data against samples, f [samples][n]. */
+struct picture {
+	int64_t n, samples;
+	double *x, *y, *sigma, *lo, *mid, *hi, *column, *f;
+};
+
+static um_status picture_new(int64_t n, int64_t samples, struct picture *p)
+{
+	*p = (struct picture){ .n = n, .samples = samples };
+	p->x = calloc((size_t)(6 * n + samples + n * samples), sizeof(double));
+	if (p->x == NULL)
+		return um_fail(UM_ENOMEM, "eht: no memory for a picture of %lld data", (long long)n);
+	p->y = p->x + n;
+	p->sigma = p->y + n;
+	p->lo = p->sigma + n;
+	p->mid = p->lo + n;
+	p->hi = p->mid + n;
+	p->column = p->hi + n;
+	p->f = p->column + samples;
+	return UM_OK;
+}
+
+static int ascending(const void *a, const void *b)
+{
+	double x = *(const double *)a;
+	double y = *(const double *)b;
+	return (x > y) - (x < y);
+}
+
+static double quantile(const double *sorted, int64_t n, double q)
+{
+	double at = q * (double)(n - 1);
+	int64_t i = (int64_t)at;
+	return i + 1 < n ? sorted[i] + (at - (double)i) * (sorted[i + 1] - sorted[i]) : sorted[n - 1];
+}
+
+static um_status draw(struct picture *p, um_plot *plot, um_sink *sink)
+{
+	for (int64_t i = 0; i < p->n; i++) {
+		for (int64_t b = 0; b < p->samples; b++)
+			p->column[b] = p->f[b * p->n + i];
+		qsort(p->column, (size_t)p->samples, sizeof(double), ascending);
+		p->lo[i] = quantile(p->column, p->samples, 0.025);
+		p->mid[i] = quantile(p->column, p->samples, 0.5);
+		p->hi[i] = quantile(p->column, p->samples, 0.975);
+	}
+	plot->n = p->n;
+	plot->x = p->x;
+	plot->y = p->y;
+	plot->sigma = p->sigma;
+	plot->lo = p->lo;
+	plot->mid = p->mid;
+	plot->hi = p->hi;
+	return um_sink_plot(sink, plot);
+}
+
+static um_status plot_amplitude(const struct self *s, const um_observable *o, const um_array *x,
+	const double *y, const double *sigma, double *v, um_sink *sink)
+{
+	um_status st = UM_OK;
+	struct picture p = { 0 };
+	um_plot plot = { .name = "amplitude", .title = "Visibility amplitude",
+		.xlabel = "Baseline (10^9 wavelengths)", .ylabel = "Amplitude (Jy)", .log_y = true };
+	UM_TRY(picture_new(o->n, x->dim[0], &p));
+	for (int64_t i = 0; i < o->n; i++) {
+		p.x[i] = hypot(s->d.rows[i].u, s->d.rows[i].v) / 1e9;
+		p.y[i] = o->product == UM_VIS ? hypot(y[i], y[o->n + i]) : y[i];
+		p.sigma[i] = sigma[i];
+	}
+	for (int64_t b = 0; b < p.samples; b++) {
+		UM_TRY(um_uvmodel_see(&s->m, x, b, v, v + s->m.nvis));
+		for (int64_t i = 0; i < o->n; i++)
+			p.f[b * o->n + i] = hypot(v[i], v[s->m.nvis + i]);
+	}
+	UM_TRY(draw(&p, &plot, sink));
+out:
+	free(p.x);
+	return st;
+}
+
+/* Model phases are shown on the turn that is nearest to the datum. */
+static um_status plot_phase(const struct self *s, const um_observable *o, const um_array *x,
+	const double *y, const double *sigma, double *v, um_sink *sink)
+{
+	um_status st = UM_OK;
+	struct picture p = { 0 };
+	const double degree = acos(-1) / 180;
+	um_plot plot = { .name = "closure_phase", .title = "Closure phase", .xlabel = "Time (h)",
+		.ylabel = "Closure phase (deg)" };
+	UM_TRY(picture_new(o->n, x->dim[0], &p));
+	for (int64_t i = 0; i < o->n; i++) {
+		p.x[i] = o->closure[i].time;
+		p.y[i] = y[i] / degree;
+		p.sigma[i] = sigma[i] / degree;
+	}
+	for (int64_t b = 0; b < p.samples; b++) {
+		UM_TRY(um_uvmodel_see(&s->m, x, b, v, v + s->m.nvis));
+		um_observable_model(o, v, v + s->m.nvis, p.f + b * o->n);
+		for (int64_t i = 0; i < o->n; i++)
+			p.f[b * o->n + i] = (y[i] + remainder(p.f[b * o->n + i] - y[i], 360 * degree)) / degree;
+	}
+	UM_TRY(draw(&p, &plot, sink));
+out:
+	free(p.x);
+	return st;
+}
+
+static um_status plot(void *self, const um_array *op, const um_array *x, const um_array *y,
+	const um_array *sigma, um_sink *sink)
+{
+	const struct self *s = self;
+	um_status st = UM_OK;
+	bool amplitudes = false;
+	(void)op;
+	double *v = malloc((size_t)s->m.nvis * 2 * sizeof(*v));
+	if (v == NULL)
+		return um_fail(UM_ENOMEM, "eht: no memory for visibilities");
+	for (int i = 0; i < s->m.n; i++) {
+		const um_observable *o = &s->m.o[i];
+		const double *yi = um_row_d(y, 0) + s->m.first[i];
+		const double *si = um_row_d(sigma, 0) + s->m.first[i];
+		if (o->product == UM_CPHASE)
+			UM_TRY(plot_phase(s, o, x, yi, si, v, sink));
+		if ((o->product == UM_VIS || o->product == UM_AMP) && !amplitudes) {
+			amplitudes = true;
+			UM_TRY(plot_amplitude(s, o, x, yi, si, v, sink));
+		}
+	}
+out:
+	free(v);
+	return st;
+}
+
+static const um_forward_ops ops = {
+	.create = create, .destroy = destroy, .apply = apply, .pullback = pullback, .noise = noise,
+	.data = data, .simulate = simulate, .loglike = loglike, .stats = stats, .plot = plot,
+};
+
+UM_PLUGIN = {
+	UM_HEADER, UM_FORWARD, UM_SKY, "eht", "1.0",
+	"Radio interferometry: visibilities, amplitudes and closures of a UVFITS file.",
+	"Event Horizon Telescope Collaboration et al. 2019, ApJL 875, L1-L6; Chael et al. 2018, ApJ 857, 23",
+	UM_PARAMS(struct eht, params), UM_OPS(ops),
+};
