@@ -176,8 +176,10 @@ static void nearly_empty(void)
 		put("run.json", broken[k]);
 		CHECK_FAILS(um_report_write(dir), UM_EDATA, "run.json:");
 	}
-	static const char *const strange[] = { "{\"cells\": 3}", "{\"cells\": {\"a/b\": 3, \"\": {}, \"c\": {"
-		"\"status\": 4, \"reason\": []}}}", "{\"title\": \"\", \"cells\": []}" };
+	static const char *const strange[] = {
+		"{\"cells\": 3}", "{\"title\": \"\", \"cells\": []}",
+		"{\"cells\": {\"a/b\": 3, \"\": {}, \"c\": {\"status\": 4, \"reason\": []}}}",
+	};
 	for (size_t k = 0; k < sizeof(strange) / sizeof(*strange); k++) {
 		put("run.json", strange[k]);
 		CHECK_OK(um_report_write(dir));
