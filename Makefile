@@ -1,24 +1,33 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# make help lists the targets. SAN=address,undefined, COV=1, V=1, B=, CC= change any of them.
+# "make help" lists the targets. SAN=address,undefined, COV=1, V=1, B= and CC= change any of them.
 VERSION = 0.1.0
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 B      ?= build$(if $(SAN),/san)$(if $(COV),/cov)
 Q       = $(if $(V),,@)
+comma   = ,
+export PKG_CONFIG_PATH := $(PKG_CONFIG_PATH):$(LIBDIR)/pkgconfig
 
-PKGS    = libconfig cfitsio fftw3 openblas jansson cairo nettle
-BUILD_DEPS = pkg-config libconfig-dev libcfitsio-dev libfftw3-dev libopenblas-openmp-dev \
-	liblapacke-dev liblbfgs-dev librandom123-dev libjansson-dev libcairo2-dev nettle-dev
+# Debian packages, for building and for testing; README says what each is for.
+PKGS       = libconfig cfitsio fftw3 openblas jansson cairo nettle
+BUILD_DEPS = pkg-config libconfig-dev libcfitsio-dev libfftw3-dev libopenblas-openmp-dev liblapacke-dev \
+	liblbfgs-dev librandom123-dev libjansson-dev libcairo2-dev nettle-dev
 TEST_DEPS  = libcunit1-dev g++ fitsverify
 
 CFLAGS ?= -O2 -g
 WARN    = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
-UM_C    = -std=c11 -D_POSIX_C_SOURCE=200809L $(WARN) -fPIC -fvisibility=hidden -Icore -MMD -MP \
-	-ffp-contract=off $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer) $(if $(COV),--coverage) \
-	-DUM_VERSION='"$(VERSION)"' $(PKG_C)
-UM_LD   = $(if $(SAN),-fsanitize=$(SAN)) $(if $(COV),--coverage)
+PKG_OK := $(shell pkg-config --exists $(PKGS) 2>/dev/null && echo yes)
 PKG_C  := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_L  := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -llapacke -llbfgs -lm -ldl -lpthread
+OTHER  := $(filter-out /usr /usr/local,$(PREFIX))
+SAN_F   = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+# The default build runs on any x86-64; products are not contracted, so that results do not depend on
+# the compiler's taste.
+UM_C    = -std=c11 -D_POSIX_C_SOURCE=200809L $(WARN) -fPIC -fvisibility=hidden -ffp-contract=off -Icore \
+	-MMD -MP $(SAN_F) $(if $(COV),--coverage) -DUM_VERSION='"$(VERSION)"' $(PKG_C) $(OTHER:%=-I%/include)
+UM_LD   = $(SAN_F) $(if $(COV),--coverage) $(OTHER:%=-L%/lib)
+DEFS    = $(if $(SAN),,-Wl$(comma)-z$(comma)defs)
+RPATH   = -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../$(notdir $(LIBDIR))'
 
 LIB_C   = $(filter-out core/cli/%,$(wildcard core/*/*.c))
 LIB_O   = $(LIB_C:%.c=$B/%.o)
@@ -27,28 +36,88 @@ LIB     = $B/libumbra.so
 PLUGS   = $(patsubst %.c,$B/%.so,$(wildcard plugins/*/*.c))
 TESTS   = $(patsubst %.c,$B/%,$(wildcard tests/unit/test_*.c))
 BADS    = $(patsubst %.c,$B/%.so,$(wildcard tests/plugins/*.c))
+SOURCES = $(wildcard core/*/*.c plugins/*/*.c tests/*/*.c)
 
-all: $B/umbra $(PLUGS)  ## the program, libumbra and every plugin
+all: need-packages $B/umbra $(PLUGS)  ## the program, libumbra and every plugin
+
+need-packages:
+ifneq ($(PKG_OK),yes)
+	@echo "umbra needs packages that pkg-config does not find among: $(PKGS)."; \
+	 echo "'make deps' installs them; their Debian names are: $(BUILD_DEPS)"; exit 1
+endif
 
 $B/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(UM_C) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 $(LIB): $(LIB_O)
-	$(Q)$(CC) -shared -Wl,-soname,libumbra.so.1 $(UM_LD) $(LDFLAGS) $^ $(PKG_L) -Wl,-z,defs -o $@
+	$(Q)$(CC) -shared -Wl,-soname,libumbra.so.1 $(UM_LD) $(LDFLAGS) $^ $(PKG_L) $(DEFS) -o $@
 	@ln -sf libumbra.so $B/libumbra.so.1
 $B/umbra: $(CLI_O) $(LIB)
-	$(Q)$(CC) $(UM_LD) $(LDFLAGS) $(CLI_O) -L$B -lumbra -ljansson -lm -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../$(notdir $(LIBDIR))' -o $@
+	$(Q)$(CC) $(UM_LD) $(LDFLAGS) $(CLI_O) -L$B -lumbra -ljansson -lm $(RPATH) -o $@
 $B/plugins/%.so: $B/plugins/%.o $(LIB)
-	$(Q)$(CC) -shared $(UM_LD) $(LDFLAGS) $< -L$B -lumbra -lm $(if $(SAN),,-Wl$(comma)-z$(comma)defs) -o $@
+	$(Q)$(CC) -shared $(UM_LD) $(LDFLAGS) $< -L$B -lumbra -lm $(DEFS) -o $@
 $B/tests/plugins/%.so: $B/tests/plugins/%.o $(LIB)
 	$(Q)$(CC) -shared $(UM_LD) $(LDFLAGS) $< -L$B -lumbra -lm -o $@
 $B/tests/unit/%: $B/tests/unit/%.o $(LIB)
-	$(Q)$(CC) $(UM_LD) $(LDFLAGS) $< -L$B -lumbra -Wl,-rpath,$(abspath $B) -lcunit -ljansson -lm -o $@
-comma = ,
+	$(Q)$(CC) $(UM_LD) $(LDFLAGS) $< -L$B -lumbra -Wl,-rpath,$(abspath $B) $(PKG_L) -lcunit -o $@
 
-unit: all $(TESTS) $(BADS)  ## unit tests alone
-	@for t in $(TESTS); do $$t >$$t.log 2>&1 || { cat $$t.log; echo FAIL $$t; exit 1; }; echo ok $$t; done
+# ---- for users ---------------------------------------------------------------------------------
+
+demo: deps-build  ## install what is missing, build, run the quick start
+	@$(MAKE) --no-print-directory all
+	@rm -rf runs/quickstart
+	@$B/umbra run pipelines/quickstart.cfg -o runs/quickstart
+	@echo "Open $(CURDIR)/runs/quickstart/report.html in a browser."
+
+deps: deps-build deps-test  ## install the packages for building and testing (nothing else does)
+deps-build:
+	@sh share/deps.sh $(BUILD_DEPS)
+deps-test:
+	@sh share/deps.sh $(TEST_DEPS)
+
+check: deps-build deps-test  ## install what is missing, build, run every test
+	@$(MAKE) --no-print-directory check-all
+check-all: all $(TESTS) $(BADS)
+	@UMBRA_BUILD=$B CC="$(CC)" SAN="$(SAN)" COV="$(COV)" sh tests/run.sh
+ifneq ($(COV),)
+	@sh tests/coverage.sh $B
+endif
+
+install: all  ## under PREFIX (LIBDIR for libraries), below DESTDIR
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include/umbra \
+	  $(DESTDIR)$(PREFIX)/share/umbra $(DESTDIR)$(PREFIX)/share/man/man1
+	install $B/umbra $(DESTDIR)$(PREFIX)/bin
+	install -m644 $(LIB) $(DESTDIR)$(LIBDIR)/libumbra.so.1
+	ln -sf libumbra.so.1 $(DESTDIR)$(LIBDIR)/libumbra.so
+	install -m644 core/umbra/*.h $(DESTDIR)$(PREFIX)/include/umbra
+	for p in $(PLUGS:$B/plugins/%=%); do \
+	  install -D -m644 $B/plugins/$$p $(DESTDIR)$(LIBDIR)/umbra/$$p || exit 1; done
+	for d in arrays weights; do test ! -d share/$$d || cp -r share/$$d $(DESTDIR)$(PREFIX)/share/umbra/; done
+	install -d $(DESTDIR)$(PREFIX)/share/umbra/pipelines
+	install -m644 pipelines/*.cfg $(DESTDIR)$(PREFIX)/share/umbra/pipelines
+	install -m644 share/umbra.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	sed 's|@PREFIX@|$(PREFIX)|;s|@LIBDIR@|$(LIBDIR)|;s|@VERSION@|$(VERSION)|' share/umbra.pc.in \
+	  >$(DESTDIR)$(LIBDIR)/pkgconfig/umbra.pc
+
+# ---- for developers ----------------------------------------------------------------------------
+
+bench: all  ## speeds on this machine
+	@$B/umbra bench
+validate: all  ## slow comparisons with references, into share/results
+	@sh tests/validate.sh $B
+stats:  ## median and longest function and file
+	@sh tests/stats.sh
+compile_commands.json: Makefile  ## for clang-tidy and editors
+	@{ echo '['; s=; for f in $(SOURCES); do printf \
+	  '%s{"directory":"%s","file":"%s","arguments":["$(CC)"' "$$s" "$(CURDIR)" $$f; \
+	  for a in $(filter-out -MMD -MP,$(UM_C)) $(CFLAGS); do printf ',"%s"' "$$(echo "$$a" | sed 's/"/\\"/g')"; done; \
+	  printf ',"-c","%s"]}\n' $$f; s=,; done; echo ']'; } >$@
+help:  ## this list
+	@sed -n 's/^\([a-z_.-]*\):.*##  *\(.*\)/\1\t\2/p' Makefile | sort | awk -F'\t' '{ printf "  %-22s %s\n", $$1, $$2 }'
+	@echo "  SAN=address,undefined, COV=1, V=1, B=, CC=, CFLAGS=, PREFIX=, DESTDIR= change any target."
+clean:  ## remove what was built
+	rm -rf build compile_commands.json
 
 .SECONDARY:
-.PHONY: all unit
+.PHONY: all need-packages demo deps deps-build deps-test check check-all install bench validate stats help clean
 -include $(shell find $B -name '*.d' 2>/dev/null)

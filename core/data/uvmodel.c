@@ -162,9 +162,13 @@ um_status um_uvmodel_pullback(const um_uvmodel *m, const um_array *x, const um_a
 	um_status st = work_new(m, x, &w);
 	if (st != UM_OK)
 		return st;
+	bool linear = true; /* visibilities alone: the image does not matter */
+	for (int i = 0; i < m->n; i++)
+		linear = linear && m->o[i].product == UM_VIS;
 	for (int64_t first = 0, n; first < x->dim[0]; first += n) {
 		n = chunk(x, first);
-		UM_TRY(see(m, x, first, n, w.x, w.re, w.im));
+		if (!linear)
+			UM_TRY(see(m, x, first, n, w.x, w.re, w.im));
 		clear_gradient(m, &w, n);
 		for (int64_t b = 0; b < n; b++) {
 			const int64_t at = b * m->nvis;
