@@ -269,7 +269,7 @@ static const um_plugin dense_prior_plugin = { UM_HEADER, UM_PRIOR, 0, "dense", "
 /* Keeps samples and metrics; answers the calls stop and save (from 1) of progress. */
 typedef struct keeper {
 	um_memory memory;
-	int64_t calls, stop, save, traced;
+	int64_t calls, stop, save, traced, room;
 	int n;
 	um_array kept[16];
 } keeper;
@@ -283,10 +283,27 @@ static um_answer keeper_progress(void *state, int64_t done, int64_t total, doubl
 	return k->calls == k->stop ? UM_STOP : k->calls == k->save ? UM_SAVE : UM_GO;
 }
 
+/* Room doubles, so that many small batches do not copy what is there each time. */
 static um_status keeper_samples(void *state, const um_array *u, const double *logq)
 {
 	keeper *k = state;
-	return um_memory_sink(&k->memory).ops->samples(&k->memory, u, logq);
+	um_array *all = &k->memory.samples, bigger = { 0 };
+	int64_t old = all->data != NULL ? all->dim[0] : 0, now = old + u->dim[0], dim[UM_MAXRANK];
+	if (now > k->room) {
+		memcpy(dim, u->dim, sizeof(dim));
+		k->room = dim[0] = 2 * now;
+		CHECK_OK(um_array_new(&bigger, UM_F32, u->rank, dim));
+		if (old > 0)
+			memcpy(bigger.data, all->data, sizeof(float) * (size_t)um_array_len(all));
+		um_array_free(all);
+		*all = bigger;
+		k->memory.logq = realloc(k->memory.logq, sizeof(double) * (size_t)k->room);
+	}
+	all->dim[0] = now;
+	memcpy(um_row_f(all, old), u->data, sizeof(float) * (size_t)um_array_len(u));
+	for (int64_t b = 0; logq != NULL && b < u->dim[0]; b++)
+		k->memory.logq[old + b] = logq[b];
+	return UM_OK;
 }
 
 static um_status keeper_metric(void *state, const char *name, double value)
@@ -387,6 +404,7 @@ static inline void check_resume(const char *name, const char *const *settings, d
 	CHECK_FAILS(infer(name, settings, d, transform, samples, &broken), UM_EINTR, "stopped");
 	CHECK(broken.n > 0);
 	um_memory_free(&broken.memory);
+	broken.room = 0;
 	CHECK_OK(infer(name, settings, d, transform, samples, &broken));
 	const um_array *a = &whole.memory.samples, *b = &broken.memory.samples;
 	CHECK(um_array_len(a) == um_array_len(b));
