@@ -292,10 +292,12 @@ static um_status read_group(reader *r, int64_t g, const double *raw, const doubl
 		st = station_index(r, g, a2, &row.t2);
 	if (st != UM_OK)
 		return st;
-	if (!isfinite(row.u * row.v) || !(fabs(day + fraction) < 1e8) || !isfinite(row.tint)
-		|| !isfinite(row.tau1 * row.tau2))
-		return um_fail(UM_EDATA, "%s: group %lld: u, v, date or integration time is not a sensible "
-			"number", r->path, (long long)g + 1);
+	if (!(day + fraction > 2.2e6 && day + fraction < 3e6))
+		return um_fail(UM_EDATA, "%s: group %lld: DATE %g is not a sensible Julian date", r->path,
+			(long long)g + 1, day + fraction);
+	if (!isfinite(row.u * row.v) || !isfinite(row.tint) || !isfinite(row.tau1 * row.tau2))
+		return um_fail(UM_EDATA, "%s: group %lld: u, v or integration time is not a finite number",
+			r->path, (long long)g + 1);
 	bool swapped = fabs(fraction) > fabs(day);
 	r->jd[2 * d->nrows] = (swapped ? fraction : day) - 2400000.5;
 	r->jd[2 * d->nrows + 1] = swapped ? day : fraction;
