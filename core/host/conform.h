@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The parts of the conformance battery. A check looks at one property of an open instance
+ * and returns UM_OK, or fails with the numbers that disagree; every array that it takes from
+ * its fixture starts as NaN and lives until the check is over. */
+#ifndef UMBRA_HOST_CONFORM_H
+#define UMBRA_HOST_CONFORM_H
+
+#include <umbra/host.h>
+
+enum { CONFORM_BATCH = 3 };
+
+/* One plugin under test. */
+struct battery {
+	const um_plugin *plugin;
+	const void *params;
+	FILE *out;
+	int failed;
+	bool flaky;            /* sample was found not to repeat */
+};
+
+/* An instance of it on images of one shape. */
+struct fixture {
+	struct battery *b;
+	um_env env;
+	um_forward forward;    /* that of the plugin's kind is open */
+	um_prior prior;
+	um_inference inference;
+	int64_t n;             /* pixels */
+	const char *absent;    /* a check that has nothing to test says why, and returns UM_OK */
+	void **memory;         /* what the running check holds */
+	int npool;
+};
+
+struct check {
+	const char *name;
+	um_status (*run)(struct fixture *f);
+};
+
+/* Runs each check on all fixtures and writes one line for it. */
+void conform_run(struct battery *b, struct fixture *f, int nfixtures, const struct check *checks, size_t n);
+void conform_line(struct battery *b, const char *name, um_status st);
+
+/* Opens the plugin on the shapes that it accepts: at least one, at most two. */
+um_status conform_open(struct battery *b, struct fixture f[2], int *n);
+um_status conform_instance(struct battery *b, const um_env *env, struct fixture *f);
+void conform_close(struct fixture *f);
+
+/* Arrays of NaN: images [count][shape], rows of n doubles, plain doubles; n may be 0. */
+um_array *conform_images(struct fixture *f, int64_t count);
+um_array *conform_rows(struct fixture *f, int64_t count, int64_t n);
+double *conform_doubles(struct fixture *f, int64_t n);
+um_rng *conform_rngs(struct fixture *f, int64_t count); /* streams 0, 1, 2 */
+
+/* Images to test at: positive and bright, or of both signs; normal numbers. */
+um_array *conform_point(struct fixture *f, int64_t count, bool positive, uint64_t stream);
+um_array *conform_normal(struct fixture *f, int64_t count, uint64_t stream);
+um_array *conform_normal_rows(struct fixture *f, int64_t count, int64_t n, uint64_t stream);
+
+/* x + h v and x - h v rounded to float, and their true difference. */
+void conform_step(const um_array *x, const um_array *v, double h, um_array *up, um_array *down, um_array *d);
+
+double conform_dot(const um_array *a, const um_array *b);
+double conform_norm(const um_array *a);
+
+/* Fails unless |got - want| <= tol * max(|got|, |want|, scale). */
+um_status conform_near(double got, double want, double tol, double scale, const char *what);
+/* Fails unless |a - b| <= tol * max(|a|, |b|), norms over whole arrays of one type. */
+um_status conform_same(const um_array *a, const um_array *b, double tol, const char *what);
+um_status conform_finite(const um_array *a, const char *what);
+um_status conform_numbers(const double *v, int64_t n, const char *what);
+um_status conform_bytes(const um_array *a, const um_array *b, const char *what);
+
+/* The parts. */
+bool conform_descriptor(struct battery *b); /* false: it cannot be run */
+um_status conform_statics(struct fixture *f);
+um_status conform_file_name(struct fixture *f);
+void conform_forward(struct battery *b, struct fixture *f, int n);
+void conform_prior(struct battery *b, struct fixture *f, int n);
+void conform_score(struct battery *b, struct fixture *f, int n);
+void conform_closed(struct battery *b, struct fixture *f, int n);
+void conform_inference(struct battery *b, struct fixture *f, int n);
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Inference on a small problem with a known answer: independent Gaussian pixels seen with
+ * white noise. It must deliver what was asked for, twice the same, and stop when told to. */
+#include <math.h>
+#include <string.h>
+#include "host/conform.h"
+
+enum { SAMPLES = 8 };
+
+/* The problem, and where its samples go. */
+struct trial {
+	um_params *forward_params, *prior_params;
+	um_forward forward;
+	um_prior prior;
+	um_problem *problem;
+	um_memory kept;
+	um_sink_ops ops;
+	const um_sink *memory;
+	int64_t asked, after; /* calls of progress: before and after it says stop */
+	bool stop;
+};
+
+static um_answer progress(void *state, int64_t done, int64_t total, double loss)
+{
+	struct trial *t = state;
+	(void)done, (void)total, (void)loss;
+	t->asked++;
+	t->after += t->stop && t->asked > 1;
+	return t->stop ? UM_STOP : UM_GO;
+}
+
+static um_status samples(void *state, const um_array *u, const double *logq)
+{
+	struct trial *t = state;
+	return t->memory->ops->samples(t->memory->state, u, logq);
+}
+
+static um_status metric(void *state, const char *name, double value)
+{
+	struct trial *t = state;
+	return t->memory->ops->metric(t->memory->state, name, value);
+}
+
+static um_status defaults(um_kind kind, const char *name, const um_plugin **p, um_params **params)
+{
+	um_status st = UM_OK;
+	um_problems bad = { 0 };
+	UM_TRY(um_plugin_find(kind, name, p));
+	UM_TRY(um_params_fill((*p)->params, (*p)->nparams, (*p)->params_size, NULL, NULL, name, &bad, params));
+	if (*params == NULL)
+		st = um_fail(UM_EPLUGIN, "%s: its defaults are not valid", name);
+out:
+	um_problems_free(&bad);
+	return st;
+}
+
+static um_status open_trial(struct fixture *f, struct trial *t)
+{
+	um_status st = UM_OK;
+	const um_plugin *forward, *prior;
+	UM_TRY(defaults(UM_FORWARD, "denoise", &forward, &t->forward_params));
+	UM_TRY(defaults(UM_PRIOR, "gaussian", &prior, &t->prior_params));
+	UM_TRY(um_forward_open(forward, um_params_data(t->forward_params), &f->env, &t->forward));
+	UM_TRY(um_prior_open(prior, um_params_data(t->prior_params), &f->env, &t->prior));
+	um_array *y = conform_rows(f, 1, f->n), *sigma = conform_rows(f, 1, f->n), *op = conform_rows(f, 1, 0);
+	UM_TRY(um_forward_simulate(&t->forward, conform_rngs(f, 1), conform_point(f, 1, true, 40), op, y, sigma,
+		NULL));
+	y->stride[0] = sigma->stride[0] = op->stride[0] = 0; /* one measurement for every sample */
+	UM_TRY(um_problem_new(&t->forward, &t->prior, 1, y, sigma, op, SAMPLES, "conform", &t->problem));
+out:
+	return st;
+}
+
+static void close_trial(struct trial *t)
+{
+	um_problem_free(t->problem);
+	um_prior_close(&t->prior);
+	um_forward_close(&t->forward);
+	um_params_free(t->forward_params);
+	um_params_free(t->prior_params);
+	um_memory_free(&t->kept);
+}
+
+/* Runs a fresh instance; *refusal says why it cannot work on this problem. */
+static um_status run(struct fixture *f, bool stop, struct trial *t, const char **refusal)
+{
+	um_status st = UM_OK;
+	struct fixture fresh = { 0 };
+	*t = (struct trial){ .stop = stop };
+	um_sink memory = um_memory_sink(&t->kept), sink = { &t->ops, t };
+	t->memory = &memory;
+	t->ops = (um_sink_ops){ .progress = progress, .samples = samples, .metric = metric };
+	UM_TRY(open_trial(f, t));
+	*refusal = um_cell_refusal(f->inference.info.needs, &t->forward, &t->prior, 1);
+	if (*refusal != NULL)
+		goto out;
+	UM_TRY(conform_instance(f->b, &f->env, &fresh));
+	UM_TRY(fresh.inference.ops.run(fresh.inference.self, t->problem, &sink));
+out:
+	t->memory = NULL;
+	conform_close(&fresh);
+	return st;
+}
+
+static um_status check_run(struct fixture *f)
+{
+	um_status st = UM_OK;
+	struct trial t = { 0 };
+	UM_TRY(run(f, false, &t, &f->absent));
+	if (f->absent != NULL)
+		goto out;
+	const int64_t got = t.kept.samples.data != NULL ? t.kept.samples.dim[0] : 0;
+	if (got != SAMPLES || um_array_rowlen(&t.kept.samples) != f->n)
+		UM_TRY(um_fail(UM_EPLUGIN, "%lld samples of %lld pixels were delivered, %d of %lld were asked for",
+			(long long)got, (long long)(got ? um_array_rowlen(&t.kept.samples) : 0), SAMPLES,
+			(long long)f->n));
+	UM_TRY(conform_finite(&t.kept.samples, "samples"));
+	if (t.kept.logq != NULL)
+		UM_TRY(conform_numbers(t.kept.logq, SAMPLES, "logq"));
+out:
+	close_trial(&t);
+	return st;
+}
+
+static um_status check_repeat(struct fixture *f)
+{
+	um_status st = UM_OK;
+	struct trial t = { 0 }, again = { 0 };
+	UM_TRY(run(f, false, &t, &f->absent));
+	if (f->absent != NULL)
+		goto out;
+	UM_TRY(run(f, false, &again, &f->absent));
+	if (t.kept.samples.data == NULL || um_array_len(&t.kept.samples) != um_array_len(&again.kept.samples))
+		UM_TRY(um_fail(UM_EPLUGIN, "two runs with one seed deliver different numbers of samples"));
+	UM_TRY(conform_bytes(&t.kept.samples, &again.kept.samples, "samples of two runs with one seed"));
+out:
+	close_trial(&t);
+	close_trial(&again);
+	return st;
+}
+
+static um_status check_stop(struct fixture *f)
+{
+	struct trial t = { 0 };
+	um_status st = run(f, true, &t, &f->absent);
+	if (st == UM_EINTR || f->absent != NULL)
+		st = UM_OK;
+	if (st == UM_OK && t.after > 2)
+		st = um_fail(UM_EPLUGIN, "told to stop, it went on for %lld steps; deliver what there is and return "
+			"UM_EINTR", (long long)t.after);
+	close_trial(&t);
+	return st;
+}
+
+static const struct check checks[] = {
+	{ "run", check_run }, { "run repeats", check_repeat }, { "stops when told to", check_stop },
+};
+
+void conform_inference(struct battery *b, struct fixture *f, int n)
+{
+	conform_run(b, f, n, checks, sizeof(checks) / sizeof(*checks));
+}

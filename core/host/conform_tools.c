@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Test points, poisoned outputs and comparisons of the conformance battery. */
+#include <math.h>
+#include <string.h>
+#include "base/mem.h"
+#include "host/conform.h"
+
+static void *take(struct fixture *f, size_t bytes)
+{
+	f->memory = um_grow(f->memory, sizeof(*f->memory) * (size_t)(f->npool + 1));
+	return f->memory[f->npool++] = um_new(bytes);
+}
+
+/* On a 64-byte boundary, as um_array_new makes them. */
+static um_array *take_array(struct fixture *f, um_dtype type, int rank, const int64_t dim[])
+{
+	um_array *a = take(f, sizeof(*a));
+	*a = um_array_view(NULL, type, rank, dim);
+	const int64_t n = um_array_len(a);
+	char *raw = take(f, (size_t)n * sizeof(double) + 128);
+	a->data = raw + (64 - (uintptr_t)raw % 64);
+	for (int64_t i = 0; i < n; i++)
+		if (type == UM_F32)
+			((float *)a->data)[i] = NAN;
+		else
+			((double *)a->data)[i] = NAN;
+	return a;
+}
+
+um_array *conform_images(struct fixture *f, int64_t count)
+{
+	const int64_t *s = f->env.shape;
+	return take_array(f, UM_F32, 6, (const int64_t[]){ count, s[0], s[1], s[2], s[3], s[4] });
+}
+
+um_array *conform_rows(struct fixture *f, int64_t count, int64_t n)
+{
+	return take_array(f, UM_F64, 2, (const int64_t[]){ count, n });
+}
+
+double *conform_doubles(struct fixture *f, int64_t n)
+{
+	return take_array(f, UM_F64, 1, &n)->data;
+}
+
+um_rng *conform_rngs(struct fixture *f, int64_t count)
+{
+	um_rng *r = take(f, sizeof(*r) * (size_t)count);
+	for (int64_t i = 0; i < count; i++)
+		r[i] = um_rng_new(f->env.seed, "conform", (uint64_t)i);
+	return r;
+}
+
+um_array *conform_point(struct fixture *f, int64_t count, bool positive, uint64_t stream)
+{
+	um_array *x = conform_images(f, count);
+	um_rng r = um_rng_new(f->env.seed, positive ? "positive" : "point", stream);
+	for (int64_t i = 0; i < um_array_len(x); i++)
+		((float *)x->data)[i] = (float)(positive ? 0.2 + um_uniform(&r) : 0.7 * um_normal(&r));
+	return x;
+}
+
+um_array *conform_normal(struct fixture *f, int64_t count, uint64_t stream)
+{
+	um_array *v = conform_images(f, count);
+	um_rng r = um_rng_new(f->env.seed, "direction", stream);
+	for (int64_t i = 0; i < um_array_len(v); i++)
+		((float *)v->data)[i] = (float)um_normal(&r);
+	return v;
+}
+
+um_array *conform_normal_rows(struct fixture *f, int64_t count, int64_t n, uint64_t stream)
+{
+	um_array *v = conform_rows(f, count, n);
+	um_rng r = um_rng_new(f->env.seed, "rows", stream);
+	um_normal_fill(&r, v->data, count * n);
+	return v;
+}
+
+/* The difference of two nearby floats is a float: nothing is lost. */
+void conform_step(const um_array *x, const um_array *v, double h, um_array *up, um_array *down, um_array *d)
+{
+	const float *xv = x->data, *vv = v->data;
+	float *u = up->data, *l = down->data, *dv = d->data;
+	for (int64_t i = 0; i < um_array_len(x); i++) {
+		u[i] = (float)(xv[i] + h * vv[i]);
+		l[i] = (float)(xv[i] - h * vv[i]);
+		dv[i] = u[i] - l[i];
+	}
+}
+
+static double element(const um_array *a, int64_t i)
+{
+	return a->dtype == UM_F32 ? ((const float *)a->data)[i] : ((const double *)a->data)[i];
+}
+
+double conform_dot(const um_array *a, const um_array *b)
+{
+	double sum = 0;
+	for (int64_t i = 0; i < um_array_len(a); i++)
+		sum += element(a, i) * element(b, i);
+	return sum;
+}
+
+double conform_norm(const um_array *a)
+{
+	return sqrt(conform_dot(a, a));
+}
+
+um_status conform_near(double got, double want, double tol, double scale, const char *what)
+{
+	double size = fmax(fmax(fabs(got), fabs(want)), scale), off = fabs(got - want);
+	if (off <= tol * size)
+		return UM_OK;
+	return um_fail(UM_EPLUGIN, "%s: %.6g against %.6g (they differ by %.1e, allowed are %.1e)", what, got,
+		want, off, tol * size);
+}
+
+um_status conform_same(const um_array *a, const um_array *b, double tol, const char *what)
+{
+	double off = 0, worst = 0;
+	int64_t where = 0;
+	for (int64_t i = 0; i < um_array_len(a); i++) {
+		double d = fabs(element(a, i) - element(b, i));
+		off += d * d;
+		if (!(d <= worst)) {
+			worst = d;
+			where = i;
+		}
+	}
+	double size = fmax(conform_norm(a), conform_norm(b));
+	if (sqrt(off) <= tol * size)
+		return UM_OK;
+	return um_fail(UM_EPLUGIN, "%s: element %lld is %.6g against %.6g (relative distance of all %.1e, "
+		"allowed %.1e)", what, (long long)where, element(a, where), element(b, where),
+		sqrt(off) / size, tol);
+}
+
+um_status conform_finite(const um_array *a, const char *what)
+{
+	for (int64_t i = 0; i < um_array_len(a); i++)
+		if (!isfinite(element(a, i)))
+			return um_fail(UM_EPLUGIN, "%s: element %lld is %g or was not written", what, (long long)i,
+				element(a, i));
+	return UM_OK;
+}
+
+um_status conform_numbers(const double *v, int64_t n, const char *what)
+{
+	for (int64_t i = 0; i < n; i++)
+		if (!isfinite(v[i]))
+			return um_fail(UM_EPLUGIN, "%s: number %lld is %g or was not written", what, (long long)i, v[i]);
+	return UM_OK;
+}
+
+um_status conform_bytes(const um_array *a, const um_array *b, const char *what)
+{
+	const size_t size = a->dtype == UM_F32 ? sizeof(float) : sizeof(double);
+	for (int64_t i = 0; i < um_array_len(a); i++)
+		if (memcmp((char *)a->data + size * (size_t)i, (char *)b->data + size * (size_t)i, size) != 0)
+			return um_fail(UM_EPLUGIN, "%s: element %lld is %.9g one time and %.9g the other", what,
+				(long long)i, element(a, i), element(b, i));
+	return UM_OK;
+}
