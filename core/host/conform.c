@@ -109,12 +109,13 @@ static um_status fill(const um_plugin *p, const char *const *settings, um_params
 	um_node *root = NULL;
 	um_problems bad = { 0 };
 	*out = NULL;
-	UM_TRY(um_config_parse("", "settings", &root));
+	UM_TRY(um_config_parse("", "umbra test", &root));
 	for (; settings != NULL && *settings != NULL; settings++)
 		UM_TRY(um_config_set(root, *settings));
 	UM_TRY(um_params_fill(p->params, p->nparams, p->params_size, root, NULL, p->name, &bad, out));
 	if (*out == NULL)
-		st = um_fail(UM_EPARAM, "%s; give settings as key=value", bad.n > 0 ? bad.line[0] : "refused");
+		st = um_fail(UM_EPARAM, "%s (settings are given as key=value)",
+			bad.n > 0 ? bad.line[0] : "refused");
 out:
 	um_problems_free(&bad);
 	um_node_free(root);

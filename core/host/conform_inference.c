@@ -110,13 +110,14 @@ static um_status check_run(struct fixture *f)
 	if (f->absent != NULL)
 		goto out;
 	const int64_t got = t.kept.samples.data != NULL ? t.kept.samples.dim[0] : 0;
-	if (got != SAMPLES || um_array_rowlen(&t.kept.samples) != f->n)
+	const bool estimate = got == 1; /* a best image rather than draws: one is all there is */
+	if ((got != SAMPLES && !estimate) || um_array_rowlen(&t.kept.samples) != f->n)
 		UM_TRY(um_fail(UM_EPLUGIN, "%lld samples of %lld pixels were delivered, %d of %lld were asked for",
 			(long long)got, (long long)(got ? um_array_rowlen(&t.kept.samples) : 0), SAMPLES,
 			(long long)f->n));
 	UM_TRY(conform_finite(&t.kept.samples, "samples"));
 	if (t.kept.logq != NULL)
-		UM_TRY(conform_numbers(t.kept.logq, SAMPLES, "logq"));
+		UM_TRY(conform_numbers(t.kept.logq, got, "logq"));
 out:
 	close_trial(&t);
 	return st;

@@ -19,6 +19,7 @@ def npy(name, shape, values):
 A = [[math.sin(1.0 + 0.7 * i * (j + 1)) / 7 for i in range(48)] for j in range(4)]
 A.append([a + b for a, b in zip(A[0], A[1])])
 npy("matrix.npy", (5, 48), [v for row in A for v in row])
+npy("matrix_y.npy", (2, 5), [math.cos(i) for i in range(10)])
 
 # The two-dimensional toy of Feng et al. 2023: y = a.x, two measurements.
 npy("toy_matrix.npy", (1, 2), [-2.0, 1.7])
