@@ -120,7 +120,7 @@ static bool is_variable_section(const struct elf *e, int i)
 
 static bool is_runtime(const char *name)
 {
-	return starts(name, "completed.") || strcmp(name, "__dso_handle") == 0;
+	return starts(name, "completed.") || strcmp(name, "__dso_handle") == 0 || starts(name, "DW.ref."); /* C++ */
 }
 
 static bool is_instrument(const char *name)
