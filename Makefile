@@ -56,6 +56,12 @@ $B/umbra: $(CLI_O) $(LIB)
 	$(Q)$(CC) $(UM_LD) $(LDFLAGS) $(CLI_O) -L$B -lumbra -ljansson -lm $(RPATH) -o $@
 $B/plugins/%.so: $B/plugins/%.o $(LIB)
 	$(Q)$(CC) -shared $(UM_LD) $(LDFLAGS) $< -L$B -lumbra -lm $(DEFS) -o $@
+# The man page says what "umbra help" says.
+$B/umbra.1: $B/umbra
+	@{ echo '.TH UMBRA 1 "" "umbra $(VERSION)"'; echo '.SH NAME'; \
+	  echo 'umbra \- measurements to a posterior over images'; echo '.SH COMMANDS'; echo .nf; \
+	  $< help | sed 's/-/\\-/g'; echo .fi; echo '.SH PIPELINE FILES'; echo .nf; \
+	  $< help pipeline | sed 's/-/\\-/g'; echo .fi; } >$@
 $B/tests/plugins/%.so: $B/tests/plugins/%.o $(LIB)
 	$(Q)$(CC) -shared $(UM_LD) $(LDFLAGS) $< -L$B -lumbra -lm -o $@
 $B/tests/unit/%: $B/tests/unit/%.o $(LIB)
@@ -83,7 +89,7 @@ ifneq ($(COV),)
 	@sh tests/coverage.sh $B
 endif
 
-install: all  ## under PREFIX (LIBDIR for libraries), below DESTDIR
+install: all $B/umbra.1  ## under PREFIX (LIBDIR for libraries), below DESTDIR
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include/umbra \
 	  $(DESTDIR)$(PREFIX)/share/umbra $(DESTDIR)$(PREFIX)/share/man/man1
 	install $B/umbra $(DESTDIR)$(PREFIX)/bin
@@ -95,7 +101,7 @@ install: all  ## under PREFIX (LIBDIR for libraries), below DESTDIR
 	for d in arrays weights; do test ! -d share/$$d || cp -r share/$$d $(DESTDIR)$(PREFIX)/share/umbra/; done
 	install -d $(DESTDIR)$(PREFIX)/share/umbra/pipelines
 	install -m644 pipelines/*.cfg $(DESTDIR)$(PREFIX)/share/umbra/pipelines
-	install -m644 share/umbra.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m644 $B/umbra.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	sed 's|@PREFIX@|$(PREFIX)|;s|@LIBDIR@|$(LIBDIR)|;s|@VERSION@|$(VERSION)|' share/umbra.pc.in \
 	  >$(DESTDIR)$(LIBDIR)/pkgconfig/umbra.pc
 

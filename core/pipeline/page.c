@@ -21,8 +21,10 @@ um_status um_page_new(const char *folder, um_page **page, int *fd)
 	char *name = um_format("%s/.page.XXXXXX", folder);
 	*page = NULL;
 	*fd = mkstemp(name);
-	if (*fd >= 0)
+	if (*fd >= 0) {
 		unlink(name);
+		fcntl(*fd, F_SETFD, FD_CLOEXEC);
+	}
 	free(name);
 	if (*fd >= 0 && ftruncate(*fd, sizeof(um_page)) == 0)
 		*page = map(*fd);

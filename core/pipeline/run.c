@@ -66,7 +66,7 @@ int um_check_file(const char *file, const char *const *sets)
 	um_plan *plan = NULL;
 	if (um_plan_load(file, sets, &problems, &plan) != UM_OK)
 		um_problems_add(&problems, UM_EPARAM, NULL, "%s", um_message());
-	else if (problems.n == 0)
+	else if (problems.n == 0 && plan->image_params != NULL)
 		um_plan_check(plan, &problems);
 	int status = report_problems(&problems);
 	um_problems_free(&problems);

@@ -6,6 +6,7 @@
 
 #include <CUnit/Basic.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# A plugin that crashes, never ends or returns NaN fails its cell, with plugin and phase in the
+# reason; the other cells finish.
+. tests/pipelines/lib.sh.inc
+mkdir -p "$T/plugins/inference" "$T/plugins/priors"
+here=$(pwd)
+case $UMBRA_BUILD in /*) built=$UMBRA_BUILD ;; *) built=$here/$UMBRA_BUILD ;; esac
+ln -s "$built/tests/plugins/crash.so" "$built/tests/plugins/endless.so" "$T/plugins/inference/"
+ln -s "$built/tests/plugins/nan_prior.so" "$T/plugins/priors/"
+export UMBRA_PLUGIN_PATH="$T/plugins"
+cat >"$T/p.cfg" <<'C'
+image = { pixels = [8, 8]; };
+forward = { seen = { plugin = "denoise"; sigma = 0.3; }; };
+priors = { field = { plugin = "gaussian"; }; wrong = { plugin = "nan_prior"; }; };
+inference = { crash = { plugin = "crash"; }; loop = { plugin = "endless"; }; exact = { plugin = "exact"; };
+  map = { plugin = "map"; }; };
+run = (
+  { stage = "simulate"; forward = "seen"; truth = { prior = "field"; }; },
+  { stage = "infer"; forward = "seen"; priors = ["field"]; inference = ["crash", "exact"]; samples = 4; },
+  { stage = "infer"; forward = "seen"; priors = ["wrong"]; inference = ["map"]; samples = 4; },
+  { stage = "infer"; forward = "seen"; priors = ["field"]; inference = ["loop"]; samples = 4; time_limit = 0.5; },
+  { stage = "infer"; forward = "seen"; priors = ["field"]; inference = ["map"]; samples = 4; },
+  { stage = "compare"; }
+);
+C
+export ASAN_OPTIONS="$ASAN_OPTIONS:handle_segv=0"
+status 1 "$UMBRA" run "$T/p.cfg" -o "$T/run"
+says "inference/crash in run crashed"
+says "inference/endless in run went on past the time limit of 0.5 s"
+says "priors/nan_prior: logp returned a number that is not finite"
+there "$T/run/seen/field+exact/samples.fits" "$T/run/seen/field+map/samples.fits" "$T/run/compare/metrics.csv" \
+	"$T/run/report.html"
+for c in field+crash field+loop wrong+map; do
+	[ -e "$T/run/seen/$c/samples.fits" ] && { echo "$c left samples"; bad=1; }
+done
+grep -A2 'seen/field+crash' "$T/run/run.json" | grep -q '"failed"' || { cat "$T/run/run.json"; bad=1; }
+grep -A2 'seen/field+exact' "$T/run/run.json" | grep -q '"done"' || { cat "$T/run/run.json"; bad=1; }
+exit $bad

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Equal runs give equal bytes; other jobs, other cells or --only change nothing; a run that was
+# stopped and resumed gives the bytes of one that was not.
+. tests/pipelines/lib.sh.inc
+cat >"$T/p.cfg" <<'C'
+seed = 3;
+image = { pixels = [8, 8]; };
+forward = { seen = { plugin = "denoise"; sigma = 0.3; }; };
+priors = { field = { plugin = "gaussian"; spectrum = "power"; }; };
+inference = {
+  exact = { plugin = "exact"; };
+  dpi = { plugin = "dpi"; steps = 40000; batch = 32; };
+};
+run = (
+  { stage = "simulate"; forward = "seen"; truth = { prior = "field"; seed = 2; }; },
+  { stage = "infer"; forward = "seen"; priors = ["field"]; inference = ["exact", "dpi"]; samples = 16; },
+  { stage = "compare"; }
+);
+C
+few="inference.dpi.steps=400"
+status 0 "$UMBRA" run "$T/p.cfg" --set $few -o "$T/a" --quiet
+status 0 "$UMBRA" run "$T/p.cfg" --set $few -o "$T/b" --quiet --jobs 2 --threads 2
+status 0 "$UMBRA" run "$T/p.cfg" --set $few -o "$T/c" --quiet --only seen/field+dpi
+for c in seen/field+exact seen/field+dpi; do
+	for f in samples mean std; do
+		same "$T/a/$c/$f.fits" "$T/b/$c/$f.fits"
+	done
+done
+same "$T/a/seen/field+dpi/samples.fits" "$T/c/seen/field+dpi/samples.fits"
+same "$T/a/simulate/seen/measurements.fits" "$T/c/simulate/seen/measurements.fits"
+[ -e "$T/c/seen/field+exact" ] && { echo "--only ran another cell"; bad=1; }
+
+# A folder that is not empty is left alone.
+status 2 "$UMBRA" run "$T/p.cfg" --set $few -o "$T/a"
+says "not empty"
+
+# Stopped and resumed.
+for sig in TERM INT USR1; do
+	"$UMBRA" run "$T/p.cfg" --only seen/field+dpi -o "$T/r$sig" --quiet 2>"$T/err" &
+	pid=$!
+	await "$T/r$sig/simulate/seen/measurements.fits"
+	sleep 0.5
+	kill -$sig $pid
+	wait $pid
+	[ $? = 75 ] || { echo "SIG$sig: exit status is not 75"; cat "$T/err"; bad=1; }
+	grep -q '"interrupted"' "$T/r$sig/run.json" || { echo "SIG$sig: run.json says nothing of it"; bad=1; }
+	there "$T/r$sig/seen/field+dpi/samples.fits"
+done
+status 2 "$UMBRA" run "$T/p.cfg" --set seed=4 -o "$T/rTERM" --resume
+says "cannot be resumed"
+status 0 "$UMBRA" run "$T/p.cfg" --only seen/field+dpi -o "$T/rTERM" --resume --quiet
+status 0 "$UMBRA" run "$T/p.cfg" --only seen/field+dpi -o "$T/whole" --quiet
+same "$T/rTERM/seen/field+dpi/samples.fits" "$T/whole/seen/field+dpi/samples.fits"
+same "$T/rTERM/seen/field+dpi/trace.csv" "$T/whole/seen/field+dpi/trace.csv"
+[ -e "$T/rTERM/seen/field+dpi/checkpoint.safetensors" ] && { echo "a checkpoint was left"; bad=1; }
+exit $bad
