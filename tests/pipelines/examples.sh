@@ -19,8 +19,12 @@ for f in pipelines/*.cfg; do
 	done
 	if grep -rl -e 'nan' -e 'inf,' "$T/$name" --include=metrics.json; then bad=1; fi
 done
-if python3 -c 'import astropy' 2>/dev/null; then
-	python3 - "$T/quickstart/blurred/field+exact/samples.fits" <<-'P' || bad=1
+python=
+for p in python3 /usr/bin/python3; do
+	[ -z "$python" ] && $p -c 'import astropy' 2>/dev/null && python=$p
+done
+if [ -n "$python" ]; then
+	$python - "$T/quickstart/blurred/field+exact/samples.fits" <<-'P' || bad=1
 	import sys
 	from astropy.io import fits
 	with fits.open(sys.argv[1]) as f:
