@@ -2,10 +2,11 @@
 /* Opening FITS files with care. cfitsio would also take compressed files and files without a
  * suffix; here a name means that file alone, so that lengths in its header can be held against
  * the length of the file. */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <errno.h>
 #include <sys/stat.h>
 
 #include "fitsfile.h"
@@ -16,6 +17,63 @@ um_status um_fitsfile_fail(const char *path, const char *what, int status)
 	fits_get_errstatus(status, text);
 	fits_clear_errmsg();
 	return um_fail(UM_EDATA, "%s: %s (cfitsio %d: %s)", path, what, status, text);
+}
+
+/* The whole number of a card with this keyword; false where it is another card. */
+static bool whole_number(const char *card, const char *key, int axis, long long *out)
+{
+	char want[32] = "";
+	char name[16];
+	char value[72] = "";
+	char *end;
+	if (axis > 0)
+		snprintf(name, sizeof(name), "%s%d", key, axis);
+	snprintf(want, sizeof(want), "%-8s", axis > 0 ? name : key);
+	memcpy(value, card + 10, 70);
+	const char *start = value + strspn(value, " ");
+	*out = strtoll(start, &end, 10);
+	bool digits = end > start && strchr("+-0123456789", *start) != NULL;
+	end += strspn(end, " ");
+	return digits && (*end == 0 || *end == '/') && memcmp(card, want, 8) == 0
+		&& memcmp(card + 8, "= ", 2) == 0;
+}
+
+/* The cards that every extension begins with (FITS standard 4.0, 4.4.1.2). cfitsio 4.2 sizes
+ * memory by what is on its stack where one of them is wrong, so they are looked at first. */
+static bool good_extension(const char *block)
+{
+	static const char *const last[] = { "PCOUNT", "GCOUNT", "TFIELDS" };
+	long long n, naxis;
+	int at = 3;
+	bool table = memcmp(block + 10, "'IMAGE ", 7) != 0;
+	if (!whole_number(block + 80, "BITPIX", 0, &n) || !whole_number(block + 160, "NAXIS", 0, &naxis)
+		|| naxis < 0 || naxis > 20 || (table && naxis != 2))
+		return false;
+	for (int i = 1; i <= naxis; i++)
+		if (!whole_number(block + 80 * at++, "NAXIS", i, &n) || n < 0 || n > INT64_C(1) << 50)
+			return false;
+	for (int i = 0; i < 2 + table; i++)
+		if (!whole_number(block + 80 * at++, last[i], 0, &n) || n < 0 || n > INT64_C(1) << 50
+			|| (i == 2 && n > 999))
+			return false;
+	return true;
+}
+
+static um_status check_extensions(const char *path, FILE *f, int64_t bytes)
+{
+	char block[2881] = "";
+	for (int64_t at = 2880; at + 2880 <= bytes; at += 2880) {
+		if (fseeko(f, (off_t)at, SEEK_SET) != 0 || fread(block, 1, 8, f) != 8)
+			return um_fail(UM_EDATA, "%s: cannot be read", path);
+		if (memcmp(block, "XTENSION", 8) != 0)
+			continue;
+		if (fread(block + 8, 1, 2872, f) != 2872)
+			return um_fail(UM_EDATA, "%s: cannot be read", path);
+		if (!good_extension(block))
+			return um_fail(UM_EDATA, "%s: the extension at byte %lld lacks a mandatory card, or "
+				"it is not a sensible whole number", path, (long long)at);
+	}
+	return UM_OK;
 }
 
 static um_status check_file(const char *path, int64_t *bytes)
@@ -38,6 +96,7 @@ static um_status check_file(const char *path, int64_t *bytes)
 	if (*bytes < 2880)
 		UM_TRY(um_fail(UM_EDATA, "%s: truncated: %lld bytes, a FITS header has 2880 or more",
 			path, (long long)*bytes));
+	UM_TRY(check_extensions(path, f, *bytes));
 out:
 	fclose(f);
 	return st;

@@ -2,6 +2,7 @@
 /* FITS images and cubes, there and back; orientation; odd files made with cfitsio; npy. */
 #include <fitsio.h>
 #include <umbra/fits.h>
+#include <umbra/rng.h>
 #include <stdbool.h>
 #include "check.h"
 
@@ -217,5 +218,44 @@ static void npy(void)
 	done();
 }
 
+/* Whatever the bytes are, the readers answer with numbers or with one message. */
+static void noise_in_files(void)
+{
+	char good[65536];
+	char bad[65536];
+	char image[64];
+	um_rng r = um_rng_new(7, "hostile", 0);
+	const char *more = getenv("UMBRA_FUZZ");
+	int rounds = more != NULL ? atoi(more) : 200;
+	const double d[6] = { 0, 1, 2, 3, 4, -5.5 };
+	for (int kind = 0; kind < 2; kind++) {
+		if (kind == 0)
+			foreign(16, 30, 20, CARDS(EAST, NORTH, "BLANK   =                   -7"), -1);
+		else
+			write_npy("{'descr': '<f8', 'fortran_order': True, 'shape': (2, 3), }", 1, d, sizeof(d));
+		FILE *f = fopen(path, "rb");
+		size_t n = fread(good, 1, sizeof(good), f);
+		fclose(f);
+		strcpy(image, fresh());
+		for (int i = 0; i < rounds; i++) {
+			size_t len = i % 3 ? n : (size_t)(um_uniform(&r) * (double)n);
+			memcpy(bad, good, n);
+			for (int k = 0; k < 1 + i % 7; k++) {
+				char c = (char)(i % 2 ? '0' + um_rng_bits(&r) % 10 : um_rng_bits(&r));
+				bad[(size_t)(um_uniform(&r) * (double)(n < 2880 ? n : 2880))] = c;
+			}
+			f = fopen(image, "wb");
+			CHECK(fwrite(bad, 1, len, f) == len);
+			fclose(f);
+			um_image im = { 0 };
+			um_status st = kind ? um_npy_read(image, &im.data) : um_image_read(image, &im);
+			CHECK(st == UM_OK || st == UM_EDATA);
+			um_image_free(&im);
+		}
+	}
+	done();
+}
+
 CHECK_MAIN(CHECK_CASE(round_trip), CHECK_CASE(bytes), CHECK_CASE(orientation), CHECK_CASE(numbers),
-	CHECK_CASE(refusals), CHECK_CASE(npy))
+	CHECK_CASE(refusals), CHECK_CASE(npy),
+	CHECK_CASE(noise_in_files))
