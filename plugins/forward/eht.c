@@ -205,6 +205,12 @@ static um_status create(void **self, const void *p, const um_env *env, um_forwar
 	info->linear = s->m.n == 1 && s->m.o[0].product == UM_VIS;
 	info->nstats = s->m.n + 1;
 	info->stats = s->stats;
+	info->ra = 15 * s->d.ra;
+	info->dec = s->d.dec;
+	info->freq = s->d.freq;
+	info->mjd = (double)s->d.mjd;
+	info->object = s->d.source;
+	info->unit = "JY/PIXEL";
 	*self = s;
 out:
 	if (st != UM_OK)
