@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The interferometric forward model on the invented observation. */
+#include <umbra/uvdata.h>
+#include "plug.h"
+
+#define FILE_SET "uvfits=tests/data/synthetic.uvfits"
+#define ALL "products=[\"logcamp\", \"vis\", \"cphase\", \"amp\"]"
+
+static um_env env(void)
+{
+	um_env e = plug_env(1, 14, 15);
+	e.pixel = 6 * 4.848136811095360e-12;
+	return e;
+}
+
+static um_array rows(int64_t count, int64_t n)
+{
+	um_array a = { 0 };
+	CHECK_OK(um_array_new(&a, UM_F64, 2, (const int64_t[]){ count, n }));
+	return a;
+}
+
+static void fill_images(const um_env *e, int64_t count, uint64_t index, um_array *x)
+{
+	um_rng r = um_rng_new(11, "eht", index);
+	CHECK_OK(um_env_images(e, count, x));
+	for (int64_t i = 0; i < um_array_len(x); i++)
+		((float *)x->data)[i] = (float)(0.008 * um_uniform(&r));
+}
+
+/* <J dx, v> = <dx, J^T v> and J dx by differences, all products and the flux at once. */
+static void derivatives(void)
+{
+	plug g;
+	um_array x = { 0 }, dx = { 0 }, jtv = { 0 }, side = { 0 };
+	CHECK_OK(plug_try(&g, UM_FORWARD, "eht", env(), SET(FILE_SET, ALL, "flux=0.9")));
+	const int64_t ny = g.forward.info.ny;
+	CHECK(ny == 83 + 2 * 148 + 92 + 148 + 1 && !g.forward.info.linear);
+	um_array none = rows(2, 0), y = rows(2, ny), dy = rows(2, ny), v = rows(2, ny), y2 = rows(2, ny);
+	fill_images(&g.env, 2, 0, &x);
+	fill_images(&g.env, 2, 1, &dx);
+	fill_images(&g.env, 2, 1, &jtv);
+	fill_images(&g.env, 2, 0, &side);
+	um_rng r = um_rng_new(2, "v", 0);
+	um_normal_fill(&r, v.data, 2 * ny);
+	CHECK_OK(g.forward.ops.apply(g.forward.self, &none, &x, &dx, &y, &dy));
+	CHECK_OK(g.forward.ops.pullback(g.forward.self, &none, &x, &v, &jtv));
+	for (int64_t b = 0; b < 2; b++) {
+		double left = 0, right = 0, size = 0;
+		for (int64_t i = 0; i < ny; i++) {
+			left += um_row_d(&dy, b)[i] * um_row_d(&v, b)[i];
+			size += fabs(um_row_d(&dy, b)[i] * um_row_d(&v, b)[i]);
+		}
+		for (int64_t i = 0; i < 14 * 15; i++)
+			right += (double)um_row_f(&dx, b)[i] * um_row_f(&jtv, b)[i];
+		CHECK_NEAR(left, right, 1e-6 * size);
+	}
+	const float h = 1.0f / 256;
+	for (int64_t i = 0; i < um_array_len(&x); i++)
+		((float *)side.data)[i] += h * ((float *)dx.data)[i];
+	CHECK_OK(g.forward.ops.apply(g.forward.self, &none, &side, NULL, &y2, NULL));
+	CHECK_NEAR((um_row_d(&y2, 0)[ny - 1] - um_row_d(&y, 0)[ny - 1]) / (double)h, um_row_d(&dy, 0)[ny - 1],
+		1e-4);
+	CHECK_NEAR((um_row_d(&y2, 0)[100] - um_row_d(&y, 0)[100]) / (double)h, um_row_d(&dy, 0)[100], 1e-4);
+	um_array_free(&x), um_array_free(&dx), um_array_free(&jtv), um_array_free(&side), um_array_free(&y2);
+	um_array_free(&none), um_array_free(&y), um_array_free(&dy), um_array_free(&v);
+	plug_close(&g);
+}
+
+/* The log likelihood's gradient by differences; a batch is a loop over its images. */
+static void likelihood(void)
+{
+	plug g;
+	um_array x = { 0 }, dx = { 0 };
+	double ll[70], one, side[2];
+	CHECK_OK(plug_try(&g, UM_FORWARD, "eht", env(), SET(FILE_SET, ALL, "flux=0.9", "systematic=0.02",
+		"gain_budget=0.1", "gain_budgets=[\"LM:0.3\"]", "debias=true")));
+	const int64_t ny = g.forward.info.ny;
+	um_array none = rows(1, 0), y = rows(1, ny), sigma = rows(1, ny);
+	fill_images(&g.env, 70, 2, &x);
+	fill_images(&g.env, 70, 2, &dx);
+	CHECK_OK(g.forward.ops.data(g.forward.self, &y, &sigma, &none));
+	y.stride[0] = sigma.stride[0] = 0;
+	CHECK_OK(um_forward_loglike(&g.forward, &none, &x, &y, &sigma, ll, &dx));
+	um_array last = um_array_rows(&x, 69, 1), grad = um_array_rows(&dx, 69, 1);
+	CHECK_OK(um_forward_loglike(&g.forward, &none, &last, &y, &sigma, &one, NULL));
+	CHECK_REL(one, ll[69], 1e-13);
+	for (int64_t i = 5; i < 14 * 15; i += 37) {
+		float old = um_row_f(&last, 0)[i];
+		float step[2];
+		for (int s = 0; s < 2; s++) {
+			step[s] = um_row_f(&last, 0)[i] = old + (s ? 2e-5f : -2e-5f);
+			CHECK_OK(um_forward_loglike(&g.forward, &none, &last, &y, &sigma, &side[s], NULL));
+			um_row_f(&last, 0)[i] = old;
+		}
+		double want = (double)um_row_f(&grad, 0)[i];
+		CHECK_NEAR((side[1] - side[0]) / ((double)step[1] - (double)step[0]), want, 1e-2 * fabs(want) + 50);
+	}
+	um_array_free(&x), um_array_free(&dx), um_array_free(&none), um_array_free(&y), um_array_free(&sigma);
+	plug_close(&g);
+}
+
+/* Simulated data of an image fit that image: every reduced chi-square is near 1. */
+static void simulation(void)
+{
+	enum { B = 30 };
+	plug g;
+	um_array x = { 0 };
+	um_rng r[B];
+	double values[B][5];
+	CHECK_OK(plug_try(&g, UM_FORWARD, "eht", env(), SET(FILE_SET, ALL, "coverage_only=true")));
+	CHECK(g.forward.info.measurements == 0 && g.forward.info.nstats == 5);
+	const int64_t ny = g.forward.info.ny;
+	um_array none = rows(B, 0), y = rows(B, ny), sigma = rows(B, ny);
+	CHECK_OK(um_env_images(&g.env, B, &x));
+	for (int b = 0; b < B; b++) {
+		r[b] = um_rng_new(4, "simulate", (uint64_t)b);
+		for (int i = 0; i < 9; i++) /* small and bright, so that no baseline is mere noise */
+			um_row_f(&x, b)[(6 + i / 3) * 15 + 6 + i % 3] = 0.5f + 0.1f * (float)i;
+	}
+	CHECK_OK(um_forward_simulate(&g.forward, r, &x, &none, &y, &sigma, NULL));
+	CHECK_OK(um_forward_stats(&g.forward, &none, &x, &y, &sigma, &values[0][0]));
+	for (int k = 0; k < 4; k++) {
+		double mean = 0;
+		for (int b = 0; b < B; b++)
+			mean += values[b][k] / B;
+		CHECK_NEAR(mean, 1, 0.1);
+	}
+	CHECK_NEAR(values[3][4], 8.1, 1e-5);
+	CHECK(strcmp(um_forward_stat(&g.forward, 0), "chi2_logcamp") == 0);
+	CHECK(strcmp(um_forward_stat(&g.forward, 4), "flux") == 0);
+	um_array_free(&x), um_array_free(&none), um_array_free(&y), um_array_free(&sigma);
+	plug_close(&g);
+}
+
+/* Data: what the file holds, in the listed order, with the errors asked for. */
+static void measurements(void)
+{
+	plug g;
+	um_uvdata d;
+	CHECK_OK(um_uvfits_read("tests/data/synthetic.uvfits", &d));
+	CHECK_OK(plug_try(&g, UM_FORWARD, "eht", env(), SET(FILE_SET, "products=[\"amp\", \"vis\"]",
+		"systematic=0.05", "gain_budgets=[\"PV:0.3\", \"SM:0.4\"]")));
+	const int64_t n = d.nrows;
+	um_array none = rows(1, 0), y = rows(1, 3 * n), sigma = rows(1, 3 * n);
+	CHECK(g.forward.info.ny == 3 * n && g.forward.info.measurements == 1);
+	CHECK_OK(g.forward.ops.data(g.forward.self, &y, &sigma, &none));
+	for (int64_t i = 0; i < n; i++) {
+		const um_uvrow *q = &d.rows[i];
+		double a = hypot(q->re, q->im);
+		double s = hypot(q->sigma, 0.05 * a);
+		double g1 = q->t1 == 3 ? 0.3 : q->t1 == 4 ? 0.4 : 0;
+		double g2 = q->t2 == 3 ? 0.3 : q->t2 == 4 ? 0.4 : 0;
+		CHECK_NEAR(um_row_d(&y, 0)[i], a, 1e-15);
+		CHECK_NEAR(um_row_d(&y, 0)[2 * n + i], q->im, 0);
+		CHECK_REL(um_row_d(&sigma, 0)[n + i], s, 1e-14);
+		CHECK_REL(um_row_d(&sigma, 0)[i], hypot(s, a * hypot(g1, g2)), 1e-14);
+	}
+	um_uvdata_free(&d);
+	um_array_free(&none), um_array_free(&y), um_array_free(&sigma);
+	plug_close(&g);
+}
+
+static void choices(void)
+{
+	static const struct { const char *a, *b; int64_t ny; } cases[] = {
+		{ "average=scan", "products=[\"vis\"]", 60 }, { "average=time", "seconds=50.0", 120 },
+		{ "stations=[\"AA\",\"LM\",\"PV\"]", "products=[\"cphase\"]", 9 },
+		{ "closures=maximal", "products=[\"cphase\"]", 192 },
+		{ "uv=[3.0, 6.0]", "products=[\"amp\"]", 0 },
+	};
+	plug g;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		CHECK_OK(plug_try(&g, UM_FORWARD, "eht", env(), SET(FILE_SET, cases[i].a, cases[i].b)));
+		if (cases[i].ny > 0 && g.forward.info.ny != cases[i].ny)
+			fprintf(stderr, "%s: %lld\n", cases[i].a, (long long)g.forward.info.ny);
+		CHECK(cases[i].ny == 0 || g.forward.info.ny == cases[i].ny);
+		CHECK(g.forward.info.linear == (i < 2));
+		plug_close(&g);
+	}
+}
+
+static void refusals(void)
+{
+	static const struct { const char *a, *b, *text; } cases[] = {
+		{ FILE_SET, "products=[\"vis\", \"vis\"]", "listed twice" },
+		{ FILE_SET, "stations=[\"XX\"]", "synthetic.uvfits: no station XX" },
+		{ FILE_SET, "uv=[20.0, 30.0]", "synthetic.uvfits: no visibility" },
+		{ FILE_SET, "gain_budgets=[\"LM=0.3\"]", "NAME:FRACTION" },
+		{ FILE_SET, "gain_budgets=[\"XX:0.3\"]", "no station XX" },
+		{ "uvfits=tests/data/README.md", "debias=false", "README.md: not a FITS file" },
+	};
+	plug g;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		um_status st = plug_try(&g, UM_FORWARD, "eht", env(), SET(cases[i].a, cases[i].b));
+		CHECK(st == UM_EPARAM || st == UM_EDATA);
+		if (strstr(um_message(), cases[i].text) == NULL)
+			fprintf(stderr, "%s: %s\n", cases[i].b, um_message());
+		CHECK(strstr(um_message(), cases[i].text) != NULL);
+		plug_close(&g);
+	}
+	um_env flat = env();
+	flat.pixel = 0;
+	CHECK_FAILS(plug_try(&g, UM_FORWARD, "eht", flat, SET(FILE_SET)), UM_EPARAM, "fov_uas");
+	plug_close(&g);
+}
+
+static int plots;
+
+static um_status on_plot(void *state, const um_plot *p)
+{
+	(void)state;
+	plots++;
+	CHECK(p->n > 0 && p->lo != NULL);
+	for (int64_t i = 0; i < p->n; i++)
+		CHECK(p->lo[i] <= p->mid[i] && p->mid[i] <= p->hi[i] && isfinite(p->y[i]) && p->sigma[i] > 0);
+	return UM_OK;
+}
+
+static void pictures(void)
+{
+	const um_sink_ops ops = { .plot = on_plot };
+	um_sink sink = { &ops, NULL };
+	plug g;
+	um_array x = { 0 };
+	CHECK_OK(plug_try(&g, UM_FORWARD, "eht", env(), SET(FILE_SET, ALL)));
+	um_array none = rows(1, 0), y = rows(1, g.forward.info.ny), sigma = rows(1, g.forward.info.ny);
+	fill_images(&g.env, 5, 3, &x);
+	CHECK_OK(g.forward.ops.data(g.forward.self, &y, &sigma, &none));
+	y.stride[0] = sigma.stride[0] = 0;
+	CHECK_OK(g.forward.ops.plot(g.forward.self, &none, &x, &y, &sigma, &sink));
+	CHECK(plots == 2);
+	um_array_free(&x), um_array_free(&none), um_array_free(&y), um_array_free(&sigma);
+	plug_close(&g);
+}
+
+CHECK_MAIN(CHECK_CASE(derivatives), CHECK_CASE(likelihood), CHECK_CASE(simulation),
+	CHECK_CASE(measurements), CHECK_CASE(choices), CHECK_CASE(refusals), CHECK_CASE(pictures))
