@@ -35,7 +35,8 @@ static bool parse(int argc, char *argv[], options *o)
 			o->json = true;
 		else if (strcmp(a, "--debias") == 0)
 			o->debias = true;
-		else if (strcmp(a, "--pulse") == 0 && i + 1 < argc && um_pulse_named(argv[i + 1], &o->pulse))
+		else if (strcmp(a, "--pulse") == 0 && i + 1 < argc
+			&& um_pulse_named(argv[i + 1], &o->pulse))
 			i++;
 		else if (strncmp(a, "--pulse=", 8) == 0 && um_pulse_named(a + 8, &o->pulse))
 			continue;

@@ -8,7 +8,7 @@
 
 #include "closure.h"
 
-#define CROWD 128 /* stations at one time beyond which a maximal set is refused */
+#define CROWD 64 /* stations at one time beyond which a maximal set is refused */
 
 typedef struct finder {
 	const um_uvdata *d;

@@ -58,7 +58,8 @@ static um_status read_axis(reader *r, um_uvdata *d, int axis, int64_t len)
 		l->nstokes = (int)len;
 		for (int i = 0; i < l->nstokes; i++) {
 			long code = lround(fmin(fmax(at + (i + 1 - ref) * step, -99), 99));
-			int k = code == 1 ? 0 : code == -1 || code == -5 ? 1 : code == -2 || code == -6 ? 2 : -1;
+			int k = code == 1 ? 0 : code == -1 || code == -5 ? 1
+				: code == -2 || code == -6 ? 2 : -1;
 			if (k >= 0)
 				l->hand[k] = i;
 		}

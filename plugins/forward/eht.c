@@ -289,7 +289,8 @@ static um_status simulate(void *self, um_rng *rng, const um_array *x, um_array *
 		}
 		UM_TRY(measure(s, &d, um_row_d(y, b), um_row_d(sigma, b)));
 		if (s->p->flux > 0)
-			um_row_d(y, b)[s->m.ny - 1] = um_uvmodel_flux(&s->m, x, b) + s->p->flux_sigma * um_normal(&rng[b]);
+			um_row_d(y, b)[s->m.ny - 1] = um_uvmodel_flux(&s->m, x, b)
+				+ s->p->flux_sigma * um_normal(&rng[b]);
 	}
 out:
 	um_uvdata_free(&d);
@@ -398,7 +399,8 @@ static um_status plot_phase(const struct self *s, const um_observable *o, const 
 		UM_TRY(um_uvmodel_see(&s->m, x, b, v, v + s->m.nvis));
 		um_observable_model(o, v, v + s->m.nvis, p.f + b * o->n);
 		for (int64_t i = 0; i < o->n; i++)
-			p.f[b * o->n + i] = (y[i] + remainder(p.f[b * o->n + i] - y[i], 360 * degree)) / degree;
+			p.f[b * o->n + i] = (y[i] + remainder(p.f[b * o->n + i] - y[i], 360 * degree))
+				/ degree;
 	}
 	UM_TRY(draw(&p, &plot, sink));
 out:
