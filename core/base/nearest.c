@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The nearest word by edit distance with transpositions (Damerau 1964, restricted). */
+/* The nearest word by edit distance with transpositions (Damerau 1964, restricted), or else
+ * the first that begins with the word. */
 #include <stdlib.h>
 #include <string.h>
 #include <umbra/config.h>
@@ -34,14 +35,16 @@ static int distance(const char *a, const char *b)
 
 const char *um_nearest(const char *word, const char *const *words)
 {
-	const char *best = NULL;
+	const char *best = NULL, *longer = NULL;
 	int least = (int)strlen(word) / 3 + 1;
 	for (; *words != NULL; words++) {
+		if (longer == NULL && strlen(word) > 1 && strncmp(*words, word, strlen(word)) == 0)
+			longer = *words;
 		int d = distance(word, *words);
 		if (d <= least && d < (int)strlen(word) && (best == NULL || d < least)) {
 			best = *words;
 			least = d;
 		}
 	}
-	return best;
+	return best != NULL ? best : longer;
 }
