@@ -20,12 +20,14 @@ PKG_OK := $(shell pkg-config --exists $(PKGS) 2>/dev/null && echo yes)
 PKG_C  := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_L  := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -llapacke -llbfgs -lm -ldl -lpthread
 OTHER  := $(filter-out /usr /usr/local,$(PREFIX))
+# One pool of threads with OpenBLAS, which uses gcc's OpenMP; clang builds leave the threads to BLAS.
+OMP    := $(if $(findstring clang,$(CC)),,-fopenmp)
 SAN_F   = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 # The default build runs on any x86-64; products are not contracted, so that results do not depend on
 # the compiler's taste.
 UM_C    = -std=c11 -D_POSIX_C_SOURCE=200809L $(WARN) -fPIC -fvisibility=hidden -ffp-contract=off -Icore \
-	-MMD -MP $(SAN_F) $(if $(COV),--coverage) -DUM_VERSION='"$(VERSION)"' $(PKG_C) $(OTHER:%=-I%/include)
-UM_LD   = $(SAN_F) $(if $(COV),--coverage) $(OTHER:%=-L%/lib)
+	-MMD -MP $(OMP) $(SAN_F) $(if $(COV),--coverage) -DUM_VERSION='"$(VERSION)"' $(PKG_C) $(OTHER:%=-I%/include)
+UM_LD   = $(OMP) $(SAN_F) $(if $(COV),--coverage) $(OTHER:%=-L%/lib)
 DEFS    = $(if $(SAN),,-Wl$(comma)-z$(comma)defs)
 RPATH   = -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../$(notdir $(LIBDIR))'
 

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <umbra/linalg.h>
 #include "base/file.h"
 #include "base/mem.h"
 #include "pipeline/provenance.h"
@@ -518,6 +519,7 @@ int um_run(const um_run_options *o)
 			r.dir);
 		goto out;
 	}
+	um_blas_advise();
 	status = check_apart(o);
 	if (status != 0)
 		goto out;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What one process of a run does: simulate measurements, work on a cell, compare, report. */
-#include <cblas.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <umbra/linalg.h>
 #include "base/file.h"
 #include "base/mem.h"
 #include "pipeline/provenance.h"
@@ -373,7 +373,7 @@ int um_task_main(const char *dir, const char *name, int threads, bool resume)
 	page = um_page_inherit();
 	catch_signals();
 	um_phase_hook(on_phase);
-	openblas_set_num_threads(threads);
+	um_threads(threads);
 	um_status st = do_task(&k, name, resume);
 	if (st != UM_OK)
 		snprintf(page->message, sizeof(page->message), "%s", um_message());

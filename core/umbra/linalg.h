@@ -40,6 +40,13 @@ UM_API double um_cholesky_log_det(int64_t n, const double *l);
  * of a becomes the unit vector v_k. UM_ENUM where A is not finite or nothing converges. */
 UM_API UM_USED um_status um_eigh(int64_t n, double *a, double *w);
 
+/* Threads that matrix products and our own parallel loops may use in this process. */
+UM_API void um_threads(int n);
+
+/* Sets OPENBLAS_CORETYPE for programs started from here, where OpenBLAS took slow kernels for a
+ * processor that it does not know; true if it did. */
+UM_API bool um_blas_advise(void);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* How many threads, and which kernels, OpenBLAS and our own loops use. */
+#include <cblas.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+#include <umbra/linalg.h>
+
+void um_threads(int n)
+{
+#ifdef _OPENMP
+	omp_set_num_threads(n);
+#endif
+	openblas_set_num_threads(n);
+}
+
+/* What the processor can do, by cpuid and XCR0; not by its model, which OpenBLAS 0.3.21 goes by
+ * and does not know where it is newer than the library. */
+static const char *best_core(void)
+{
+#if defined(__x86_64__)
+	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+		__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+		return "SKYLAKEX";
+	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+		return "HASWELL";
+#endif
+	return NULL;
+}
+
+bool um_blas_advise(void)
+{
+	static const char *const slow[] = { "Prescott", "Core2", "Penryn", "Nehalem", "Generic" };
+	const char *now = openblas_get_corename(), *best = best_core();
+	for (size_t i = 0; best != NULL && i < sizeof(slow) / sizeof(*slow); i++)
+		if (strcasecmp(now, slow[i]) == 0 && getenv("OPENBLAS_CORETYPE") == NULL)
+			return setenv("OPENBLAS_CORETYPE", best, 0) == 0;
+	return false;
+}
