@@ -14,6 +14,7 @@
 #include <umbra/status.h>
 
 #define CHECK(cond) CU_ASSERT(cond)
+#define CHECK_FATAL(cond) CU_ASSERT_FATAL(cond)
 #define CHECK_OK(expr) do { um_status s_ = (expr); \
 	if (s_ != UM_OK) fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, um_message()); \
 	CU_ASSERT_EQUAL_FATAL(s_, UM_OK); } while (0)
