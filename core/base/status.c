@@ -36,7 +36,9 @@ um_status um_context(um_status code, const char *fmt, ...)
 	vsnprintf(message, sizeof(message) - 2, fmt, ap);
 	va_end(ap);
 	strcat(message, ": ");
-	strncat(message, old, sizeof(message) - strlen(message) - 1);
+	size_t n = strlen(message), more = strlen(old), room = sizeof(message) - 1 - n;
+	memcpy(message + n, old, more < room ? more : room);
+	message[n + (more < room ? more : room)] = '\0';
 	one_line();
 	return code;
 }

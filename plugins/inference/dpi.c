@@ -36,13 +36,13 @@ static const um_param params[] = {
 		"Full width at half maximum of the blob as a fraction of the longer side."),
 	UM_PARAM(struct dpi, sd, "0", 0, 1e9, "",
 		"Initial standard deviation of every u; 0: from the curvature of the density at the start."),
-	UM_PARAM(struct dpi, steps, "3000", 1, 1000000000, "", "Steps of the optimiser, Adam."),
+	UM_PARAM(struct dpi, steps, "2000", 1, 1000000000, "", "Steps of the optimiser, Adam."),
 	UM_PARAM(struct dpi, batch, "16", 2, 65536, "", "Draws in each step, an even number."),
-	UM_PARAM(struct dpi, rate, "0.01", 1e-9, 10, "",
+	UM_PARAM(struct dpi, rate, "0.03", 1e-9, 10, "",
 		"Size of a step in log s, and in the mean as a fraction of s."),
 	UM_PARAM(struct dpi, warmup, "100", 0, 1000000000, "", "Steps over which the rate grows to its value."),
 	UM_PARAM(struct dpi, clip, "0", 0, 1e30, "", "Largest norm of a gradient, longer ones are scaled; 0: any."),
-	UM_PARAM(struct dpi, average, "1000", 0, 1000000000, "",
+	UM_PARAM(struct dpi, average, "500", 0, 1000000000, "",
 		"Last steps, whose parameters are averaged into the result."),
 	UM_PARAM(struct dpi, data_weight, "1", 0, 1e9, "", "Weight of the log-likelihood."),
 	UM_PARAM(struct dpi, prior_weight, "1", 0, 1e9, "", "Weight of the log-prior."),
@@ -323,11 +323,12 @@ out:
 }
 
 /* One estimate of the diagonal of the curvature, from probes of random signs v (Bekas et al. 2007):
- * s_i^2 = w_entropy / E[-v_i (g(mu + s v) - g(mu - s v))_i / 2 s_i], moved by no more than 30. */
+ * s_i^2 = w_entropy / E[-v_i (g(mu + s v) - g(mu - s v))_i / 2 s_i]. Widths may shrink by much, but
+ * grow by little, because far out the density says nothing of its curvature here. */
 static um_status begin_width(work *w, int64_t pass)
 {
 	um_status st = UM_OK;
-	const double most = log(30.0), wd = data_weight(w, 0), wp = w->set->prior_weight;
+	const double shrink = log(30.0), grow = log(3.0), wd = data_weight(w, 0), wp = w->set->prior_weight;
 	const int64_t batch = w->set->batch;
 	double *ls = um_row_d(&w->theta, 1), *h = um_row_d(&w->grad, 1), *s = w->s.data;
 	memset(h, 0, sizeof(double) * (size_t)w->n);
@@ -343,8 +344,8 @@ static um_status begin_width(work *w, int64_t pass)
 	}
 	for (int64_t i = 0; i < w->n; i++) {
 		double var = w->set->entropy_weight * (double)done / h[i];
-		double move = h[i] > 0 ? 0.5 * log(var) - ls[i] : most;
-		ls[i] += fmax(-most, fmin(most, move));
+		double move = h[i] > 0 ? 0.5 * log(var) - ls[i] : 0;
+		ls[i] += fmax(-shrink, fmin(grow, move));
 	}
 out:
 	return st;

@@ -42,7 +42,7 @@ static const um_param params[] = {
 };
 
 /* Columns of the table of starts. */
-enum { OBJECTIVE, CONVERGED, ITERATIONS, EVALUATIONS, NFIGURES };
+enum { OBJECTIVE, CONVERGED, STALLED, ITERATIONS, EVALUATIONS, NFIGURES };
 
 /* What a checkpoint holds is the state between two minimisations, so that a resumed run
  * repeats the interrupted one exactly. */
@@ -125,7 +125,8 @@ static um_status minimise(work *w, double *x)
 	if (w->stop)
 		goto out;
 	figure[OBJECTIVE] = o.search.f;
-	figure[CONVERGED] = o.search.end == UM_LBFGS_CONVERGED || o.search.end == UM_LBFGS_STALLED;
+	figure[CONVERGED] = o.search.end == UM_LBFGS_CONVERGED;
+	figure[STALLED] = o.search.end == UM_LBFGS_STALLED;
 	figure[ITERATIONS] += (double)o.search.done;
 	figure[EVALUATIONS] += (double)o.search.nfe;
 out:
@@ -204,6 +205,7 @@ static um_status compare(work *w, const int64_t *order, const um_array *x)
 		{ "image_distance", others > 0 ? apart / others : NAN },
 		{ "starts_agree", agree },
 		{ "starts_converged", total[CONVERGED] },
+		{ "starts_stalled", total[STALLED] },
 		{ "iterations", total[ITERATIONS] },
 		{ "nfe", total[EVALUATIONS] },
 	};

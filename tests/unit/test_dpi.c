@@ -116,7 +116,7 @@ static void settings(void)
 static void resume(void)
 {
 	dense d = dense_random(16, 8, 3);
-	const char *const *set = SET("steps=60", "average=20", "warm=none", "check=7");
+	const char *const *set = SET("steps=60", "average=20", "warm=none", "check=7", "threshold=1e-9");
 	const int64_t stops[] = { 1, 14, 30, 50 };
 	for (int i = 0; i < 4; i++)
 		check_resume("dpi", set, &d, UM_SOFTPLUS, 20, stops[i]);
