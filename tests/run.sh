@@ -11,6 +11,7 @@ mkdir -p "$log"
 export UMBRA_BUILD="$B" UMBRA="$(cd "$B" && pwd)/umbra"
 # Libraries that keep memory for the life of the process are no leaks of ours.
 export LSAN_OPTIONS="suppressions=$(pwd)/tests/lsan.supp:print_suppressions=0"
+export ASAN_OPTIONS="allocator_may_return_null=1:$ASAN_OPTIONS"
 
 try() { # NAME COMMAND...
 	name=$1
