@@ -90,7 +90,8 @@ static um_status first_value(search *s, const double *x, double *g)
 	job->nfe++;
 	um_status st = job->value(job->context, x, &job->f, g);
 	if (st == UM_OK && !isfinite(job->f))
-		return um_fail(UM_ENUM, "L-BFGS: the value at the starting point is %g; start elsewhere", job->f);
+		return um_fail(UM_ENUM, "L-BFGS: the value at the starting point is %g; start elsewhere",
+			job->f);
 	return st;
 }
 

@@ -15,7 +15,8 @@ extern "C" {
 typedef struct um_start {
 	bool blob;
 	double size;    /* full width at half maximum of the blob / the longer side */
-	double level;   /* mean of x; 0: the power of 10^1/4 (or 0) that fits best; 1 for softplus if 0 does */
+	double level;   /* mean of x; 0: the power of 10^1/4 (or 0) that fits best, and 1 where
+	                   softplus cannot reach a best of 0 */
 } um_start;
 
 /* u [1][image] of the start. */

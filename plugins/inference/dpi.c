@@ -40,8 +40,10 @@ static const um_param params[] = {
 	UM_PARAM(struct dpi, batch, "16", 2, 65536, "", "Draws in each step, an even number."),
 	UM_PARAM(struct dpi, rate, "0.03", 1e-9, 10, "",
 		"Size of a step in log s, and in the mean as a fraction of s."),
-	UM_PARAM(struct dpi, warmup, "100", 0, 1000000000, "", "Steps over which the rate grows to its value."),
-	UM_PARAM(struct dpi, clip, "0", 0, 1e30, "", "Largest norm of a gradient, longer ones are scaled; 0: any."),
+	UM_PARAM(struct dpi, warmup, "100", 0, 1000000000, "",
+		"Steps over which the rate grows to its value."),
+	UM_PARAM(struct dpi, clip, "0", 0, 1e30, "",
+		"Largest norm of a gradient, longer ones are scaled; 0: any."),
 	UM_PARAM(struct dpi, average, "500", 0, 1000000000, "",
 		"Last steps, whose parameters are averaged into the result."),
 	UM_PARAM(struct dpi, data_weight, "1", 0, 1e9, "", "Weight of the log-likelihood."),
@@ -52,7 +54,8 @@ static const um_param params[] = {
 	UM_PARAM(struct dpi, anneal_pivot, "1000", 0, 1000000000, "", "Step where that factor is one half."),
 	UM_PARAM(struct dpi, check, "0", 0, 1000000000, "",
 		"Steps between two looks at how far the mean image moved; 0: never end early."),
-	UM_PARAM(struct dpi, threshold, "0.005", 0, 1, "", "Relative move below which a look finds it at rest."),
+	UM_PARAM(struct dpi, threshold, "0.005", 0, 1, "",
+		"Relative move below which a look finds it at rest."),
 	UM_PARAM(struct dpi, patience, "2", 1, 1000, "", "Looks in a row at rest before averaging begins."),
 	UM_PARAM(struct dpi, trace, "20", 1, 1000000000, "", "Steps between rows of the trace."),
 };
@@ -463,8 +466,8 @@ out:
 
 static void work_free(work *w)
 {
-	um_array *const all[] = { &w->theta, &w->s, &w->sum, &w->grad, &w->count, &w->z, &w->ll, &w->lp, &w->last,
-		&w->u, &w->dl, &w->dp };
+	um_array *const all[] = { &w->theta, &w->s, &w->sum, &w->grad, &w->count, &w->z,
+		&w->ll, &w->lp, &w->last, &w->u, &w->dl, &w->dp };
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
 		um_array_free(all[i]);
 	um_adam_free(&w->adam);

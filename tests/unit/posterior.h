@@ -104,7 +104,9 @@ static inline known dense_solve(const dense *d)
 {
 	const int64_t n = d->n, ny = d->ny;
 	known z = { numbers(n * n), numbers(n * n), numbers(n * n), numbers(n), 0 };
-	double *inv = numbers(n * n), *b = numbers(n), *t = numbers(n), *r = numbers(ny);
+	double *w = numbers(ny), *inv = numbers(n * n), *b = numbers(n), *t = numbers(n), *r = numbers(ny);
+	for (int64_t k = 0; k < ny; k++)
+		w[k] = 1 / (d->sigma[k] * d->sigma[k]);
 	for (int64_t i = 0; i < n; i++)
 		inv[i * n + i] = z.cov[i * n + i] = 1;
 	um_cholesky_solve(n, d->l, n, inv);
@@ -113,11 +115,11 @@ static inline known dense_solve(const dense *d)
 		for (int64_t j = 0; j < n; j++) {
 			z.p[i * n + j] = inv[i * n + j];
 			for (int64_t k = 0; k < ny; k++)
-				z.p[i * n + j] += d->a[k * n + i] * d->a[k * n + j] / (d->sigma[k] * d->sigma[k]);
+				z.p[i * n + j] += d->a[k * n + i] * d->a[k * n + j] * w[k];
 		}
 	for (int64_t i = 0; i < n; i++)
 		for (int64_t k = 0; k < ny; k++)
-			b[i] += d->a[k * n + i] * d->y[k] / (d->sigma[k] * d->sigma[k]);
+			b[i] += d->a[k * n + i] * d->y[k] * w[k];
 	memcpy(z.l, z.p, sizeof(double) * (size_t)(n * n));
 	CHECK_OK(um_cholesky(n, z.l));
 	memcpy(z.mean, b, sizeof(double) * (size_t)n);
@@ -126,12 +128,13 @@ static inline known dense_solve(const dense *d)
 	um_gemv(false, ny, n, d->a, z.mean, r);
 	for (int64_t i = 0; i < n; i++)
 		t[i] = z.mean[i] - d->m[i];
-	z.log_evidence = -0.5 * (quadratic(n, inv, t) + um_cholesky_log_det(n, d->l) + um_cholesky_log_det(n, z.l));
+	z.log_evidence = -0.5 * (quadratic(n, inv, t) + um_cholesky_log_det(n, d->l) +
+		um_cholesky_log_det(n, z.l));
 	for (int64_t k = 0; k < ny; k++) {
 		double e = (d->y[k] - r[k]) / d->sigma[k];
 		z.log_evidence -= 0.5 * (e * e + LOG_2PI_) + log(d->sigma[k]);
 	}
-	free(inv), free(b), free(t), free(r);
+	free(w), free(inv), free(b), free(t), free(r);
 	return z;
 }
 
@@ -334,7 +337,8 @@ static um_status keeper_checkpoint(void *state, int n, const char *const names[]
 	return UM_OK;
 }
 
-static um_status keeper_restore(void *state, int n, const char *const names[], um_array *const a[], bool *found)
+static um_status keeper_restore(void *state, int n, const char *const names[], um_array *const a[],
+	bool *found)
 {
 	keeper *k = state;
 	(void)names;
@@ -378,7 +382,6 @@ static inline um_status infer(const char *name, const char *const *settings, den
 	um_array op = um_array_view(d->y, UM_F64, 2, none);
 	um_status st = UM_OK;
 	env.transform = transform;
-	y.stride[0] = s.stride[0] = op.stride[0] = 0;
 	UM_TRY(plug_params(p, settings, &params));
 	UM_TRY(um_forward_open(&dense_forward_plugin, d, &env, &f));
 	UM_TRY(um_prior_open(&dense_prior_plugin, d, &env, &prior));
@@ -411,7 +414,8 @@ static inline void check_resume(const char *name, const char *const *settings, d
 	CHECK(memcmp(a->data, b->data, sizeof(float) * (size_t)um_array_len(a)) == 0);
 	CHECK(whole.memory.nmetrics == broken.memory.nmetrics);
 	for (int i = 0; i < whole.memory.nmetrics; i++) {
-		double v = whole.memory.metric[i].value, w = um_memory_metric(&broken.memory, whole.memory.metric[i].name);
+		double v = whole.memory.metric[i].value;
+		double w = um_memory_metric(&broken.memory, whole.memory.metric[i].name);
 		CHECK(v == w || (isnan(v) && isnan(w)));
 	}
 	keeper_free(&whole);

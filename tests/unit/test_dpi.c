@@ -104,8 +104,8 @@ static void settings(void)
 	CHECK(um_memory_metric(&k.memory, "converged") == 1);
 	CHECK(um_memory_metric(&k.memory, "steps") < 500);
 	keeper_free(&k);
-	CHECK_OK(infer("dpi", SET("warm=none", "anneal_rate=0.05", "anneal_pivot=100", "steps=300", "average=20",
-		"check=10", "clip=1.0", "start=blob", "level=1.0"), &d, UM_SOFTPLUS, 4, &k));
+	CHECK_OK(infer("dpi", SET("warm=none", "anneal_rate=0.05", "anneal_pivot=100", "steps=300",
+		"average=20", "check=10", "clip=1.0", "start=blob", "level=1.0"), &d, UM_SOFTPLUS, 4, &k));
 	CHECK(um_memory_metric(&k.memory, "steps") > 150 && k.memory.samples.dim[0] == 4);
 	keeper_free(&k);
 	CHECK_FAILS(infer("dpi", SET("batch=7"), &d, UM_IDENTITY, 4, &k), UM_EPARAM, "use 8");

@@ -21,7 +21,8 @@ static void check_gaussian(int64_t n, int64_t ny, int64_t count)
 			cov[i] += r[i / n] * r[i % n] / (double)count;
 		double q = quadratic(n, z.p, r);
 		distance += q / (double)count;
-		CHECK_NEAR(k.memory.logq[b], 0.5 * (um_cholesky_log_det(n, z.l) - q - (double)n * LOG_2PI_), 1e-3);
+		double density = 0.5 * (um_cholesky_log_det(n, z.l) - q - (double)n * LOG_2PI_);
+		CHECK_NEAR(k.memory.logq[b], density, 1e-3);
 	}
 	for (int64_t i = 0; i < n; i++)
 		CHECK_NEAR(mean[i], 0, 5 * sqrt(z.cov[i * n + i] / (double)count));

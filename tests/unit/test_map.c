@@ -16,7 +16,8 @@ static void gaussian_mean(void)
 		for (int64_t i = 0; i < count * d.n; i++)
 			CHECK_NEAR(um_row_f(&k.memory.samples, 0)[i], z.mean[i % d.n], 1e-4);
 		CHECK_NEAR(um_memory_metric(&k.memory, "starts_agree"), (double)count, 0);
-		CHECK_NEAR(um_memory_metric(&k.memory, "starts_converged") + um_memory_metric(&k.memory, "starts_stalled"), (double)count, 0);
+		CHECK_NEAR(um_memory_metric(&k.memory, "starts_converged") +
+			um_memory_metric(&k.memory, "starts_stalled"), (double)count, 0);
 		if (c == 1)
 			CHECK_NEAR(um_memory_metric(&k.memory, "image_distance"), 0, 1e-4);
 		keeper_free(&k);
@@ -36,7 +37,8 @@ static void two_densities(void)
 	known z = dense_solve(&d);
 	for (int latent = 0; latent < 2; latent++) {
 		keeper k = { 0 };
-		CHECK_OK(infer("map", latent ? SET("density=latent") : SET("density=image"), &d, UM_SOFTPLUS, 1, &k));
+		const char *const *set = latent ? SET("density=latent") : SET("density=image");
+		CHECK_OK(infer("map", set, &d, UM_SOFTPLUS, 1, &k));
 		double u = um_row_f(&k.memory.samples, 0)[0], x = log1p(exp(u)), slope = 1 / (1 + exp(-u));
 		if (latent)
 			CHECK_NEAR(z.p[0] * (z.mean[0] - x) * slope + 1 - slope, 0, 1e-4);

@@ -109,7 +109,8 @@ static void known_ring(void)
 		um_image im = { .data = um_array_view(v, UM_F64, 2, (const int64_t[]){ N, N }),
 			.sky = { .pixel = 2 * UAS } };
 		for (int i = 0; i < N * N; i++) {
-			double east = -2 * (i % N - (N - 1) / 2.0) - cases[c].x, north = -2 * (i / N - (N - 1) / 2.0) - cases[c].y;
+			double east = -2 * (i % N - (N - 1) / 2.0) - cases[c].x;
+			double north = -2 * (i / N - (N - 1) / 2.0) - cases[c].y;
 			double r = hypot(east, north) - cases[c].diameter / 2;
 			double a = atan2(east, north) - cases[c].angle * 3.141592653589793 / 180;
 			v[i] = exp(-0.5 * r * r / (sigma * sigma)) * (1 + 0.4 * cos(a));
