@@ -9,9 +9,9 @@ comma   = ,
 export PKG_CONFIG_PATH := $(PKG_CONFIG_PATH):$(LIBDIR)/pkgconfig
 
 # Debian packages, for building and for testing; README says what each is for.
-PKGS       = libconfig cfitsio fftw3 openblas jansson cairo nettle
-BUILD_DEPS = pkg-config libconfig-dev libcfitsio-dev libfftw3-dev libopenblas-openmp-dev liblapacke-dev \
-	liblbfgs-dev librandom123-dev libjansson-dev libcairo2-dev nettle-dev
+PKGS       = libconfig cfitsio erfa fftw3 openblas jansson cairo nettle
+BUILD_DEPS = pkg-config libconfig-dev libcfitsio-dev liberfa-dev libfftw3-dev libopenblas-openmp-dev \
+	liblapacke-dev liblbfgs-dev librandom123-dev libjansson-dev libcairo2-dev nettle-dev
 TEST_DEPS  = libcunit1-dev g++ fitsverify
 
 CFLAGS ?= -O2 -g
