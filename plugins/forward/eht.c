@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Interferometric data: y = products of V, V(u,v) the direct Fourier transform of the image at
- * the points of a UVFITS file. Products are complex visibilities (all real parts, then all
- * imaginary parts), amplitudes, closure phases (radians) and log closure amplitudes, in the
- * listed order, then one datum for the total flux. Noise is Gaussian but for closure phases,
- * log p = -sum (1 - cos d)/sigma^2. Averages, closures and chi-squares as in eht-imaging
- * (Chael et al. 2018, doi:10.3847/1538-4357/aab6a8). */
+ * the points of a UVFITS file, or of an observation that is planned here. Products are complex
+ * visibilities (all real parts, then all imaginary parts), amplitudes, closure phases (radians)
+ * and log closure amplitudes, in the listed order, then one datum for the total flux. Noise is
+ * Gaussian but for closure phases, log p = -sum (1 - cos d)/sigma^2. Averages, closures and
+ * chi-squares as in eht-imaging (Chael et al. 2018, doi:10.3847/1538-4357/aab6a8). */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <umbra/observe.h>
 #include <umbra/plugin.h>
 #include <umbra/uvmodel.h>
+#include <umbra/uvwrite.h>
+
+#define DEGREE (3.14159265358979323846 / 180)
 
 struct eht {
 	const char *uvfits;
@@ -26,10 +31,19 @@ struct eht {
 	double gain_budget;
 	um_texts gain_budgets;
 	double flux, flux_sigma;
+
+	const char *array, *source;
+	double ra, dec;
+	int64_t mjd;
+	double start, stop, integration, cadence, frequency, bandwidth;
+	double min_elevation, max_elevation, ut1_utc;
+	bool thermal_noise;
+	double gain_amplitude, gain_phase;
+	bool gain_per_scan;
 };
 
 static const um_param params[] = {
-	UM_FILE(struct eht, uvfits, NULL, "Visibilities: a UVFITS file."),
+	UM_FILE(struct eht, uvfits, "", "Visibilities: a UVFITS file. Either this or array is given."),
 	UM_PARAM(struct eht, coverage_only, "false", 0, 0, "", "Take baselines and noise from the file, "
 		"not its visibilities: for simulations."),
 	UM_CHOICE(struct eht, products, "[\"vis\"]", "vis|amp|cphase|logcamp", "What is fitted: complex "
@@ -58,6 +72,33 @@ static const um_param params[] = {
 		"such as \"LM:0.3\"."),
 	UM_PARAM(struct eht, flux, "0", 0, 1e6, "Jy", "Known total flux, one more datum; 0: not known."),
 	UM_PARAM(struct eht, flux_sigma, "0.1", 1e-12, 1e6, "Jy", "Standard deviation of flux."),
+	UM_FILE(struct eht, array, "", "Stations that observe, for simulations: a text file such as "
+		"share:arrays/EHT2017.txt. source to ut1_utc below say what they observe."),
+	UM_PARAM_TEXT(struct eht, source, "M87", "Name of the source."),
+	UM_PARAM(struct eht, ra, "12.51372871716817", 0, 24, "h", "Right ascension of the source (J2000)."),
+	UM_PARAM(struct eht, dec, "12.39112323919932", -90, 90, "deg", "Declination of the source (J2000)."),
+	UM_PARAM(struct eht, mjd, "57849", 41317, 88069, "d", "Day of the observation, modified Julian "
+		"date; 57849 is 2017 April 6."),
+	UM_PARAM(struct eht, start, "0", 0, 24, "h", "First time stamp, UTC."),
+	UM_PARAM(struct eht, stop, "24", 0, 96, "h", "End, UTC; may pass 24. Only times when two stations see "
+		"the source are observed."),
+	UM_PARAM(struct eht, integration, "60", 1e-3, 86400, "s", "Length of a time stamp's integration."),
+	UM_PARAM(struct eht, cadence, "600", 1e-3, 86400, "s", "From one time stamp to the next."),
+	UM_PARAM(struct eht, frequency, "227.070703125e9", 1e6, 1e15, "Hz", "Frequency of u, v."),
+	UM_PARAM(struct eht, bandwidth, "1.856e9", 1, 1e15, "Hz", "Bandwidth, for the noise."),
+	UM_PARAM(struct eht, min_elevation, "10", -90, 90, "deg", "A station observes strictly above this "
+		"geocentric elevation."),
+	UM_PARAM(struct eht, max_elevation, "85", -90, 90.001, "deg", "A station observes strictly below this "
+		"geocentric elevation."),
+	UM_PARAM(struct eht, ut1_utc, "0", -1, 1, "s", "UT1 - UTC of the day (IERS Bulletin B); 0.5 s turn the "
+		"baselines by 7.5 arcsec."),
+	UM_PARAM(struct eht, thermal_noise, "true", 0, 0, "", "Simulated visibilities are noisy."),
+	UM_PARAM(struct eht, gain_amplitude, "0", 0, 10, "", "Simulated station gains: standard deviation of "
+		"the logarithm of their amplitude."),
+	UM_PARAM(struct eht, gain_phase, "0", 0, 1e4, "deg", "Simulated station gains: standard deviation of "
+		"their phase."),
+	UM_PARAM(struct eht, gain_per_scan, "false", 0, 0, "", "New gains in every scan (after 59.4 s without "
+		"data), not one for all."),
 };
 
 struct self {
@@ -79,6 +120,12 @@ static void destroy(void *self)
 
 /* ---- reading --------------------------------------------------------------- */
 
+/* The file that baselines come from. */
+static const char *origin(const struct eht *p)
+{
+	return p->uvfits[0] ? p->uvfits : p->array;
+}
+
 static um_status read_budgets(struct self *s)
 {
 	s->budget = calloc((size_t)s->d.nstations + 1, sizeof(*s->budget));
@@ -98,10 +145,32 @@ static um_status read_budgets(struct self *s)
 		memcpy(name, text, (size_t)(colon - text));
 		int k = um_uvdata_station(&s->d, name);
 		if (k < 0)
-			return um_fail(UM_EPARAM, "gain_budgets: no station %s in %s", name, s->p->uvfits);
+			return um_fail(UM_EPARAM, "gain_budgets: no station %s in %s", name,
+				origin(s->p));
 		s->budget[k] = g;
 	}
 	return UM_OK;
+}
+
+/* What the stations of p->array would measure; a point source stands for the unknown one, so
+ * that closures exist and have typical errors. */
+static um_status observe(const struct eht *p, um_uvdata *out)
+{
+	um_stations a = { 0 };
+	const um_schedule plan = { .source = p->source, .ra = p->ra, .dec = p->dec, .mjd = p->mjd,
+		.start = p->start, .stop = p->stop, .integration = p->integration, .cadence = p->cadence,
+		.freq = p->frequency, .bandwidth = p->bandwidth, .min_elevation = p->min_elevation,
+		.max_elevation = p->max_elevation, .ut1_utc = p->ut1_utc };
+	um_status st = um_stations_read(p->array, &a);
+	if (st != UM_OK)
+		return st;
+	st = um_observe_schedule(&plan, &a, out);
+	if (st == UM_EDATA)
+		st = um_context(st, "%s", p->array);
+	um_stations_free(&a);
+	for (int64_t i = 0; i < out->nrows; i++)
+		out->rows[i].re = p->flux > 0 ? p->flux : 1;
+	return st;
 }
 
 static um_status read_data(struct self *s)
@@ -109,10 +178,13 @@ static um_status read_data(struct self *s)
 	const struct eht *p = s->p;
 	um_status st = UM_OK;
 	um_uvdata all = { 0 };
-	UM_TRY(um_uvfits_read(p->uvfits, &all));
+	if (p->uvfits[0])
+		UM_TRY(um_uvfits_read(p->uvfits, &all));
+	else
+		UM_TRY(observe(p, &all));
 	st = um_uvdata_select(&all, p->uv.lo * 1e9, p->uv.hi * 1e9, p->stations.n, p->stations.v);
 	if (st != UM_OK)
-		UM_TRY(um_context(st, "%s", p->uvfits));
+		UM_TRY(um_context(st, "%s", origin(p)));
 	if (strcmp(p->average, "none") == 0) {
 		s->d = all;
 		memset(&all, 0, sizeof(all));
@@ -169,11 +241,11 @@ static um_status find_products(struct self *s)
 				return um_fail(UM_EPARAM, "products: %s is listed twice", um_product_name(k));
 		um_status st = um_observable_new(&s->d, k, &how, &s->m.o[s->m.n]);
 		if (st != UM_OK)
-			return um_context(st, "%s", s->p->uvfits);
+			return um_context(st, "%s", origin(s->p));
 		s->stats[s->m.n] = stats[k];
 		if (s->m.o[s->m.n++].n == 0)
 			return um_fail(UM_EDATA, "%s: no %s can be formed of the selected visibilities",
-				s->p->uvfits, um_product_name(k));
+				origin(s->p), um_product_name(k));
 	}
 	s->stats[s->m.n] = "flux";
 	return UM_OK;
@@ -194,14 +266,17 @@ static um_status create(void **self, const void *p, const um_env *env, um_forwar
 		UM_TRY(um_fail(UM_EPARAM, "eht takes images of one frame, one band and one channel"));
 	if (!(env->pixel > 0))
 		UM_TRY(um_fail(UM_EPARAM, "eht needs image.fov_uas: how large the image is on the sky"));
-	if (s->p->uvfits == NULL || s->p->uvfits[0] == 0)
-		UM_TRY(um_fail(UM_EPARAM, "eht needs uvfits: the file of visibilities"));
+	if (!s->p->uvfits[0] == !s->p->array[0])
+		UM_TRY(um_fail(UM_EPARAM, "eht takes either uvfits, a file of visibilities, or array, the "
+			"stations of a simulation; %s", s->p->array[0] ? "both are given" : "neither is given"));
+	if (s->p->array[0] && s->p->coverage_only)
+		UM_TRY(um_fail(UM_EPARAM, "coverage_only belongs to uvfits: array has no visibilities anyway"));
 	UM_TRY(read_data(s));
 	UM_TRY(find_products(s));
 	(void)um_pulse_named(s->p->pulse, &pulse);
 	UM_TRY(um_uvmodel_see_at(&s->m, &s->d, env->pixel, pulse));
 	info->ny = s->m.ny;
-	info->measurements = s->p->coverage_only ? 0 : 1;
+	info->measurements = s->p->uvfits[0] && !s->p->coverage_only;
 	info->linear = s->m.n == 1 && s->m.o[0].product == UM_VIS;
 	info->nstats = s->m.n + 1;
 	info->stats = s->stats;
@@ -269,30 +344,84 @@ static um_status data(void *self, um_array *y, um_array *sigma, um_array *op)
 	return measure(s, &s->d, um_row_d(y, 0), um_row_d(sigma, 0));
 }
 
-/* Thermal noise on the visibilities of x, from which everything else is derived. */
+struct product {
+	const um_uvdata *d;
+	const um_gains *g;
+	double ut1_utc;
+};
+
+static um_status write_visibilities(const char *path, void *context)
+{
+	const struct product *c = context;
+	return um_uvfits_write(path, c->d, c->ut1_utc);
+}
+
+static um_status write_gains(const char *path, void *context)
+{
+	const struct product *c = context;
+	return um_gains_write(path, c->g, c->d);
+}
+
+/* Measurement b of count, and its gains where there are some. */
+static um_status deliver(const struct self *s, const um_uvdata *d, const um_gains *g, int64_t b,
+	int64_t count, um_sink *sink)
+{
+	struct product c = { d, g, s->p->ut1_utc };
+	char suffix[24] = "";
+	char name[64];
+	if (count > 1)
+		snprintf(suffix, sizeof(suffix), "-%lld", (long long)b + 1);
+	snprintf(name, sizeof(name), "measurements%s.uvfits", suffix);
+	um_status st = um_sink_file(sink, name, write_visibilities, &c);
+	snprintf(name, sizeof(name), "gains%s.csv", suffix);
+	if (st == UM_OK && g->nscans > 0)
+		st = um_sink_file(sink, name, write_gains, &c);
+	return st;
+}
+
+/* What is done to the visibilities of d. Gains have random numbers of their own, so that they
+ * leave the noise as it is without them. */
+static um_status corrupt(const struct eht *p, um_rng *rng, um_uvdata *d, um_gains *g)
+{
+	um_rng own = um_rng_at(rng, 1, rng->counter[1]);
+	if (p->gain_amplitude > 0 || p->gain_phase > 0) {
+		um_status st = um_gains_draw(d, p->gain_amplitude, p->gain_phase * DEGREE, p->gain_per_scan,
+			&own, g);
+		if (st != UM_OK)
+			return st;
+		um_gains_apply(g, d);
+	}
+	if (p->thermal_noise)
+		um_observe_noise(d, rng);
+	return UM_OK;
+}
+
+/* Gains and noise on the visibilities of x, from which everything else is derived. */
 static um_status simulate(void *self, um_rng *rng, const um_array *x, um_array *op, um_array *y,
 	um_array *sigma, um_sink *sink)
 {
 	const struct self *s = self;
 	um_uvdata d = { 0 };
+	um_gains g = { 0 };
 	um_status st = UM_OK;
-	(void)op, (void)sink;
+	(void)op;
 	double *v = malloc((size_t)s->d.nrows * 2 * sizeof(*v));
 	if (v == NULL)
 		UM_TRY(um_fail(UM_ENOMEM, "eht: no memory for visibilities"));
 	UM_TRY(um_uvdata_copy(&s->d, &d));
 	for (int64_t b = 0; b < x->dim[0]; b++) {
 		UM_TRY(um_uvmodel_see(&s->m, x, b, v, v + d.nrows));
-		for (int64_t i = 0; i < d.nrows; i++) {
-			d.rows[i].re = v[i] + d.rows[i].sigma * um_normal(&rng[b]);
-			d.rows[i].im = v[d.nrows + i] + d.rows[i].sigma * um_normal(&rng[b]);
-		}
+		um_observe_fill(&d, v, v + d.nrows);
+		UM_TRY(corrupt(s->p, &rng[b], &d, &g));
 		UM_TRY(measure(s, &d, um_row_d(y, b), um_row_d(sigma, b)));
 		if (s->p->flux > 0)
 			um_row_d(y, b)[s->m.ny - 1] = um_uvmodel_flux(&s->m, x, b)
 				+ s->p->flux_sigma * um_normal(&rng[b]);
+		UM_TRY(deliver(s, &d, &g, b, x->dim[0], sink));
+		um_gains_free(&g);
 	}
 out:
+	um_gains_free(&g);
 	um_uvdata_free(&d);
 	free(v);
 	return st;
@@ -386,21 +515,20 @@ static um_status plot_phase(const struct self *s, const um_observable *o, const 
 {
 	um_status st = UM_OK;
 	struct picture p = { 0 };
-	const double degree = acos(-1) / 180;
 	um_plot plot = { .name = "closure_phase", .title = "Closure phase", .xlabel = "Time (h)",
 		.ylabel = "Closure phase (deg)" };
 	UM_TRY(picture_new(o->n, x->dim[0], &p));
 	for (int64_t i = 0; i < o->n; i++) {
 		p.x[i] = o->closure[i].time;
-		p.y[i] = y[i] / degree;
-		p.sigma[i] = sigma[i] / degree;
+		p.y[i] = y[i] / DEGREE;
+		p.sigma[i] = sigma[i] / DEGREE;
 	}
 	for (int64_t b = 0; b < p.samples; b++) {
 		UM_TRY(um_uvmodel_see(&s->m, x, b, v, v + s->m.nvis));
 		um_observable_model(o, v, v + s->m.nvis, p.f + b * o->n);
 		for (int64_t i = 0; i < o->n; i++)
-			p.f[b * o->n + i] = (y[i] + remainder(p.f[b * o->n + i] - y[i], 360 * degree))
-				/ degree;
+			p.f[b * o->n + i] = (y[i] + remainder(p.f[b * o->n + i] - y[i], 360 * DEGREE))
+				/ DEGREE;
 	}
 	UM_TRY(draw(&p, &plot, sink));
 out:
@@ -441,7 +569,7 @@ static const um_forward_ops ops = {
 
 UM_PLUGIN = {
 	UM_HEADER, UM_FORWARD, UM_SKY, "eht", "1.0",
-	"Radio interferometry: visibilities, amplitudes and closures of a UVFITS file.",
+	"Radio interferometry: visibilities, amplitudes and closures, from a UVFITS file or simulated.",
 	"Event Horizon Telescope Collaboration et al. 2019, ApJL 875, L1-L6; Chael et al. 2018, ApJ 857, 23",
 	UM_PARAMS(struct eht, params), UM_OPS(ops),
 };
