@@ -38,7 +38,8 @@ double um_elevation(const double r[3], double gmst, double ra, double dec)
 	double h = (gmst - ra) * HOUR;
 	double d = dec * DEGREE;
 	double up = cos(d) * (cos(h) * r[0] - sin(h) * r[1]) + sin(d) * r[2];
-	return asin(up / sqrt(r[0] * r[0] + r[1] * r[1] + r[2] * r[2])) / DEGREE;
+	double sine = up / sqrt(r[0] * r[0] + r[1] * r[1] + r[2] * r[2]);
+	return asin(fmin(fmax(sine, -1), 1)) / DEGREE;
 }
 
 void um_project(const double b[3], double gmst, double ra, double dec, double uv[2])
