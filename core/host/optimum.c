@@ -32,15 +32,20 @@ static void ascent_free(ascent *a)
 	um_array_free(&a->dp);
 }
 
-/* Takes log |dx/du| and its gradient 1 - sigmoid(u) out of the density of u. */
-static void drop_jacobian(ascent *a)
+void um_optimum_volume(um_problem *p, double factor, const um_array *u, double *lp, um_array *dp)
 {
-	const float *u = a->u.data;
-	float *d = a->dp.data;
-	for (int64_t i = 0; i < a->n; i++) {
-		double e = exp(-fabs((double)u[i]));
-		a->lp += log1p(e) - (u[i] < 0 ? u[i] : 0);
-		d[i] -= (float)(u[i] < 0 ? 1 / (1 + e) : e / (1 + e));
+	const um_problem_info *about = um_problem_about(p);
+	if (about->transform != UM_SOFTPLUS || factor == 0)
+		return;
+	for (int64_t b = 0; b < u->dim[0]; b++) {
+		const float *ub = um_row_f(u, b);
+		float *d = dp != NULL ? um_row_f(dp, b) : NULL;
+		for (int64_t i = 0; i < about->n; i++) {
+			double e = exp(-fabs((double)ub[i])), large = 1 / (1 + e);
+			lp[b] += factor * ((ub[i] < 0 ? ub[i] : 0) - log1p(e));
+			if (d != NULL)
+				d[i] += (float)(factor * (ub[i] < 0 ? large : e * large));
+		}
 	}
 }
 
@@ -52,8 +57,7 @@ static um_status evaluate(ascent *a)
 	um_rng rng = um_problem_rng(p, STREAM, 0);
 	UM_TRY(um_problem_loglike(p, &a->u, &a->ll, &a->dl));
 	UM_TRY(um_problem_logp(p, &rng, &a->u, &a->lp, &a->dp));
-	if (a->o->image && um_problem_about(p)->transform == UM_SOFTPLUS)
-		drop_jacobian(a);
+	um_optimum_volume(p, a->o->volume - 1, &a->u, &a->lp, &a->dp);
 out:
 	return st;
 }
@@ -132,7 +136,7 @@ static um_status set_level(um_problem *p, const double *shape, double level, um_
 static um_status choose_level(um_problem *p, const double *shape, um_array *x, double *level)
 {
 	um_status st = UM_OK;
-	um_optimum o = { .problem = p, .image = true };
+	um_optimum o = { .problem = p, .volume = 0 };
 	ascent a;
 	double best = -INFINITY, nothing = -INFINITY;
 	bool soft = um_problem_about(p)->transform == UM_SOFTPLUS;

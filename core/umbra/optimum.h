@@ -22,14 +22,17 @@ typedef struct um_start {
 /* u [1][image] of the start. */
 UM_API UM_USED um_status um_optimum_start(um_problem *p, const um_start *start, um_array *u);
 
-/* Maximises weight log p(y | u) + log p, where p is the density of u or, with image, that
- * of x (without log |dx/du|). An estimated log p is made a function by a fixed stream.
+/* Adds factor log |dx/du| of each u [B][image] to lp[B] and its gradient to dp (or NULL). */
+UM_API void um_optimum_volume(um_problem *p, double factor, const um_array *u, double *lp, um_array *dp);
+
+/* Maximises weight log p(y | u) + log p(x(u)) + volume log |dx/du|: with volume 1 the density of
+ * u, with 0 that of the image x. An estimated log p is made a function by a fixed stream.
  * step (optional) is told the value -objective and its parts after each iteration; false stops.
  * search carries the settings of L-BFGS in and its results out; its functions are set here. */
 typedef struct um_optimum {
 	um_problem *problem;
 	double weight;
-	bool image;
+	double volume;
 	bool (*step)(void *context, int64_t iteration, double f, double ll, double lp, double gnorm);
 	void *context;
 	um_lbfgs_job search;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Deep probabilistic imaging (Sun & Bouman 2021, arXiv:2010.14462): fits a law q that can be
  * sampled to the posterior by minimising, over draws u ~ q,
- *   E[-w_data log p(y | u) - w_prior log p(u)] - w_entropy H(q).
+ *   E[-w_data log p(y | x) - w_prior log p(x)] - w_entropy H(x), x = x(u),
+ * H(x) = H(q) + E[log |dx/du|] being the entropy of the image.
  * Family "gaussian": u = mu + s z, H = n/2 (1 + log 2 pi) + sum log s. For a Gaussian posterior of
  * precision P the optimum is its mean and s_i^2 = 1/P_ii. Draws come in pairs z, -z, so that what is
  * even in z cancels in the gradient of mu; the entropy enters the gradient of log s as z^2 instead of
@@ -48,7 +49,7 @@ static const um_param params[] = {
 		"Last steps, whose parameters are averaged into the result."),
 	UM_PARAM(struct dpi, data_weight, "1", 0, 1e9, "", "Weight of the log-likelihood."),
 	UM_PARAM(struct dpi, prior_weight, "1", 0, 1e9, "", "Weight of the log-prior."),
-	UM_PARAM(struct dpi, entropy_weight, "1", 0, 1e9, "", "Weight of the entropy."),
+	UM_PARAM(struct dpi, entropy_weight, "1", 0, 1e9, "", "Weight of the entropy of the image; below 1 it narrows the posterior (tempering)."),
 	UM_PARAM(struct dpi, anneal_rate, "0", 0, 10, "",
 		"Rate r of the factor 1/(1 + exp(-r (step - pivot))) on data_weight; 0: no factor."),
 	UM_PARAM(struct dpi, anneal_pivot, "1000", 0, 1000000000, "", "Step where that factor is one half."),
@@ -134,8 +135,10 @@ static double log_q(const work *w, int64_t b)
 	return 0.5 * ((double)w->n - square) - entropy(w);
 }
 
-/* ll and lp, with gradients where asked, of the first count rows of u. */
-static um_status evaluate(work *w, uint64_t purpose, int64_t first, int64_t count, bool gradient)
+/* ll and lp, with gradients where asked, of the first count rows of u; log |dx/du| in lp has the
+ * weight volume. */
+static um_status evaluate(work *w, uint64_t purpose, int64_t first, int64_t count, bool gradient,
+	double volume)
 {
 	um_status st = UM_OK;
 	um_array u = um_array_rows(&w->u, 0, count), dl = um_array_rows(&w->dl, 0, count);
@@ -144,6 +147,7 @@ static um_status evaluate(work *w, uint64_t purpose, int64_t first, int64_t coun
 		w->rng[b] = um_problem_rng(w->problem, purpose, (uint64_t)(first + b));
 	UM_TRY(um_problem_loglike(w->problem, &u, w->ll.data, gradient ? &dl : NULL));
 	UM_TRY(um_problem_logp(w->problem, w->rng, &u, w->lp.data, gradient ? &dp : NULL));
+	um_optimum_volume(w->problem, volume - 1, &u, w->lp.data, gradient ? &dp : NULL);
 	*at(w, NFE) += count;
 out:
 	return st;
@@ -159,6 +163,12 @@ static double data_weight(const work *w, int64_t step)
 	return set->data_weight / (1 + exp(-set->anneal_rate * ((double)step - set->anneal_pivot)));
 }
 
+/* The weight that log |dx/du| needs inside a log-prior that counts w_prior times. */
+static double volume(const work *w)
+{
+	return w->set->prior_weight > 0 ? w->set->entropy_weight / w->set->prior_weight : 1;
+}
+
 /* Terms of the loss and its gradient at the batch of one step. */
 static um_status loss_gradient(work *w, int64_t step)
 {
@@ -168,7 +178,7 @@ static um_status loss_gradient(work *w, int64_t step)
 	const double *ll = w->ll.data, *lp = w->lp.data, *s = w->s.data;
 	double *gm = um_row_d(&w->grad, 0), *gs = um_row_d(&w->grad, 1);
 	draw(w, NOISE, first, batch, true);
-	UM_TRY(evaluate(w, PRIOR, first, batch, true));
+	UM_TRY(evaluate(w, PRIOR, first, batch, true, volume(w)));
 	memset(w->grad.data, 0, sizeof(double) * 2 * (size_t)w->n);
 	w->data = w->prior = 0;
 	for (int64_t b = 0; b < batch; b++) {
@@ -314,7 +324,7 @@ static um_status begin_mean(work *w)
 		mu[i] = ((float *)u.data)[i];
 	if (strcmp(set->warm, "map") != 0)
 		goto out;
-	um_optimum o = { .problem = w->problem, .weight = data_weight(w, 0), .step = warm_step, .context = w,
+	um_optimum o = { .problem = w->problem, .weight = data_weight(w, 0), .volume = volume(w), .step = warm_step, .context = w,
 		.search = { .iterations = set->warm_iterations, .gtol = 1e-6 } };
 	UM_TRY(um_optimum_find(&o, mu));
 	*at(w, NFE) += o.search.nfe;
@@ -339,7 +349,7 @@ static um_status begin_width(work *w, int64_t pass)
 	for (; done < PROBES; done += batch) {
 		int64_t first = pass * PROBES * 2 + done;
 		draw(w, PROBE, first, batch, true);
-		UM_TRY(evaluate(w, PROBE_PRIOR, first, batch, true));
+		UM_TRY(evaluate(w, PROBE_PRIOR, first, batch, true, volume(w)));
 		for (int64_t b = 0; b < batch; b++)
 			for (int64_t i = 0; i < w->n; i++)
 				h[i] -= um_row_d(&w->z, b)[i] * (wd * um_row_f(&w->dl, b)[i] +
@@ -380,7 +390,7 @@ static um_status report(work *w)
 	while (done < ELBO_DRAWS) {
 		int64_t count = ELBO_DRAWS - done < w->set->batch ? ELBO_DRAWS - done : w->set->batch;
 		draw(w, ELBO, done, count, false);
-		UM_TRY(evaluate(w, ELBO_PRIOR, done, count, false));
+		UM_TRY(evaluate(w, ELBO_PRIOR, done, count, false, 1));
 		for (int64_t b = 0; b < count; b++) {
 			double v = ll[b] + lp[b] - log_q(w, b);
 			shift = done + b == 0 ? v : shift;

@@ -117,7 +117,7 @@ static um_status minimise(work *w, double *x)
 	um_status st = UM_OK;
 	double *figure = um_row_d(&w->figure, *at(w, 0));
 	um_optimum o = { .problem = w->problem, .weight = w->set->schedule.v[*at(w, 1)],
-		.image = strcmp(w->set->density, "image") == 0, .step = step, .context = w,
+		.volume = strcmp(w->set->density, "latent") == 0, .step = step, .context = w,
 		.search = { .memory = (int)w->set->memory, .iterations = w->set->iterations,
 			.gtol = w->set->gtol, .ftol = w->set->ftol } };
 	UM_TRY(um_optimum_find(&o, x));
