@@ -18,12 +18,12 @@ struct centroid {
 };
 
 static const um_param params[] = {
-	UM_PARAM(struct centroid, weight, "1", 0, 1e12, "", "Inverse variance of the centroid along each axis, per "
-		"pixel or micro-arcsecond squared."),
-	UM_PARAM(struct centroid, east, "0", -1e12, 1e12, "", "Wanted position from the centre of the field to the "
-		"east, that is towards column 0."),
-	UM_PARAM(struct centroid, north, "0", -1e12, 1e12, "", "Wanted position from the centre of the field to the "
-		"north, that is towards row 0."),
+	UM_PARAM(struct centroid, weight, "1", 0, 1e12, "", "Inverse variance of the centroid along each "
+		"axis, per pixel or micro-arcsecond squared."),
+	UM_PARAM(struct centroid, east, "0", -1e12, 1e12, "", "Wanted position from the centre of the "
+		"field to the east, that is towards column 0."),
+	UM_PARAM(struct centroid, north, "0", -1e12, 1e12, "", "Wanted position from the centre of the "
+		"field to the north, that is towards row 0."),
 	UM_CHOICE(struct centroid, unit, "pixel", "pixel|uas", "What weight, east and north are measured in; uas "
 		"needs fov_uas."),
 };
@@ -41,8 +41,8 @@ static um_status create(void **self, const void *p_, const um_env *env, um_prior
 	struct self *t;
 	if (strcmp(p->unit, "uas") == 0) {
 		if (!(env->pixel > 0))
-			return um_fail(UM_EPARAM, "the position is in micro-arcseconds, but the image is not of the "
-				"sky; give image.fov_uas, or say unit = \"pixel\"");
+			return um_fail(UM_EPARAM, "the position is in micro-arcseconds, but the image is "
+				"not of the sky; give image.fov_uas, or say unit = \"pixel\"");
 		unit = RADIANS_PER_UAS / env->pixel;
 	}
 	if ((t = malloc(sizeof(*t))) == NULL)
@@ -65,8 +65,8 @@ static um_status plane(const struct self *t, const float *x, double *lp, float *
 		cy += x[i] * (double)(i / t->columns);
 	}
 	if (!(flux > 0))
-		return um_fail(UM_ENUM, "centroid: an image of total flux %g has no position; positive images are "
-			"needed, as with transform = \"softplus\"", flux);
+		return um_fail(UM_ENUM, "centroid: an image of total flux %g has no position; positive "
+			"images are needed, as with transform = \"softplus\"", flux);
 	cx /= flux;
 	cy /= flux;
 	const double ex = cx - t->column, ey = cy - t->row;
@@ -88,7 +88,8 @@ static um_status logp(void *self, um_rng *rng, const um_array *x, double *lp, um
 		lp[b] = 0;
 		for (int64_t p = 0; p < t->planes; p++) {
 			double v = 0;
-			UM_TRY(plane(t, um_row_f(x, b) + p * n, &v, dx != NULL ? um_row_f(dx, b) + p * n : NULL));
+			float *g = dx != NULL ? um_row_f(dx, b) + p * n : NULL;
+			UM_TRY(plane(t, um_row_f(x, b) + p * n, &v, g));
 			lp[b] += v;
 		}
 	}

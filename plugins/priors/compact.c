@@ -20,8 +20,8 @@ struct compact {
 };
 
 static const um_param params[] = {
-	UM_PARAM(struct compact, weight, "1", 0, 1e12, "", "Cost in -log p of a round Gaussian of the given FWHM; "
-		"one twice as wide costs four times as much."),
+	UM_PARAM(struct compact, weight, "1", 0, 1e12, "", "Cost in -log p of a round Gaussian of the "
+		"given FWHM; one twice as wide costs four times as much."),
 	UM_PARAM(struct compact, fwhm, "10", 1e-6, 1e12, "", "Full width at half maximum of that Gaussian, in "
 		"pixels or micro-arcseconds."),
 	UM_CHOICE(struct compact, unit, "pixel", "pixel|uas", "What fwhm is measured in; uas needs fov_uas."),
@@ -40,8 +40,8 @@ static um_status create(void **self, const void *p_, const um_env *env, um_prior
 	struct self *t;
 	if (strcmp(p->unit, "uas") == 0) {
 		if (!(env->pixel > 0))
-			return um_fail(UM_EPARAM, "fwhm is in micro-arcseconds, but the image is not of the sky; give "
-				"image.fov_uas, or say unit = \"pixel\"");
+			return um_fail(UM_EPARAM, "fwhm is in micro-arcseconds, but the image is not of "
+				"the sky; give image.fov_uas, or say unit = \"pixel\"");
 		fwhm *= RADIANS_PER_UAS / env->pixel;
 	}
 	if ((t = malloc(sizeof(*t))) == NULL)
@@ -89,7 +89,8 @@ static um_status logp(void *self, um_rng *rng, const um_array *x, double *lp, um
 		lp[b] = 0;
 		for (int64_t p = 0; p < t->planes; p++) {
 			double v = 0;
-			UM_TRY(spread(t, um_row_f(x, b) + p * n, &v, dx != NULL ? um_row_f(dx, b) + p * n : NULL));
+			float *g = dx != NULL ? um_row_f(dx, b) + p * n : NULL;
+			UM_TRY(spread(t, um_row_f(x, b) + p * n, &v, g));
 			lp[b] += t->factor * v;
 		}
 	}

@@ -44,10 +44,11 @@ static const um_param params[] = {
 	PAIR(diameter, "[0.2, 0.6]", 1e-3, 1, "Diameter of rings, crescents and discs, in fields."),
 	PAIR(thickness, "[0.1, 0.45]", 0, 2, "FWHM of the Gaussian that blurs rings, in diameters."),
 	PAIR(ring_ratio, "[0.8, 1.0]", 0.1, 1, "Minor to major axis of rings and crescents."),
-	PAIR(asymmetry, "[0.0, 0.9]", 0, 1, "Amplitude a of 1 + a cos(angle) in rings and of the slope in crescents "
-		"and discs: the sides are in the ratio (1 + a) / (1 - a)."),
-	UM_PARAM(struct geometric, modes, "4", 2, UM_RING_MODES, "", "Highest order of the modes of m-rings; each has "
-		"an order from 2 to this, mode m an amplitude from asymmetry / sqrt(m) and a random phase."),
+	PAIR(asymmetry, "[0.0, 0.9]", 0, 1, "Amplitude a of 1 + a cos(angle) in rings and of the slope in "
+		"crescents and discs: the sides are in the ratio (1 + a) / (1 - a)."),
+	UM_PARAM(struct geometric, modes, "4", 2, UM_RING_MODES, "", "Highest order of the modes of "
+		"m-rings; each has an order from 2 to this, mode m an amplitude from asymmetry / sqrt(m) and "
+		"a random phase."),
 	PAIR(hole, "[0.4, 0.85]", 0.01, 1, "Diameter of a crescent's hole, in diameters of the crescent."),
 	PAIR(hole_offset, "[0.1, 1.0]", 0, 1, "Displacement of the hole; at 1 it touches the rim."),
 	PAIR(hole_floor, "[0.0, 0.4]", 0, 1, "Brightness in the hole relative to that around it."),
@@ -60,16 +61,18 @@ static const um_param params[] = {
 	PAIR(flux_ratio, "[0.15, 1.0]", 1e-3, 1, "Flux of a further Gaussian relative to the first."),
 	PAIR(blob_count, "[1.0, 4.0]", 1, 32, "Number of blobs."),
 	PAIR(jet_length, "[0.3, 0.7]", 0.01, 2, "Length of jets, in fields."),
-	PAIR(jet_width, "[0.03, 0.1]", 0, 1, "FWHM of a jet at its base, in fields."),
+	PAIR(jet_width, "[0.03, 0.1]", 0, 1, "FWHM of a jet at its base, in fields; that of its core is "
+		"1.5 times as much."),
 	PAIR(jet_opening, "[3.0, 25.0]", 0, 80, "Opening angle of jets in degrees."),
 	PAIR(jet_bend, "[-0.25, 0.25]", -1, 1, "Displacement of a jet's end to the left, in lengths."),
-	PAIR(jet_limb, "[0.0, 1.0]", 0, 1, "Limb brightening of jets: 0 brightest in the middle, 1 at the borders."),
+	PAIR(jet_limb, "[0.0, 1.0]", 0, 1, "Limb brightening of jets: 0 brightest in the middle, 1 at the "
+		"borders."),
 	PAIR(jet_core, "[0.1, 0.6]", 0, 0.99, "Fraction of a jet's flux in its core."),
 	PAIR(counterjet, "[0.0, 0.4]", 0, 1, "Brightness of the counter-jet relative to the jet."),
 	PAIR(shift, "[0.0, 0.06]", 0, 0.5, "Distance of the source from the centre of the field, in fields, in a "
 		"random direction."),
-	PAIR(angle, "[0.0, 360.0]", -360, 360, "Orientation in degrees: of the bright side of rings, crescents and "
-		"discs, of jets, of the line between two sources, of a single blob's major axis."),
+	PAIR(angle, "[0.0, 360.0]", -360, 360, "Orientation in degrees: of the bright side of rings, "
+		"crescents and discs, of jets, of the line between two sources, of a single blob's major axis."),
 	PAIR(texture, "[0.0, 0.5]", 0, 3, "Standard deviation of the logarithm of a smooth random field that "
 		"multiplies the source."),
 	CHANCE(spot, "0.15", "a hot spot, a round Gaussian somewhere within the source."),
@@ -78,13 +81,13 @@ static const um_param params[] = {
 	CHANCE(clouds, "0.5", "clouds in a background that there is: a log-normal power-law field."),
 	PAIR(spot_size, "[0.03, 0.08]", 0, 1, "FWHM of the hot spot, in fields."),
 	PAIR(spot_flux, "[0.02, 0.15]", 0, 0.99, "Fraction of the total flux in the hot spot."),
-	PAIR(outflow_peak, "[0.1, 0.6]", 0, 10, "Brightness of the outflow at its base relative to the brightest pixel "
-		"of the source."),
+	PAIR(outflow_peak, "[0.1, 0.6]", 0, 10, "Brightness of the outflow at its base relative to the "
+		"brightest pixel of the source."),
 	PAIR(background_flux, "[0.05, 0.5]", 0, 0.99, "Fraction of the total flux in the background."),
 	PAIR(background_size, "[0.5, 1.2]", 0.01, 100, "FWHM of the background, in fields."),
 	PAIR(blur, "[0.0, 0.1]", 0, 4, "FWHM of a Gaussian beam that blurs the scene, in fields."),
-	UM_CHOICE(struct geometric, normalise, "flux", "flux|peak", "What value states: the sum over all pixels, or "
-		"the brightest pixel."),
+	UM_CHOICE(struct geometric, normalise, "flux", "flux|peak", "What value states: the sum over all "
+		"pixels, or the brightest pixel."),
 	UM_PARAM(struct geometric, value, "1", 1e-12, 1e12, "", "Total flux or peak, in units of x."),
 };
 
@@ -159,7 +162,8 @@ static um_status rescale(const struct self *g, um_plane *p, double flux)
 {
 	const double s = sum(g, p);
 	if (!(s > 1e-200))
-		return um_fail(UM_EPARAM, "a source fell out of the field; narrow shift, separation or jet_length");
+		return um_fail(UM_EPARAM, "a source fell out of the field; narrow shift, separation or "
+			"jet_length");
 	for (int64_t i = 0; i < pixels(g); i++)
 		p->v[i] *= flux / s;
 	return UM_OK;
@@ -301,7 +305,7 @@ static um_status draw_jet(struct self *g, um_rng *r, um_pose at)
 	const double core = pick(r, g->p.jet_core);
 	um_status st = UM_OK;
 	g->radius = j.length / 3;
-	at = um_pose_move(at, -0.35 * j.length * (1 - j.counter), 0);
+	at = um_pose_move(at, -0.35 * fmin(j.length, g->field) * (1 - j.counter), 0);
 	um_draw_jet(&g->part, at, &j);
 	UM_TRY(rescale(g, &g->part, 1 - core));
 	at.ratio = pick(r, g->p.axis_ratio);
@@ -456,8 +460,8 @@ static um_status create(void **self, const void *p, const um_env *env, um_prior_
 	for (int k = 0; k < KINDS; k++)
 		g->total += weight(&g->p, k);
 	if (!(g->total > 0))
-		UM_TRY(um_fail(UM_EPARAM, "every kind has weight 0; give one of ring, mring, crescent, disc, binary, "
-			"blobs and jet a positive one"));
+		UM_TRY(um_fail(UM_EPARAM, "every kind has weight 0; give one of ring, mring, crescent, "
+			"disc, binary, blobs and jet a positive one"));
 	if (g->field < 4)
 		UM_TRY(um_fail(UM_EPARAM, "a scene needs at least 4 x 4 pixels, not %lld x %lld", (long long)s[4],
 			(long long)s[3]));

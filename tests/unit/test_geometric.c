@@ -7,7 +7,8 @@
 #define PI 3.14159265358979323846
 
 /* Nothing but the source itself, in the middle. */
-#define BARE "spot=0.0", "outflow=0.0", "background=0.0", "shift=[0.0, 0.0]", "texture=[0.0, 0.0]", "blur=[0.0, 0.0]"
+#define BARE "spot=0.0", "outflow=0.0", "background=0.0", "shift=[0.0, 0.0]", "texture=[0.0, 0.0]", \
+	"blur=[0.0, 0.0]"
 #define NONE "ring=0.0", "mring=0.0", "crescent=0.0", "disc=0.0", "binary=0.0", "blobs=0.0", "jet=0.0"
 
 /* n scenes, of streams 0 to n - 1; free with um_array_free. */
@@ -47,7 +48,8 @@ static struct moments measure(const float *v, int rows, int columns)
 	m.x /= m.flux;
 	m.y /= m.flux;
 	for (int i = 0; i < rows * columns; i++) {
-		const double dx = i % columns - (columns - 1) / 2.0 - m.x, dy = i / columns - (rows - 1) / 2.0 - m.y;
+		const double dx = i % columns - (columns - 1) / 2.0 - m.x;
+		const double dy = i / columns - (rows - 1) / 2.0 - m.y;
 		m.xx += v[i] * dx * dx / m.flux;
 		m.yy += v[i] * dy * dy / m.flux;
 		m.xy += v[i] * dx * dy / m.flux;
@@ -153,16 +155,21 @@ static void peak(void)
 /* The ends of every range. */
 static void extremes(void)
 {
-	const char *const all = "spot=1.0", *const wide = "background_size=[100.0, 100.0]";
 	const char *const *sets[] = {
 		SET("diameter=[0.001, 0.001]", "thickness=[0.0, 0.0]", "size=[0.0, 0.0]", "jet_width=[0.0, 0.0]",
-			"edge=[0.0, 0.0]", "jet_length=[0.01, 0.01]", "hole=[0.01, 0.01]", "blur=[0.0, 0.0]", all),
-		SET("diameter=[1.0, 1.0]", "shift=[0.5, 0.5]", "thickness=[0.0, 0.0]", "edge=[0.0, 0.0]", "hole=[1.0, 1.0]",
-			"hole_floor=[0.0, 0.0]", "separation=[1.0, 1.0]", "size=[0.0, 0.0]"),
-		SET("ring_ratio=[0.1, 0.1]", "disc_ratio=[0.1, 0.1]", "axis_ratio=[0.05, 0.05]", "asymmetry=[1.0, 1.0]",
-			"modes=16", "texture=[3.0, 3.0]", "background=1.0", wide, "background_flux=[0.99, 0.99]"),
-		SET("jet_length=[2.0, 2.0]", "jet_opening=[80.0, 80.0]", "jet_bend=[-1.0, 1.0]", "blob_count=[32.0, 32.0]",
-			"size=[4.0, 4.0]", "thickness=[2.0, 2.0]", "edge=[2.0, 2.0]", "blur=[4.0, 4.0]", "outflow=1.0"),
+			"edge=[0.0, 0.0]", "jet_length=[0.01, 0.01]", "hole=[0.01, 0.01]", "blur=[0.0, 0.0]",
+			"spot=1.0"),
+		SET("diameter=[1.0, 1.0]", "shift=[0.5, 0.5]", "thickness=[0.0, 0.0]", "edge=[0.0, 0.0]",
+			"hole=[1.0, 1.0]", "hole_floor=[0.0, 0.0]", "separation=[1.0, 1.0]", "size=[0.0, 0.0]"),
+		SET("ring_ratio=[0.1, 0.1]", "disc_ratio=[0.1, 0.1]", "axis_ratio=[0.05, 0.05]", "modes=16",
+			"asymmetry=[1.0, 1.0]", "texture=[3.0, 3.0]", "background=1.0",
+			"background_size=[100.0, 100.0]", "background_flux=[0.99, 0.99]"),
+		SET("jet_length=[2.0, 2.0]", "jet_opening=[80.0, 80.0]", "jet_bend=[-1.0, 1.0]", "outflow=1.0",
+			"blob_count=[32.0, 32.0]", "size=[4.0, 4.0]", "thickness=[2.0, 2.0]", "edge=[2.0, 2.0]",
+			"blur=[4.0, 4.0]"),
+		SET(NONE, "jet=1.0", BARE, "shift=[0.5, 0.5]", "jet_length=[2.0, 2.0]", "jet_opening=[0.0, 0.0]",
+			"jet_width=[0.0, 0.0]", "jet_core=[0.0, 0.0]", "counterjet=[0.0, 0.0]",
+			"jet_bend=[1.0, 1.0]"),
 	};
 	for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++) {
 		check_flux(plug_env(1, 32, 32), sets[i], 300, 1);
@@ -208,8 +215,8 @@ static void ring_size(void)
 static void ring_profile(void)
 {
 	enum { N = 65 };
-	um_array x = draw(plug_env(1, N, N), SET(NONE, "ring=1.0", BARE, "thickness=[0.1, 0.1]", "diameter=[0.4, 0.4]",
-		"ring_ratio=[1.0, 1.0]", "asymmetry=[0.0, 0.0]"), 1);
+	um_array x = draw(plug_env(1, N, N), SET(NONE, "ring=1.0", BARE, "thickness=[0.1, 0.1]",
+		"diameter=[0.4, 0.4]", "ring_ratio=[1.0, 1.0]", "asymmetry=[0.0, 0.0]"), 1);
 	const float *row = (float *)x.data + N / 2 * N;
 	int left = 0, right = N - 1;
 	for (int c = 0; c < N / 2; c++) {
@@ -226,8 +233,8 @@ static void gaussian_size(void)
 {
 	enum { N = 64 };
 	const double s2 = pow(0.1 * N / FWHM, 2) + 0.25;
-	um_array x = draw(plug_env(1, N, N), SET(NONE, "binary=1.0", BARE, "separation=[0.4, 0.4]", "angle=[90.0, 90.0]",
-		"size=[0.1, 0.1]", "axis_ratio=[1.0, 1.0]", "flux_ratio=[0.25, 0.25]"), 1);
+	um_array x = draw(plug_env(1, N, N), SET(NONE, "binary=1.0", BARE, "separation=[0.4, 0.4]",
+		"angle=[90.0, 90.0]", "size=[0.1, 0.1]", "axis_ratio=[1.0, 1.0]", "flux_ratio=[0.25, 0.25]"), 1);
 	struct moments m = measure(x.data, N, N);
 	CHECK_NEAR(m.x, -0.2 * N * 0.6, 1e-3);
 	CHECK_NEAR(m.yy, s2, 1e-3);
@@ -271,14 +278,15 @@ static void single_kinds(void)
 
 static void apart(void)
 {
-	um_array x = draw(plug_env(1, 32, 32), SET(NONE, "binary=1.0", BARE, "separation=[0.4, 0.5]", "size=[0.08, 0.12]",
-		"flux_ratio=[0.5, 1.0]", "axis_ratio=[0.7, 1.0]"), 200);
+	um_array x = draw(plug_env(1, 32, 32), SET(NONE, "binary=1.0", BARE, "separation=[0.4, 0.5]",
+		"size=[0.08, 0.12]", "flux_ratio=[0.5, 1.0]", "axis_ratio=[0.7, 1.0]"), 200);
 	int two = 0, longish = 0;
 	for (int i = 0; i < 200; i++)
 		two += islands(um_row_f(&x, i), 32, 0.15) == 2;
 	CHECK(two == 200);
 	um_array_free(&x);
-	x = draw(plug_env(1, 32, 32), SET(NONE, "jet=1.0", BARE, "jet_core=[0.0, 0.3]", "jet_opening=[0.0, 20.0]"), 200);
+	x = draw(plug_env(1, 32, 32), SET(NONE, "jet=1.0", BARE, "jet_core=[0.0, 0.3]",
+		"jet_opening=[0.0, 20.0]"), 200);
 	for (int i = 0; i < 200; i++)
 		longish += measure(um_row_f(&x, i), 32, 32).ratio < 0.6;
 	CHECK(longish >= 190);
@@ -326,7 +334,8 @@ static void plane_shapes(void)
 	CHECK_NEAR(m.x, 2.5, 1e-4);
 	CHECK_NEAR(m.y, -3, 1e-4);
 	memset(v, 0, sizeof(v));
-	um_draw_jet(&p, (um_pose){ 0, 0, PI / 2, 1 }, &(um_jet){ .length = 15, .width = 3, .opening = 0.1, .bend = 0.3 });
+	const um_jet j = { .length = 15, .width = 3, .opening = 0.1, .bend = 0.3 };
+	um_draw_jet(&p, (um_pose){ 0, 0, PI / 2, 1 }, &j);
 	for (int i = 0; i < N * N; i++)
 		f[i] = (float)v[i];
 	m = measure(f, N, N);
@@ -340,7 +349,8 @@ static void plane_ring(void)
 	enum { N = 24, PARTS = 2000 };
 	static double v[N * N];
 	static const double a[3] = { 0.3, -0.2, 0.1 }, b[3] = { 0.1, 0.15, -0.1 };
-	const double fwhm = 4, s2 = (fwhm * fwhm + UM_PIXEL_FWHM * UM_PIXEL_FWHM) / (FWHM * FWHM), radius = 7, flux = 3;
+	const double fwhm = 4, s2 = (fwhm * fwhm + UM_PIXEL_FWHM * UM_PIXEL_FWHM) / (FWHM * FWHM);
+	const double radius = 7, flux = 3;
 	um_plane p = { N, N, v };
 	double worst = 0;
 	CHECK_OK(um_draw_ring(&p, (um_pose){ 1, 0.5, 0, 1 }, 2 * radius, fwhm, 3, a, b, flux));
