@@ -76,6 +76,7 @@ typedef struct um_forward_info {
 	double freq, mjd;          /* Hz and day; 0: unknown */
 	const char *object;        /* source name or NULL; lives until destroy */
 	const char *unit;          /* FITS unit of a pixel or NULL, e.g. "JY/PIXEL" */
+	bool shift_free;           /* the data do not change when the image is shifted */
 } um_forward_info;
 
 typedef struct um_forward_ops {

@@ -278,6 +278,9 @@ static um_status create(void **self, const void *p, const um_env *env, um_forwar
 	info->ny = s->m.ny;
 	info->measurements = s->p->uvfits[0] && !s->p->coverage_only;
 	info->linear = s->m.n == 1 && s->m.o[0].product == UM_VIS;
+	info->shift_free = true;
+	for (int i = 0; i < s->m.n; i++)
+		info->shift_free = info->shift_free && s->m.o[i].product != UM_VIS;
 	info->nstats = s->m.n + 1;
 	info->stats = s->stats;
 	info->ra = 15 * s->d.ra;
