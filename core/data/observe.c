@@ -104,7 +104,7 @@ static um_status add(um_uvdata *d, int64_t *room, const um_uvrow *row)
 /* The rows of one time stamp. */
 static um_status add_time(const um_schedule *s, double time, bool *sees, um_uvdata *d, int64_t *room)
 {
-	double gmst;
+	double gmst = 0;
 	um_status st = um_gmst(s->mjd, time, s->ut1_utc, &gmst);
 	for (int i = 0; i < d->nstations && st == UM_OK; i++) {
 		double el = um_elevation(d->stations[i].xyz, gmst, s->ra, s->dec);

@@ -46,7 +46,7 @@ static int words(char *line, char *word[COLUMNS_MAX + 1])
 static um_status check_name(const struct source *at, const char *name)
 {
 	for (const char *c = name; *c; c++)
-		if (*c <= 32 || *c >= 127)
+		if (*c <= 32 || *c >= 127 || strchr(",;\"'", *c) != NULL)
 			return um_fail(UM_EDATA, "%s:%ld: the station's name has characters that are not plain "
 				"letters", at->path, at->line);
 	if (strlen(name) >= sizeof(((um_station *)0)->name))
@@ -57,7 +57,7 @@ static um_status check_name(const struct source *at, const char *name)
 
 static um_status parse(const struct source *at, char *word[], int n, um_station *s)
 {
-	double value[COLUMNS_MAX];
+	double value[COLUMNS_MAX] = { 0 };
 	if (n < 5 || n > COLUMNS_MAX)
 		return um_fail(UM_EDATA, "%s:%ld: %d columns; a station is: name x y z SEFD [SEFD of the left "
 			"hand]", at->path, at->line, n);

@@ -101,6 +101,7 @@ static void wrong_tables(void)
 		{ "PV 1e999 2 3 4\n", "column 2" }, { "PV 1,5 2 3 4\n", "column 2" },
 		{ "PV 5088967.7 -301681.2 3825012.2 10 20 right\n", "column 7" },
 		{ "P\x01V 5088967.7 -301681.2 3825012.2 10\n", "plain letters" },
+		{ "P,V 5088967.7 -301681.2 3825012.2 10\n", "plain letters" },
 		{ "\xc3\xa9 5088967.7 -301681.2 3825012.2 10\n", "plain letters" },
 		{ "A23456789012345678901234 5088967.7 -301681.2 3825012.2 10\n", "24 letters" },
 		{ "a b c d e f g h i j k l m n o p q r s t u v w x y z 1 2 3 4 5 6 7 8 9\n", "33 columns" },
