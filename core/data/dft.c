@@ -61,7 +61,7 @@ static double sinc(double x)
 	return fabs(a) < 1e-8 ? 1 : sin(a) / a;
 }
 
-static double pulse_at(um_pulse pulse, double u, double v)
+double um_pulse_at(um_pulse pulse, double u, double v)
 {
 	double p = sinc(u) * sinc(v);
 	return pulse == UM_DELTA ? 1 : pulse == UM_RECT ? p : p * p;
@@ -110,7 +110,7 @@ um_status um_dft_new(const double *u, const double *v, int64_t n, int64_t rows, 
 		return um_fail(UM_ENOMEM, "no memory for a Fourier transform of %.0f MB", mb);
 	}
 	for (int64_t i = 0; i < n; i++) {
-		double p = pulse_at(pulse, u[i] * pixel, v[i] * pixel);
+		double p = um_pulse_at(pulse, u[i] * pixel, v[i] * pixel);
 		fill_axis(d->cx, d->sx, i / BLOCK, i % BLOCK, d->hc, columns, u[i] * pixel, 1);
 		fill_axis(d->cy, d->sy, i / BLOCK, i % BLOCK, d->hr, rows, v[i] * pixel, p);
 	}

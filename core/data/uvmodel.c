@@ -9,9 +9,12 @@
 
 #define CHUNK 64
 
-um_status um_uvmodel_see_at(um_uvmodel *m, const um_uvdata *d, double pixel, um_pulse pulse)
+um_status um_uvmodel_see_at(um_uvmodel *m, const um_uvdata *d, const um_uvspec *s)
 {
 	const int64_t n = d->nrows;
+	um_uvspec spec = *s;
+	spec.rows = m->rows;
+	spec.columns = m->columns;
 	m->nvis = n;
 	m->ny = 0;
 	for (int i = 0; i < m->n; i++) {
@@ -27,7 +30,7 @@ um_status um_uvmodel_see_at(um_uvmodel *m, const um_uvdata *d, double pixel, um_
 		uv[i] = d->rows[i].u;
 		uv[n + i] = d->rows[i].v;
 	}
-	um_status st = um_dft_new(uv, uv + n, n, m->rows, m->columns, pixel, pulse, &m->dft);
+	um_status st = um_uvop_new(uv, uv + n, n, &spec, &m->op);
 	free(uv);
 	return st;
 }
@@ -36,7 +39,7 @@ void um_uvmodel_free(um_uvmodel *m)
 {
 	for (int i = 0; i < m->n; i++)
 		um_observable_free(&m->o[i]);
-	um_dft_free(m->dft);
+	um_uvop_free(m->op);
 	memset(m, 0, sizeof(*m));
 }
 
@@ -80,7 +83,7 @@ static um_status see(const um_uvmodel *m, const um_array *x, int64_t first, int6
 	for (int64_t b = 0; b < count; b++)
 		for (int64_t i = 0; i < n; i++)
 			out[b * n + i] = um_row_f(x, first + b)[i];
-	return um_dft_forward(m->dft, count, out, re, im);
+	return um_uvop_forward(m->op, count, out, re, im);
 }
 
 static double total(const um_uvmodel *m, const double *x)
@@ -106,7 +109,7 @@ static um_status spread(const um_uvmodel *m, struct work *w, const double *flux,
 	int64_t count, um_array *out)
 {
 	const int64_t n = m->rows * m->columns;
-	um_status st = um_dft_adjoint(m->dft, count, w->gre, w->gim, w->x);
+	um_status st = um_uvop_adjoint(m->op, count, w->gre, w->gim, w->x);
 	for (int64_t b = 0; b < count; b++)
 		for (int64_t i = 0; i < n; i++)
 			um_row_f(out, first + b)[i] = (float)(w->x[b * n + i] + flux[b]);

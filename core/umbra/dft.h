@@ -22,6 +22,9 @@ typedef struct um_dft um_dft; /* immutable: any number of threads may use one */
 /* The pulse of this name (triangle, rect, delta); false where there is none. */
 UM_API int um_pulse_named(const char *name, um_pulse *out);
 
+/* Its Fourier transform, at u, v in cycles a pixel. */
+UM_API double um_pulse_at(um_pulse pulse, double u, double v);
+
 /* For n points u, v in wavelengths (copied) and images of rows x columns square pixels of
  * pixel radians. */
 UM_API UM_USED um_status um_dft_new(const double *u, const double *v, int64_t n, int64_t rows,

@@ -6,8 +6,8 @@
 #define UMBRA_UVMODEL_H
 
 #include <umbra/array.h>
-#include <umbra/dft.h>
 #include <umbra/observable.h>
+#include <umbra/uvop.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -26,11 +26,12 @@ typedef struct um_uvmodel {
 	/* ---- */
 	int64_t nvis, ny;
 	int64_t first[UM_PRODUCTS + 1]; /* where a product begins in y; the flux after the last */
-	um_dft *dft;
+	um_uvop *op;
 } um_uvmodel;
 
-/* Makes the transform to the rows of d, from which the products were formed. */
-UM_API UM_USED um_status um_uvmodel_see_at(um_uvmodel *m, const um_uvdata *d, double pixel, um_pulse pulse);
+/* Makes the transform to the rows of d, from which the products were formed; rows and columns
+ * of s are those of m. */
+UM_API UM_USED um_status um_uvmodel_see_at(um_uvmodel *m, const um_uvdata *d, const um_uvspec *s);
 
 /* Releases transform and products. */
 UM_API void um_uvmodel_free(um_uvmodel *m);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Interferometric data: y = products of V, V(u,v) the direct Fourier transform of the image at
+/* Interferometric data: y = products of V, V(u,v) the Fourier transform of the image at
  * the points of a UVFITS file, or of an observation that is planned here. Products are complex
  * visibilities (all real parts, then all imaginary parts), amplitudes, closure phases (radians)
  * and log closure amplitudes, in the listed order, then one datum for the total flux. Noise is
@@ -27,7 +27,8 @@ struct eht {
 	um_texts stations;
 	double systematic;
 	bool debias;
-	const char *closures, *pulse;
+	const char *closures, *pulse, *transform;
+	double tolerance;
 	double gain_budget;
 	um_texts gain_budgets;
 	double flux, flux_sigma;
@@ -66,6 +67,10 @@ static const um_param params[] = {
 		"every one."),
 	UM_CHOICE(struct eht, pulse, "triangle", "triangle|rect|delta", "Shape of a pixel; triangle means "
 		"linear interpolation, eht-imaging's default."),
+	UM_CHOICE(struct eht, transform, "auto", "auto|direct|nufft", "Fourier transform: the direct sum, "
+		"the faster one through a grid, or whichever costs less."),
+	UM_PARAM(struct eht, tolerance, "1e-9", UM_NUFFT_FINEST, 0.1, "", "Largest error of a visibility "
+		"through the grid, as a fraction of the sum of the absolute pixels."),
 	UM_PARAM(struct eht, gain_budget, "0", 0, 10, "", "Unknown gain of every station, as a fraction; "
 		"widens the errors of amplitudes."),
 	UM_PARAM_TEXT(struct eht, gain_budgets, "[]", "Budgets of single stations in place of gain_budget, "
@@ -254,7 +259,6 @@ static um_status find_products(struct self *s)
 static um_status create(void **self, const void *p, const um_env *env, um_forward_info *info)
 {
 	um_status st = UM_OK;
-	um_pulse pulse = UM_TRIANGLE;
 	struct self *s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return um_fail(UM_ENOMEM, "no memory for eht");
@@ -273,8 +277,10 @@ static um_status create(void **self, const void *p, const um_env *env, um_forwar
 		UM_TRY(um_fail(UM_EPARAM, "coverage_only belongs to uvfits: array has no visibilities anyway"));
 	UM_TRY(read_data(s));
 	UM_TRY(find_products(s));
-	(void)um_pulse_named(s->p->pulse, &pulse);
-	UM_TRY(um_uvmodel_see_at(&s->m, &s->d, env->pixel, pulse));
+	um_uvspec spec = { .pixel = env->pixel, .tolerance = s->p->tolerance };
+	(void)um_pulse_named(s->p->pulse, &spec.pulse);
+	(void)um_uvhow_named(s->p->transform, &spec.how);
+	UM_TRY(um_uvmodel_see_at(&s->m, &s->d, &spec));
 	info->ny = s->m.ny;
 	info->measurements = s->p->uvfits[0] && !s->p->coverage_only;
 	info->linear = s->m.n == 1 && s->m.o[0].product == UM_VIS;
