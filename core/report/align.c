@@ -15,6 +15,7 @@ struct work {
 	um_array *samples;
 	int64_t rows, columns, planes, count;
 	int64_t *shift;      /* [count][2] */
+	double *lost;        /* [count][rows + columns]: what a shift along one axis takes over an edge */
 	um_fft2 *fft;
 	double *ref;         /* a spectrum */
 	double *image;       /* the sum of all samples */
@@ -31,6 +32,13 @@ static double value(const um_array *a, int64_t i, int64_t k)
 static int64_t wrap(int64_t i, int64_t n)
 {
 	return ((i % n) + n) % n;
+}
+
+/* A shift of at most half the axis either way. */
+static int64_t shortest(int64_t d, int64_t n)
+{
+	d = wrap(d, n);
+	return d > n / 2 ? d - n : d;
 }
 
 /* Adds the planes of sample i, moved by its shift. */
@@ -54,6 +62,63 @@ static void transform(const struct work *w, const um_array *a, int64_t i, const 
 	memset(x, 0, sizeof(*x) * (size_t)(w->rows * w->columns));
 	add(w, a, i, shift, x);
 	um_fft2_forward(w->fft);
+}
+
+/* ---- where a sample can go -------------------------------------------------------- */
+
+/* From the marginal m[n] of |brightness|, in place: entry wrap(d) is what shift d takes over the
+ * edge, as a part of the whole. */
+static void losses(double *m, int64_t n, double *room)
+{
+	double sum = 0, up = 0, down = 0;
+	memcpy(room, m, sizeof(*m) * (size_t)n);
+	for (int64_t i = 0; i < n; i++)
+		sum += room[i];
+	m[0] = 0;
+	for (int64_t d = 1; d <= n / 2; d++) {
+		up += room[n - d];
+		down += room[d - 1];
+		m[n - d] = sum > 0 ? down / sum : 0;
+		m[d] = sum > 0 ? up / sum : 0;
+	}
+}
+
+/* Room is in the buffer of fft. */
+static void find_losses(struct work *w)
+{
+	for (int64_t i = 0; i < w->count; i++) {
+		double *m = w->lost + i * (w->rows + w->columns);
+		for (int64_t k = 0; k < w->planes * w->rows * w->columns; k++) {
+			double v = fabs(value(w->samples, i, k));
+			m[k / w->columns % w->rows] += v;
+			m[w->rows + k % w->columns] += v;
+		}
+		losses(m, w->rows, um_fft2_image(w->fft));
+		losses(m + w->rows, w->columns, um_fft2_image(w->fft));
+	}
+}
+
+/* What a shift of sample i takes over the edges, at most. */
+static double loss(const struct work *w, int64_t i, int64_t dr, int64_t dc)
+{
+	const double *m = w->lost + i * (w->rows + w->columns);
+	return m[wrap(dr, w->rows)] + m[w->rows + wrap(dc, w->columns)];
+}
+
+/* Shortens by, the longer way first, until every sample from first to last can go there. */
+static void shorten(const struct work *w, int64_t first, int64_t last, int64_t by[2])
+{
+	int64_t i = first;
+	while (i <= last && (by[0] != 0 || by[1] != 0)) {
+		const int64_t *d = w->shift + 2 * i;
+		if (loss(w, i, d[0] + by[0], d[1] + by[1]) <= UM_ALIGN_MOST) {
+			i++;
+			continue;
+		}
+		int axis = llabs(by[1]) > llabs(by[0]);
+		by[axis] -= by[axis] > 0 ? 1 : -1;
+		i = first;
+	}
 }
 
 /* ---- centroids ------------------------------------------------------------------- */
@@ -103,15 +168,23 @@ static um_status centre(const double *x, int64_t rows, int64_t columns, int64_t 
 	return UM_OK;
 }
 
+static void move(int64_t shift[2], const int64_t by[2])
+{
+	shift[0] += by[0];
+	shift[1] += by[1];
+}
+
 static um_status centre_each(struct work *w)
 {
 	for (int64_t i = 0; i < w->count; i++) {
-		static const int64_t none[2] = { 0, 0 };
+		int64_t by[2];
 		memset(w->image, 0, sizeof(double) * (size_t)(w->rows * w->columns));
-		add(w, w->samples, i, none, w->image);
-		um_status st = centre(w->image, w->rows, w->columns, w->shift + 2 * i);
+		add(w, w->samples, i, w->shift + 2 * i, w->image);
+		um_status st = centre(w->image, w->rows, w->columns, by);
 		if (st != UM_OK)
 			return st;
+		shorten(w, i, i, by);
+		move(w->shift + 2 * i, by);
 	}
 	return UM_OK;
 }
@@ -123,10 +196,11 @@ static um_status centre_all(struct work *w)
 	for (int64_t i = 0; i < w->count; i++)
 		add(w, w->samples, i, w->shift + 2 * i, w->image);
 	um_status st = centre(w->image, w->rows, w->columns, by);
-	for (int64_t i = 0; st == UM_OK && i < w->count; i++) {
-		w->shift[2 * i] += by[0];
-		w->shift[2 * i + 1] += by[1];
-	}
+	if (st != UM_OK)
+		return st;
+	shorten(w, 0, w->count - 1, by);
+	for (int64_t i = 0; i < w->count; i++)
+		move(w->shift + 2 * i, by);
 	return st;
 }
 
@@ -140,9 +214,9 @@ static void accumulate(struct work *w, double sign)
 		w->ref[k] += sign * x[k];
 }
 
-/* How much farther the image whose spectrum is in the buffer should move to fit the reference;
- * nowhere if nothing is better by more than rounding. Spoils the buffer. */
-static bool best_move(struct work *w, int64_t by[2])
+/* How much farther sample i, whose spectrum is in the buffer, should move to fit the reference;
+ * false if nothing is better by more than rounding. Spoils the buffer. */
+static bool best_move(struct work *w, int64_t i, int64_t by[2])
 {
 	double *x = um_fft2_spectrum(w->fft);
 	const double *c = um_fft2_image(w->fft);
@@ -155,19 +229,15 @@ static bool best_move(struct work *w, int64_t by[2])
 		scale += hypot(re, im);
 	}
 	um_fft2_backward(w->fft);
+	const int64_t *d = w->shift + 2 * i;
 	int64_t best = 0;
-	for (int64_t i = 1; i < w->rows * w->columns; i++)
-		if (c[i] > c[best] + 1e-12 * scale)
-			best = i;
+	for (int64_t k = 1; k < w->rows * w->columns; k++)
+		if (c[k] > c[best] + 1e-12 * scale
+			&& loss(w, i, d[0] + k / w->columns, d[1] + k % w->columns) <= UM_ALIGN_MOST)
+			best = k;
 	by[0] = best / w->columns;
 	by[1] = best % w->columns;
 	return c[best] > c[0] + 1e-12 * scale;
-}
-
-static void move(int64_t shift[2], const int64_t by[2])
-{
-	shift[0] += by[0];
-	shift[1] += by[1];
 }
 
 /* One pass; true if a sample moved. The reference holds all samples on entry and on return. */
@@ -178,7 +248,7 @@ static bool pass(struct work *w)
 		int64_t by[2];
 		transform(w, w->samples, i, w->shift + 2 * i);
 		accumulate(w, -1);
-		if (best_move(w, by)) {
+		if (best_move(w, i, by)) {
 			moved = true;
 			move(w->shift + 2 * i, by);
 		}
@@ -211,19 +281,12 @@ static void to_reference(struct work *w, const um_array *reference)
 	accumulate(w, 1);
 	for (int64_t i = 0; i < w->count; i++) {
 		transform(w, w->samples, i, none);
-		if (best_move(w, by))
+		if (best_move(w, i, by))
 			move(w->shift + 2 * i, by);
 	}
 }
 
 /* ---- moving --------------------------------------------------------------------------- */
-
-/* A shift of at most half the axis either way. */
-static int64_t shortest(int64_t d, int64_t n)
-{
-	d = wrap(d, n);
-	return d > n / 2 ? d - n : d;
-}
 
 /* The part of |brightness| in rows and columns that a shift takes over an edge. */
 static double over_edge(const struct work *w, int64_t i)
@@ -288,12 +351,14 @@ static um_status begin(struct work *w, um_array *samples, um_aligned *done)
 	w->planes = um_array_rowlen(samples) / (w->rows * w->columns);
 	w->spectrum = (size_t)(w->rows * (w->columns / 2 + 1) * 2);
 	w->shift = calloc(2 * (size_t)w->count, sizeof(*w->shift));
+	w->lost = calloc((size_t)(w->count * (w->rows + w->columns)), sizeof(*w->lost));
 	w->ref = calloc(w->spectrum, sizeof(*w->ref));
 	w->image = calloc((size_t)(w->rows * w->columns), sizeof(*w->image));
-	if (w->shift == NULL || w->ref == NULL || w->image == NULL)
+	if (w->shift == NULL || w->lost == NULL || w->ref == NULL || w->image == NULL)
 		return um_fail(UM_ENOMEM, "no memory to align %lld samples of %lld x %lld pixels",
 			(long long)w->count, (long long)w->columns, (long long)w->rows);
 	UM_TRY(um_fft2_new(w->rows, w->columns, &w->fft));
+	find_losses(w);
 out:
 	return st;
 }
@@ -302,6 +367,7 @@ static void end(struct work *w)
 {
 	um_fft2_free(w->fft);
 	free(w->shift);
+	free(w->lost);
 	free(w->ref);
 	free(w->image);
 }
