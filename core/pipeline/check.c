@@ -101,6 +101,9 @@ static void check_source(um_plan *p, const um_task *t, const struct opened *o, u
 	if (sim == NULL && f->info.measurements == 0)
 		um_problems_add(problems, UM_EPARAM, s->node, "there are no measurements for forward.%s: add a "
 			"simulate stage before this one, or a data file", p->forward[t->forward].key);
+	if (!f->info.shift_free && (strcmp(s->set.align, "centre") == 0 || strcmp(s->set.align, "samples") == 0))
+		um_problems_add(problems, UM_EPARAM, um_node_get(s->node, "align"), "the data of forward.%s fix "
+			"the position of the image: leave align out", p->forward[t->forward].key);
 	if (sim != NULL && sim > s)
 		um_problems_add(problems, UM_EPARAM, s->node, "the simulate stage of forward.%s comes after "
 			"its use", p->forward[t->forward].key);

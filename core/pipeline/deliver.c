@@ -9,8 +9,10 @@
 #include "base/mem.h"
 #include "pipeline/provenance.h"
 #include "pipeline/task.h"
+#include "report/align.h"
 #include "report/figure.h"
 #include "report/metrics.h"
+#include "report/ring.h"
 
 um_array um_image_axes(const um_array *x, bool keep_count)
 {
@@ -38,6 +40,58 @@ static um_status write_fits(const um_cell_out *c, const char *name, const um_arr
 	um_status st = um_file_commit(temp, path, um_fits_write(temp, &f));
 	free(temp);
 	free(path);
+	return st;
+}
+
+/* Moves samples whose position the data do not fix; *how becomes a phrase, or NULL where they
+ * stay. */
+static um_status align(um_cell_out *c, const um_forward *f, const um_array *truth, const char **how)
+{
+	const um_plan *p = c->plan;
+	const char *wish = p->stage[p->task[c->task].stage].set.align;
+	const bool automatic = strcmp(wish, "auto") == 0;
+	um_aligned done = { 0 };
+	um_status st = UM_OK;
+	*how = NULL;
+	if (!f->info.shift_free || strcmp(wish, "none") == 0 || (automatic && !(p->env.pixel > 0)))
+		return UM_OK;
+	if (automatic && truth != NULL) {
+		*how = "to the truth";
+		UM_TRY(um_align_reference(&c->samples, truth, &done));
+	} else if (strcmp(wish, "centre") == 0) {
+		*how = "by their centroids";
+		UM_TRY(um_align_centre(&c->samples, &done));
+	} else {
+		*how = "to each other";
+		UM_TRY(um_align_samples(&c->samples, &done));
+	}
+	if (done.wrapped > 0.01)
+		um_log(UM_WARN, "%s: aligning samples %s took up to %.1f %% of their brightness over an edge; "
+			"use a wider field or a prior that keeps margins empty", p->task[c->task].name, *how,
+			100 * done.wrapped);
+	UM_TRY(um_cell_metric(c, "align_wrapped", done.wrapped));
+out:
+	return st;
+}
+
+static um_status ring_metrics(um_cell_out *c)
+{
+	um_status st = UM_OK;
+	um_ring_figure f[UM_RING_FIGURES];
+	char *name = NULL;
+	UM_TRY(um_ring_samples(&c->samples, c->plan->env.pixel, f));
+	for (int i = 0; i < UM_RING_FIGURES; i++) {
+		const struct { const char *end; double value; } v[] = { { "", f[i].mean }, { "_p16", f[i].p16 },
+			{ "_p50", f[i].p50 }, { "_p84", f[i].p84 } };
+		for (int k = 0; k < 4; k++) {
+			name = um_format("%s%s", f[i].name, v[k].end);
+			UM_TRY(um_cell_metric(c, name, v[k].value));
+			free(name);
+			name = NULL;
+		}
+	}
+out:
+	free(name);
 	return st;
 }
 
@@ -130,16 +184,28 @@ out:
 	return st;
 }
 
-static um_status write_images(um_cell_out *c, um_forward *f, const um_sky *sky, const um_array *mean,
+/* One more HISTORY card. */
+static void add_card(char ***history, char *text)
+{
+	int n = 0;
+	while ((*history)[n] != NULL)
+		n++;
+	*history = um_grow(*history, sizeof(**history) * (size_t)(n + 2));
+	(*history)[n] = text;
+	(*history)[n + 1] = NULL;
+}
+
+static um_status write_images(um_cell_out *c, const char *aligned, const um_sky *sky, const um_array *mean,
 	const um_array *std, const char *unit)
 {
 	um_status st = UM_OK;
 	char **history = NULL;
 	UM_TRY(um_history(c->plan, c->task, &history));
+	if (aligned != NULL)
+		add_card(&history, um_format("samples aligned %s by whole pixels", aligned));
 	UM_TRY(write_fits(c, "samples.fits", &c->samples, true, sky, unit, history));
 	UM_TRY(write_fits(c, "mean.fits", mean, false, sky, unit, history));
 	UM_TRY(write_fits(c, "std.fits", std, false, sky, unit, history));
-	(void)f;
 out:
 	um_history_free(history);
 	return st;
@@ -163,11 +229,12 @@ um_status um_cell_deliver(um_cell_out *c, um_forward *f, const um_array *y, cons
 {
 	um_status st = UM_OK;
 	um_array mean = { 0 }, std = { 0 };
-	const char *unit = f->info.unit;
+	const char *unit = f->info.unit, *aligned;
 	UM_TRY(counts(c));
 	UM_TRY(um_cell_write_trace(c));
 	if (c->samples.data == NULL)
 		goto out;
+	UM_TRY(align(c, f, truth, &aligned));
 	int64_t dim[UM_MAXRANK];
 	memcpy(dim, c->samples.dim, sizeof(dim));
 	dim[0] = 1;
@@ -177,7 +244,9 @@ um_status um_cell_deliver(um_cell_out *c, um_forward *f, const um_array *y, cons
 	UM_TRY(forward_stats(c, f, y, sigma, op, &mean));
 	if (truth != NULL)
 		UM_TRY(truth_metrics(c, truth));
-	UM_TRY(write_images(c, f, sky, &mean, &std, unit));
+	if (c->plan->env.pixel > 0)
+		UM_TRY(ring_metrics(c));
+	UM_TRY(write_images(c, aligned, sky, &mean, &std, unit));
 	UM_TRY(figures(c, f, y, sigma, op, truth, unit));
 	UM_TRY(write_metrics(c));
 out:

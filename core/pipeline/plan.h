@@ -39,7 +39,7 @@ typedef enum um_stage_kind { UM_SIMULATE, UM_TRAIN, UM_INFER, UM_COMPARE } um_st
 
 /* The keys of a stage; which of them a kind of stage knows is in stage.c. */
 typedef struct um_stage_settings {
-	const char *stage, *forward, *prior, *truth_file, *truth_prior;
+	const char *stage, *forward, *prior, *truth_file, *truth_prior, *align;
 	um_texts priors, inference;
 	int64_t samples, truth_seed;
 	double time_limit;

@@ -38,6 +38,9 @@ static const um_param infer_table[] = {
 	UM_PARAM(um_stage_settings, priors, NULL, 0, 0, "", "Keys of the group priors."),
 	UM_PARAM(um_stage_settings, inference, NULL, 0, 0, "", "Keys of the group inference."),
 	UM_PARAM(um_stage_settings, samples, "64", 1, 1e9, "", "Posterior samples of a cell."),
+	UM_CHOICE(um_stage_settings, align, "auto", "auto|none|centre|samples", "Where samples are put, by "
+		"whole pixels, if the data do not fix their position: by their centroids, or to each other; "
+		"auto: to the truth where it is known, else to each other, for images of the sky."),
 	UM_PARAM(um_stage_settings, time_limit, "0", 0, 1e9, "s", "A cell that takes longer fails; 0: no limit."),
 	UM_PARAM(um_stage_settings, skip_impossible, "false", 0, 0, "",
 		"Leave out cells that cannot work instead of refusing the file."),

@@ -38,8 +38,9 @@ UM_API UM_USED um_status um_cell_write_trace(um_cell_out *c);
 UM_API void um_cell_free(um_cell_out *c);
 UM_API UM_USED um_status um_cell_metric(um_cell_out *c, const char *name, double value);
 
-/* samples.fits, mean.fits, std.fits, metrics.json and figures of a cell; truth [image] double in
- * instrument units, or NULL. */
+/* Aligns the samples where the stage asks for it and the data allow it; samples.fits, mean.fits,
+ * std.fits, metrics.json and figures of a cell; truth [image] double in instrument
+ * units, or NULL. */
 UM_API UM_USED um_status um_cell_deliver(um_cell_out *c, um_forward *f, const um_array *y,
 	const um_array *sigma, const um_array *op, const um_array *truth, const um_sky *sky);
 
