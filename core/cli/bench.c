@@ -13,6 +13,7 @@
 #include <umbra/observable.h>
 #include <umbra/rng.h>
 
+#include "bench.h"
 #include "cli.h"
 
 static double now(void)
@@ -143,6 +144,7 @@ static const struct {
 	um_status (*run)(json_t *out);
 } benches[] = {
 	{ "eht", "chi-square and gradient of complex visibilities, per image", bench_eht },
+	{ "nufft", "gridded Fourier transform: accuracy, cost over sizes, chi-square", um_bench_nufft },
 };
 #define BENCHES (sizeof(benches) / sizeof(*benches))
 
@@ -155,13 +157,38 @@ static int usage(const char *what)
 	return 2;
 }
 
+/* Objects of equal keys as rows below their keys. */
+static void print_table(const char *name, json_t *rows)
+{
+	const char *key;
+	size_t i;
+	json_t *row, *v;
+	printf("  %s\n", name);
+	json_object_foreach(json_array_get(rows, 0), key, v)
+		printf("  %*s", (int)fmax(9, (double)strlen(key)), key);
+	json_array_foreach(rows, i, row) {
+		putchar('\n');
+		json_object_foreach(row, key, v) {
+			int width = (int)fmax(9, (double)strlen(key));
+			if (json_is_null(v))
+				printf("  %*s", width, "-");
+			else
+				printf("  %*.4g", width, json_number_value(v));
+		}
+	}
+	putchar('\n');
+}
+
 static void print_plain(const char *name, const char *doc, json_t *j)
 {
 	const char *key;
 	json_t *v;
 	printf("%s: %s\n", name, doc);
 	json_object_foreach(j, key, v)
-		printf("  %-30s %.4g\n", key, json_number_value(v));
+		if (json_is_array(v))
+			print_table(key, v);
+		else
+			printf("  %-30s %.4g\n", key, json_number_value(v));
 }
 
 int um_cmd_bench(int argc, char *argv[])
