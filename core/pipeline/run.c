@@ -405,7 +405,7 @@ static um_status choose_tasks(struct run *r)
 	if (r->o->only == NULL)
 		return UM_OK;
 	want = um_plan_task(r->plan, r->o->only);
-	if (want < 0 || r->plan->task[want].inference < 0) {
+	if (want < 0 || r->plan->task[want].forward < 0) {
 		const char **words = um_new(sizeof(*words) * (size_t)(r->plan->ntask + 1));
 		for (int i = 0; i < r->plan->ntask; i++)
 			words[i] = r->plan->task[i].name;
@@ -417,7 +417,7 @@ static um_status choose_tasks(struct run *r)
 	}
 	for (int i = 0; i < r->plan->ntask; i++) {
 		const um_task *t = &r->plan->task[i];
-		if (i != want && !(t->inference < 0 && t->forward == r->plan->task[want].forward))
+		if (i != want && !(t->inference < 0 && t->forward >= 0 && t->forward == r->plan->task[want].forward))
 			r->child[i].state = LEFT_OUT;
 	}
 	return UM_OK;
