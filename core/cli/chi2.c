@@ -20,8 +20,8 @@ typedef struct options {
 } options;
 
 typedef struct figures {
-	double chi2[4];
-	int64_t n[4];
+	double chi2[UM_PRODUCTS];
+	int64_t n[UM_PRODUCTS];
 } figures;
 
 static const char usage[] =
@@ -123,8 +123,8 @@ static um_status compute(const options *o, figures *out)
 	if (model == NULL)
 		UM_TRY(um_fail(UM_ENOMEM, "no memory for %lld visibilities", (long long)d.nrows));
 	UM_TRY(transform(o, &im, &d, model));
-	for (um_product p = UM_VIS; p <= UM_LOGCAMP; p++)
-		UM_TRY(product(&d, p, o->debias, model, out));
+	for (int p = 0; p < UM_PRODUCTS; p++)
+		UM_TRY(product(&d, (um_product)p, o->debias, model, out));
 out:
 	free(model);
 	um_uvdata_free(&d);
@@ -135,11 +135,11 @@ out:
 static void print_json(const figures *x)
 {
 	json_t *j = json_object();
-	for (int p = 0; p < 4; p++)
+	for (int p = 0; p < UM_PRODUCTS; p++)
 		json_object_set_new(j, um_product_name(p),
 			isfinite(x->chi2[p]) ? json_real(x->chi2[p]) : json_null());
-	for (int p = 0; p < 4; p++) {
-		char key[16];
+	for (int p = 0; p < UM_PRODUCTS; p++) {
+		char key[24];
 		snprintf(key, sizeof(key), "n_%s", um_product_name(p));
 		json_object_set_new(j, key, json_integer(x->n[p]));
 	}
@@ -163,8 +163,8 @@ int um_cmd_chi2(int argc, char *argv[])
 		print_json(&x);
 		return 0;
 	}
-	printf("%-8s %10s  reduced chi-square\n", "product", "data");
-	for (int p = 0; p < 4; p++)
-		printf("%-8s %10lld  %.9g\n", um_product_name(p), (long long)x.n[p], x.chi2[p]);
+	printf("%-10s %10s  reduced chi-square\n", "product", "data");
+	for (int p = 0; p < UM_PRODUCTS; p++)
+		printf("%-10s %10lld  %.9g\n", um_product_name(p), (long long)x.n[p], x.chi2[p]);
 	return 0;
 }

@@ -70,7 +70,7 @@ static void quadrangle(finder *f, int a, int b, int c, int d)
 static void minimal(finder *f)
 {
 	const int *s = f->present;
-	if (f->o->product == UM_CPHASE) {
+	if (um_product_terms(f->o->product) == 3) {
 		for (int i = 1; i < f->n && f->st == UM_OK; i++)
 			for (int j = i + 1; j < f->n; j++)
 				triangle(f, s[0], s[i], s[j]);
@@ -139,7 +139,7 @@ static void search(finder *f, bool maximal, const int by_name[])
 				"closures; ask for the minimal one", f->n);
 		else if (!maximal)
 			minimal(f);
-		else if (f->o->product == UM_CPHASE)
+		else if (um_product_terms(f->o->product) == 3)
 			maximal_phases(f);
 		else
 			maximal_amplitudes(f);

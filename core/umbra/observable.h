@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Data products of visibilities: amplitudes, closure phases, log closure amplitudes; their
- * values for model visibilities, derivatives, and reduced chi-squares as eht-imaging defines
+/* Data products of visibilities: amplitudes, closure phases, closure amplitudes and their
+ * logarithms, bispectra; their values for model visibilities, derivatives, and reduced chi-squares as eht-imaging defines
  * them. Versioned with libumbra; not part of the plugin ABI. */
 #ifndef UMBRA_OBSERVABLE_H
 #define UMBRA_OBSERVABLE_H
@@ -11,10 +11,12 @@
 extern "C" {
 #endif
 
-typedef enum um_product { UM_VIS, UM_AMP, UM_CPHASE, UM_LOGCAMP } um_product;
+typedef enum um_product { UM_VIS, UM_AMP, UM_CPHASE, UM_LOGCAMP, UM_CAMP, UM_BISPECTRUM } um_product;
 
-/* A closure phase is arg(V1 V2 V3); a log closure amplitude ln|V1 V2 / (V3 V4)|. A row is
- * taken as its conjugate where the closure runs against it. */
+#define UM_PRODUCTS 6
+
+/* A bispectrum is V1 V2 V3, a closure phase its argument; a closure amplitude is
+ * |V1 V2 / (V3 V4)|. A row is taken as its conjugate where the closure runs against it. */
 typedef struct um_closure {
 	double time;
 	int station[4];
@@ -26,19 +28,23 @@ typedef struct um_closure {
 typedef struct um_observable {
 	um_product product;
 	int64_t rows;        /* visibilities that the closures refer to */
-	int64_t n;           /* data: complex numbers for UM_VIS */
-	int64_t len;         /* real numbers: 2 n for UM_VIS (all real parts first), else n */
-	um_closure *closure; /* n of them for the last two products, else NULL */
+	int64_t n;           /* data: complex numbers for UM_VIS and UM_BISPECTRUM */
+	int64_t len;         /* real numbers: 2 n for these two (all real parts first), else n */
+	um_closure *closure; /* n of them where the product has closures, else NULL */
 	double *y, *sigma;   /* len numbers; closure phases in radians */
 } um_observable;
 
 typedef struct um_observe {
 	bool maximal; /* every closure instead of an independent set */
-	bool debias;  /* amplitudes and log closure amplitudes less their noise bias */
+	bool debias;  /* amplitudes and closure amplitudes less their noise bias */
 } um_observe;
 
-/* The name used in files and on the command line: vis, amp, cphase, logcamp. */
+/* The name used in files and on the command line: vis, amp, cphase, logcamp, camp, bispectrum;
+ * the product of a name, false where there is none; and the rows of a closure: 3, 4, or 0 where
+ * a product has no closures. */
 UM_API const char *um_product_name(um_product p);
+UM_API int um_product_named(const char *name, um_product *out);
+UM_API int um_product_terms(um_product p);
 
 /* Finds the closures of d at equal times and measures them. Minimal sets refer to the first
  * station present at a time, in the order of d->stations; closures that lack a baseline, or
@@ -61,8 +67,8 @@ UM_API void um_observable_vjp(const um_observable *o, const double *re, const do
 	const double *w, double *gre, double *gim);
 
 /* The reduced chi-square of f against y and sigma (len numbers each), and its derivative with
- * respect to f where df is given. Minus half of n (2 n for UM_VIS) times it is the log
- * likelihood: Gaussian or, for closure phases, (cos d - 1) / sigma^2. */
+ * respect to f where df is given. Minus half of len times it is the log likelihood: Gaussian or,
+ * for closure phases, (cos d - 1) / sigma^2. */
 UM_API double um_observable_chi2(const um_observable *o, const double *y, const double *sigma,
 	const double *f, double *df);
 

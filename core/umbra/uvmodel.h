@@ -13,8 +13,6 @@
 extern "C" {
 #endif
 
-#define UM_PRODUCTS 4
-
 /* y holds the products one after the other and, where flux is true, the sum of the pixels.
  * The caller fills what is above the line; um_uvmodel_see_at makes the rest. Images are float
  * [B][...][rows][columns], in Jy a pixel; y, sigma, v double [B][ny], one row may be shared. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Interferometric data: y = products of V, V(u,v) the Fourier transform of the image at
  * the points of a UVFITS file, or of an observation that is planned here. Products are complex
- * visibilities (all real parts, then all imaginary parts), amplitudes, closure phases (radians)
- * and log closure amplitudes, in the listed order, then one datum for the total flux. Noise is
+ * visibilities and bispectra (all real parts, then all imaginary parts), amplitudes, closure phases
+ * (radians), closure amplitudes or their logarithms, then one datum for the total flux. Noise is
  * Gaussian but for closure phases, log p = -sum (1 - cos d)/sigma^2. Averages, closures and
  * chi-squares as in eht-imaging (Chael et al. 2018, doi:10.3847/1538-4357/aab6a8). */
 #include <math.h>
@@ -47,8 +47,9 @@ static const um_param params[] = {
 	UM_FILE(struct eht, uvfits, "", "Visibilities: a UVFITS file. Either this or array is given."),
 	UM_PARAM(struct eht, coverage_only, "false", 0, 0, "", "Take baselines and noise from the file, "
 		"not its visibilities: for simulations."),
-	UM_CHOICE(struct eht, products, "[\"vis\"]", "vis|amp|cphase|logcamp", "What is fitted: complex "
-		"visibilities, amplitudes, closure phases, log closure amplitudes."),
+	UM_CHOICE(struct eht, products, "[\"vis\"]", "vis|amp|cphase|logcamp|camp|bispectrum", "What is "
+		"fitted: complex visibilities, amplitudes, closure phases, log closure amplitudes, closure "
+		"amplitudes, bispectra."),
 	UM_CHOICE(struct eht, average, "none", "none|scan|time", "Coherent averaging over scans or over "
 		"bins of a fixed length."),
 	UM_PARAM(struct eht, seconds, "60", 0.1, 86400, "s", "Length of a bin, for average = \"time\"."),
@@ -61,7 +62,7 @@ static const um_param params[] = {
 	UM_PARAM_TEXT(struct eht, stations, "[]", "Names of the stations used; empty: all."),
 	UM_PARAM(struct eht, systematic, "0", 0, 10, "", "Noise added in quadrature to every visibility, "
 		"as a fraction of its amplitude."),
-	UM_PARAM(struct eht, debias, "false", 0, 0, "", "Take the noise bias off amplitudes and log closure "
+	UM_PARAM(struct eht, debias, "false", 0, 0, "", "Take the noise bias off amplitudes and closure "
 		"amplitudes."),
 	UM_CHOICE(struct eht, closures, "minimal", "minimal|maximal", "An independent set of closures, or "
 		"every one."),
@@ -232,15 +233,15 @@ static um_status measure(const struct self *s, const um_uvdata *thermal, double 
 
 static um_status find_products(struct self *s)
 {
-	static const char *const stats[] = { "chi2_vis", "chi2_amp", "chi2_cphase", "chi2_logcamp" };
+	static const char *const stats[UM_PRODUCTS] = { "chi2_vis", "chi2_amp", "chi2_cphase",
+		"chi2_logcamp", "chi2_camp", "chi2_bispectrum" };
 	const um_observe how = { .maximal = strcmp(s->p->closures, "maximal") == 0,
 		.debias = s->p->debias };
 	if (s->p->products.n < 1 || s->p->products.n > UM_PRODUCTS)
-		return um_fail(UM_EPARAM, "products: name one to four of vis, amp, cphase, logcamp");
+		return um_fail(UM_EPARAM, "products: name some of vis, amp, cphase, logcamp, camp, bispectrum");
 	for (int64_t i = 0; i < s->p->products.n; i++) {
 		um_product k = UM_VIS;
-		while (k < UM_LOGCAMP && strcmp(um_product_name(k), s->p->products.v[i]) != 0)
-			k++;
+		(void)um_product_named(s->p->products.v[i], &k);
 		for (int j = 0; j < s->m.n; j++)
 			if (s->m.o[j].product == k)
 				return um_fail(UM_EPARAM, "products: %s is listed twice", um_product_name(k));

@@ -125,6 +125,33 @@ static void real_files(void)
 	json_decref(j);
 }
 
+/* Closure amplitudes and bispectra, for which eht-imaging itself is the reference. */
+static void products_of_ehtim(void)
+{
+	static const char *const cases[][3] = {
+		{ "ref/pair_score_prior", "score_prior_obs", "score_prior_truth" },
+		{ "ref/pair_gaussian_on_M87_095_lo", M87, "gaussian40uas_64px_160uas_M87" },
+	};
+	for (int c = 0; c < 2; c++)
+		for (int k = 0; k < 2; k++) {
+			struct pair p;
+			int64_t n;
+			const char *path = eht_path(cases[c][0], ".json");
+			if (path == NULL)
+				return;
+			json_t *j = eht_json(path);
+			json_t *want = eht_at(j, k ? "deltaPulse2D" : "trianglePulse2D");
+			pair_open(&p, eht_path(cases[c][1], ".uvfits"), eht_path(cases[c][2], ".fits"),
+				k ? UM_DELTA : UM_TRIANGLE);
+			CHECK_REL(chi2(&p, UM_BISPECTRUM, false, &n), eht_number(want, "chi2.bs"), 1e-6);
+			CHECK(n == (int64_t)eht_number(want, "n.bs.n"));
+			CHECK_REL(chi2(&p, UM_CAMP, true, &n), eht_number(want, "chi2.camp_debias_True"), 1e-4);
+			CHECK(n == (int64_t)eht_number(want, "n.camp_debias_True.n"));
+			pair_close(&p);
+			json_decref(j);
+		}
+}
+
 /* Model visibilities of eht-imaging, whose pi is short by 6e-13. */
 static void model_rows(void)
 {
@@ -179,7 +206,7 @@ static void central_differences(void)
 	struct pair p;
 	pair_open(&p, SYNTHETIC, path, UM_TRIANGLE);
 	double *x = p.im.data.data;
-	for (um_product k = UM_VIS; k <= UM_LOGCAMP; k++)
+	for (um_product k = UM_VIS; k < UM_PRODUCTS; k++)
 		for (int64_t i = 3; i < p.rows * p.columns; i += 41) {
 			double side[2];
 			double old = x[i];
@@ -204,7 +231,7 @@ static void darkness(void)
 	struct pair p;
 	pair_open(&p, SYNTHETIC, path, UM_TRIANGLE);
 	memset(p.re, 0, (size_t)(2 * p.n) * sizeof(double));
-	for (um_product k = UM_VIS; k <= UM_LOGCAMP; k++) {
+	for (um_product k = UM_VIS; k < UM_PRODUCTS; k++) {
 		CHECK(isfinite(chi2(&p, k, false, NULL)));
 		for (int64_t i = 0; i < p.rows * p.columns; i++)
 			CHECK(isfinite(p.g[i]));
@@ -213,5 +240,6 @@ static void darkness(void)
 	remove(path);
 }
 
-CHECK_MAIN(CHECK_CASE(real_files), CHECK_CASE(model_rows), CHECK_CASE(central_differences),
+CHECK_MAIN(CHECK_CASE(real_files), CHECK_CASE(model_rows), CHECK_CASE(products_of_ehtim),
+	CHECK_CASE(central_differences),
 	CHECK_CASE(darkness))

@@ -8,7 +8,18 @@
 static const um_observe minimal = { 0 };
 static const um_observe maximal = { .maximal = true };
 
-/* Each station's signal times a complex gain of its own: closures stay. */
+/* Bispectra as argument and relative error. */
+static void polar(const um_observable *o, double *y, double *s)
+{
+	for (int64_t i = 0; i < o->n; i++) {
+		CHECK_NEAR(s[o->n + i], s[i], 0);
+		s[i] /= hypot(y[i], y[o->n + i]);
+		y[i] = atan2(y[o->n + i], y[i]);
+	}
+}
+
+/* Each station's signal times a complex gain of its own: closures stay, and of a bispectrum its
+ * argument and relative error. */
 static void gains(void)
 {
 	um_uvdata d;
@@ -20,7 +31,7 @@ static void gains(void)
 		g[i][0] = exp(0.3 * um_normal(&r));
 		g[i][1] = 6.3 * um_uniform(&r);
 	}
-	for (int p = UM_CPHASE; p <= UM_LOGCAMP; p++)
+	for (int p = UM_CPHASE; p < UM_PRODUCTS; p++)
 		for (int m = 0; m < 2; m++) {
 			um_uvdata e;
 			CHECK_OK(um_uvdata_copy(&d, &e));
@@ -34,11 +45,15 @@ static void gains(void)
 				q->re = re;
 				q->sigma *= a;
 			}
-			double *y = calloc((size_t)o.n, sizeof(*y));
-			double *s = calloc((size_t)o.n, sizeof(*s));
+			double *y = calloc((size_t)o.len, sizeof(*y));
+			double *s = calloc((size_t)o.len, sizeof(*s));
 			um_observable_measure(&o, &e, false, y, s);
+			if (p == UM_BISPECTRUM) {
+				polar(&o, o.y, o.sigma);
+				polar(&o, y, s);
+			}
 			for (int64_t i = 0; i < o.n; i++) {
-				CHECK_NEAR(remainder(y[i] - o.y[i], 360 * DEGREE), 0, 1e-11);
+				CHECK_NEAR(remainder(y[i] - o.y[i], 360 * DEGREE), 0, 1e-11 * fmax(1, fabs(y[i])));
 				CHECK_REL(s[i], o.sigma[i], 1e-11);
 			}
 			free(y);
@@ -56,10 +71,11 @@ static void counts(void)
 	um_uvdata d;
 	um_observable o;
 	CHECK_OK(um_uvfits_read(SYNTHETIC, &d));
-	for (int p = 0; p < 2; p++)
+	for (int p = UM_CPHASE; p < UM_PRODUCTS; p++)
 		for (int m = 0; m < 2; m++) {
-			CHECK_OK(um_observable_new(&d, p ? UM_LOGCAMP : UM_CPHASE, m ? &maximal : &minimal, &o));
-			CHECK(o.n == want[p][m] && o.len == o.n);
+			CHECK_OK(um_observable_new(&d, (um_product)p, m ? &maximal : &minimal, &o));
+			CHECK(o.n == want[um_product_terms((um_product)p) == 4][m]);
+			CHECK(o.len == (p == UM_BISPECTRUM ? 2 * o.n : o.n));
 			um_observable_free(&o);
 		}
 	d.nrows = 15; /* the first time, complete */
@@ -85,7 +101,7 @@ static void derivatives(void)
 	const size_t m = (size_t)d.nrows;
 	double *v = calloc(8 * m, sizeof(*v)); /* re im dre dim shifted re im, gre gim */
 	um_normal_fill(&r, v, (int64_t)(4 * m));
-	for (int p = UM_VIS; p <= UM_LOGCAMP; p++) {
+	for (int p = UM_VIS; p < UM_PRODUCTS; p++) {
 		um_observable o;
 		CHECK_OK(um_observable_new(&d, (um_product)p, &minimal, &o));
 		const size_t n = (size_t)o.len;
@@ -118,6 +134,35 @@ static void derivatives(void)
 		um_observable_free(&o);
 	}
 	free(v);
+	um_uvdata_free(&d);
+}
+
+/* camp is exp logcamp, a bispectrum has the closure phase, with the errors that follow; biases
+ * that are taken off are small where signals are strong. */
+static void relations(void)
+{
+	um_uvdata d;
+	um_observable l, c, p, b, e;
+	CHECK_OK(um_uvfits_read(SYNTHETIC, &d));
+	for (int m = 0; m < 2; m++) {
+		const um_observe *how = m ? &maximal : &minimal;
+		CHECK_OK(um_observable_new(&d, UM_LOGCAMP, how, &l));
+		CHECK_OK(um_observable_new(&d, UM_CAMP, how, &c));
+		CHECK_OK(um_observable_new(&d, UM_CPHASE, how, &p));
+		CHECK_OK(um_observable_new(&d, UM_BISPECTRUM, how, &b));
+		CHECK_OK(um_observable_new(&d, UM_CAMP, &(um_observe){ m, .debias = true }, &e));
+		for (int64_t i = 0; i < l.n; i++) {
+			CHECK_REL(c.y[i], exp(l.y[i]), 1e-14);
+			CHECK_REL(c.sigma[i], exp(l.y[i]) * l.sigma[i], 1e-14);
+			CHECK(l.sigma[i] > 0.1 || fabs(e.y[i] / c.y[i] - 1) < l.sigma[i] * l.sigma[i]);
+		}
+		for (int64_t i = 0; i < p.n; i++) {
+			CHECK_NEAR(atan2(b.y[p.n + i], b.y[i]), p.y[i], 1e-15);
+			CHECK_REL(b.sigma[i], hypot(b.y[i], b.y[p.n + i]) * p.sigma[i], 1e-14);
+		}
+		um_observable_free(&l), um_observable_free(&c), um_observable_free(&p);
+		um_observable_free(&b), um_observable_free(&e);
+	}
 	um_uvdata_free(&d);
 }
 
@@ -209,4 +254,5 @@ static void real_files(void)
 	}
 }
 
-CHECK_MAIN(CHECK_CASE(gains), CHECK_CASE(counts), CHECK_CASE(derivatives), CHECK_CASE(real_files))
+CHECK_MAIN(CHECK_CASE(gains), CHECK_CASE(counts), CHECK_CASE(derivatives), CHECK_CASE(relations),
+	CHECK_CASE(real_files))

@@ -4,7 +4,7 @@
 #include "plug.h"
 
 #define FILE_SET "uvfits=tests/data/synthetic.uvfits"
-#define ALL "products=[\"logcamp\", \"vis\", \"cphase\", \"amp\"]"
+#define ALL "products=[\"logcamp\", \"vis\", \"cphase\", \"amp\", \"camp\", \"bispectrum\"]"
 
 static um_env env(void)
 {
@@ -35,7 +35,7 @@ static void derivatives(void)
 	um_array x = { 0 }, dx = { 0 }, jtv = { 0 }, side = { 0 };
 	CHECK_OK(plug_try(&g, UM_FORWARD, "eht", env(), SET(FILE_SET, ALL, "flux=0.9")));
 	const int64_t ny = g.forward.info.ny;
-	CHECK(ny == 83 + 2 * 148 + 92 + 148 + 1 && !g.forward.info.linear);
+	CHECK(ny == 83 + 2 * 148 + 92 + 148 + 83 + 2 * 92 + 1 && !g.forward.info.linear);
 	um_array none = rows(2, 0), y = rows(2, ny), dy = rows(2, ny), v = rows(2, ny), y2 = rows(2, ny);
 	fill_images(&g.env, 2, 0, &x);
 	fill_images(&g.env, 2, 1, &dx);
@@ -107,9 +107,9 @@ static void simulation(void)
 	plug g;
 	um_array x = { 0 };
 	um_rng r[B];
-	double values[B][5];
+	double values[B][7];
 	CHECK_OK(plug_try(&g, UM_FORWARD, "eht", env(), SET(FILE_SET, ALL, "coverage_only=true")));
-	CHECK(g.forward.info.measurements == 0 && g.forward.info.nstats == 5);
+	CHECK(g.forward.info.measurements == 0 && g.forward.info.nstats == 7);
 	const int64_t ny = g.forward.info.ny;
 	um_array none = rows(B, 0), y = rows(B, ny), sigma = rows(B, ny);
 	CHECK_OK(um_env_images(&g.env, B, &x));
@@ -120,15 +120,15 @@ static void simulation(void)
 	}
 	CHECK_OK(um_forward_simulate(&g.forward, r, &x, &none, &y, &sigma, NULL));
 	CHECK_OK(um_forward_stats(&g.forward, &none, &x, &y, &sigma, &values[0][0]));
-	for (int k = 0; k < 4; k++) {
+	for (int k = 0; k < 6; k++) {
 		double mean = 0;
 		for (int b = 0; b < B; b++)
 			mean += values[b][k] / B;
 		CHECK_NEAR(mean, 1, 0.1);
 	}
-	CHECK_NEAR(values[3][4], 8.1, 1e-5);
+	CHECK_NEAR(values[3][6], 8.1, 1e-5);
 	CHECK(strcmp(um_forward_stat(&g.forward, 0), "chi2_logcamp") == 0);
-	CHECK(strcmp(um_forward_stat(&g.forward, 4), "flux") == 0);
+	CHECK(strcmp(um_forward_stat(&g.forward, 6), "flux") == 0);
 	um_array_free(&x), um_array_free(&none), um_array_free(&y), um_array_free(&sigma);
 	plug_close(&g);
 }
