@@ -65,10 +65,6 @@ static um_status align(um_cell_out *c, const um_forward *f, const um_array *trut
 		*how = "to each other";
 		UM_TRY(um_align_samples(&c->samples, &done));
 	}
-	if (done.wrapped > 0.01)
-		um_log(UM_WARN, "%s: aligning samples %s took up to %.1f %% of their brightness over an edge; "
-			"use a wider field or a prior that keeps margins empty", p->task[c->task].name, *how,
-			100 * done.wrapped);
 	UM_TRY(um_cell_metric(c, "align_wrapped", done.wrapped));
 out:
 	return st;

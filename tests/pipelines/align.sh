@@ -10,12 +10,13 @@ forward = {
   full = { plugin = "eht"; uvfits = "$PWD/tests/data/synthetic.uvfits"; coverage_only = true; };
 };
 priors = {
-  field = { plugin = "gaussian"; spectrum = "power"; mean = 1.0; };
-  peak = { plugin = "entropy"; weight = 3.0; fwhm = 30.0; flux = 100.0; }; };
+  scene = { plugin = "geometric"; flux = [100.0, 100.0]; };
+  peak = { plugin = "entropy"; weight = 100.0; fwhm = 30.0; flux = 100.0; };
+};
 inference = { dpi = { plugin = "dpi"; steps = 30; batch = 8; start = "blob"; }; };
 run = (
-  { stage = "simulate"; forward = "closed"; truth = { prior = "field"; seed = 2; }; },
-  { stage = "simulate"; forward = "full"; truth = { prior = "field"; seed = 2; }; },
+  { stage = "simulate"; forward = "closed"; truth = { prior = "scene"; seed = 2; }; },
+  { stage = "simulate"; forward = "full"; truth = { prior = "scene"; seed = 2; }; },
   { stage = "infer"; forward = "closed"; priors = ["peak"]; inference = ["dpi"]; samples = 12; },
   { stage = "infer"; forward = "full"; priors = ["peak"]; inference = ["dpi"]; samples = 12; }
 );
