@@ -10,7 +10,7 @@ forward = {
   full = { plugin = "eht"; uvfits = "$PWD/tests/data/synthetic.uvfits"; coverage_only = true; };
 };
 priors = {
-  scene = { plugin = "geometric"; flux = [100.0, 100.0]; };
+  scene = { plugin = "geometric"; value = 100.0; };
   peak = { plugin = "entropy"; weight = 100.0; fwhm = 30.0; flux = 100.0; };
 };
 inference = { dpi = { plugin = "dpi"; steps = 30; batch = 8; start = "blob"; }; };
