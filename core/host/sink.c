@@ -60,6 +60,11 @@ um_status um_sink_plot(um_sink *s, const um_plot *plot)
 	return PASS(plot, plot);
 }
 
+um_status um_sink_picture(um_sink *s, const um_picture *picture)
+{
+	return PASS(picture, picture);
+}
+
 /* ---- in memory -------------------------------------------------------------- */
 
 /* Room for more rows, the old ones kept. */

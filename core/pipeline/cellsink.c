@@ -192,24 +192,48 @@ out:
 	return st;
 }
 
+/* Where the figure of this name goes. */
+static um_status figure_path(const um_cell_out *c, const char *name, char **path)
+{
+	if (strchr(name, '/') != NULL || name[0] == '.')
+		return um_fail(UM_EPLUGIN, "'%s' is not a plain file name", name);
+	char *dir = um_format("%s/figures", c->folder);
+	um_status st = um_file_mkdirs(dir);
+	if (st == UM_OK)
+		*path = um_format("%s/%s.png", dir, name);
+	free(dir);
+	return st;
+}
+
 static um_status plot(void *state, const um_plot *p)
 {
-	um_cell_out *c = state;
-	if (strchr(p->name, '/') != NULL || p->name[0] == '.')
-		return um_fail(UM_EPLUGIN, "'%s' is not a plain file name", p->name);
-	char *dir = um_format("%s/figures", c->folder), *path = um_format("%s/%s.png", dir, p->name);
-	um_status st = um_file_mkdirs(dir);
+	char *path = NULL;
+	um_status st = figure_path(state, p->name, &path);
 	if (st == UM_OK)
 		st = um_plot_write(path, p);
 	free(path);
-	free(dir);
+	return st;
+}
+
+static um_status picture(void *state, const um_picture *p)
+{
+	char *path = NULL;
+	const um_panel panel = { .data = p->data, .rows = p->rows, .columns = p->columns };
+	const um_scale scale = { .map = UM_AFMHOT, .label = p->unit };
+	const um_figure f = { .title = p->title, .panels = &panel, .npanels = 1, .scales = &scale,
+		.nscales = 1, .smooth = p->pixel > 0, .pixel = p->pixel };
+	um_status st = figure_path(state, p->name, &path);
+	if (st == UM_OK)
+		st = um_figure_write(path, &f);
+	free(path);
 	return st;
 }
 
 um_sink um_cell_sink(um_cell_out *c)
 {
 	static const um_sink_ops ops = { .progress = progress, .samples = samples, .metric = metric,
-		.trace = trace, .file = file, .checkpoint = checkpoint, .restore = restore, .plot = plot };
+		.trace = trace, .file = file, .checkpoint = checkpoint, .restore = restore, .plot = plot,
+		.picture = picture };
 	return (um_sink){ &ops, c };
 }
 

@@ -9,7 +9,11 @@
 #define WIDTH 860
 #define HEIGHT 500
 
-static const um_box frame = { 88, 50, WIDTH - 88 - 24, HEIGHT - 50 - 66 };
+#define LEFT 88
+#define RIGHT 24
+#define TOP 50
+#define BOTTOM 66
+#define SIDE 560 /* of a square frame */
 
 static bool shown(const um_plot *p, double v)
 {
@@ -64,19 +68,20 @@ struct drawing {
 	um_canvas *c;
 	const um_plot *p;
 	um_axis x, y;
+	um_box frame;
 	double size; /* of marks: smaller where there are many */
 };
 
 static double at_x(const struct drawing *d, int64_t i)
 {
-	return frame.x + frame.w * um_axis_place(&d->x, d->p->x[i]);
+	return d->frame.x + d->frame.w * um_axis_place(&d->x, d->p->x[i]);
 }
 
 static double at_y(const struct drawing *d, double v)
 {
 	if (d->p->log_y && v <= d->y.lo)
 		v = d->y.lo;
-	return frame.y + frame.h * (1 - um_axis_place(&d->y, v));
+	return d->frame.y + d->frame.h * (1 - um_axis_place(&d->y, v));
 }
 
 static void draw_model(const struct drawing *d)
@@ -130,7 +135,9 @@ static void draw_data(const struct drawing *d)
 static void draw_legend(const struct drawing *d)
 {
 	static const char *const names[3] = { "95 % of samples", "median of samples", "data" };
-	const bool there[3] = { d->p->lo && d->p->hi, d->p->mid != NULL, true };
+	const bool band = d->p->lo && d->p->hi, middle = d->p->mid != NULL;
+	const bool there[3] = { band, middle, band || middle };
+	const um_box frame = d->frame;
 	cairo_t *cr = d->c->cr;
 	double x = frame.x + frame.w, y = frame.y - 18;
 	um_canvas_font(d->c, 13, false);
@@ -160,12 +167,22 @@ static void draw_legend(const struct drawing *d)
 
 static void draw_labels(const struct drawing *d)
 {
+	const um_box frame = d->frame;
 	um_canvas_font(d->c, 14, false);
 	um_canvas_colour(d->c, UM_INK, 1);
 	if (d->p->xlabel)
-		um_canvas_text(d->c, frame.x + frame.w / 2, HEIGHT - 18, UM_CENTRE, frame.w - 80, d->p->xlabel);
+		um_canvas_text(d->c, frame.x + frame.w / 2, frame.y + frame.h + 48, UM_CENTRE, frame.w - 80, d->p->xlabel);
 	if (d->p->ylabel)
 		um_canvas_text_up(d->c, 24, frame.y + frame.h / 2, frame.h, d->p->ylabel);
+}
+
+/* The longer of both ranges for both axes, about the middle of each. */
+static void make_square(um_axis *x, um_axis *y)
+{
+	double half = 0.5 * fmax(x->hi - x->lo, y->hi - y->lo);
+	double cx = 0.5 * (x->lo + x->hi), cy = 0.5 * (y->lo + y->hi);
+	*x = um_axis_linear(cx - half, cx + half, 8);
+	*y = um_axis_linear(cy - half, cy + half, 8);
 }
 
 um_status um_plot_write(const char *path, const um_plot *plot)
@@ -174,12 +191,17 @@ um_status um_plot_write(const char *path, const um_plot *plot)
 	um_canvas c = { 0 };
 	if (plot->n < 0 || (plot->n > 0 && (plot->x == NULL || plot->y == NULL)))
 		UM_TRY(um_fail(UM_EARG, "%s: a plot needs x and y", path));
-	UM_TRY(um_canvas_open(&c, WIDTH, HEIGHT));
 	struct drawing d = { .c = &c, .p = plot, .x = x_axis(plot), .y = y_axis(plot) };
+	d.frame = (um_box){ LEFT, TOP, WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM };
+	if (plot->square) {
+		make_square(&d.x, &d.y);
+		d.frame.w = d.frame.h = SIDE;
+	}
+	UM_TRY(um_canvas_open(&c, (int)d.frame.w + LEFT + RIGHT, (int)d.frame.h + TOP + BOTTOM));
 	d.size = plot->n <= 60 ? 3.6 : plot->n <= 500 ? 2.8 : 1.8;
-	um_canvas_axes(&c, frame, &d.x, &d.y);
+	um_canvas_axes(&c, d.frame, &d.x, &d.y);
 	cairo_save(c.cr);
-	cairo_rectangle(c.cr, frame.x, frame.y, frame.w, frame.h);
+	cairo_rectangle(c.cr, d.frame.x, d.frame.y, d.frame.w, d.frame.h);
 	cairo_clip(c.cr);
 	draw_model(&d);
 	draw_data(&d);

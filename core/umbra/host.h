@@ -113,6 +113,7 @@ typedef struct um_sink_ops {
 	um_status (*checkpoint)(void *state, int n, const char *const names[], const um_array *const arrays[]);
 	um_status (*restore)(void *state, int n, const char *const names[], um_array *const arrays[], bool *found);
 	um_status (*plot)(void *state, const um_plot *plot);
+	um_status (*picture)(void *state, const um_picture *picture);
 } um_sink_ops;
 
 struct um_sink { const um_sink_ops *ops; void *state; };

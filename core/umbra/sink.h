@@ -59,9 +59,21 @@ typedef struct um_plot {
 	const double *x, *y, *sigma;   /* the data; sigma NULL: no bars */
 	const double *lo, *mid, *hi;   /* model: 2.5, 50 and 97.5 % quantiles, or NULL */
 	bool log_y;
+	bool square;                   /* a unit is as long on both axes */
 } um_plot;
 
 UM_API UM_USED um_status um_sink_plot(um_sink *s, const um_plot *plot);
+
+/* An image in colours with a colour bar; row 0 is at the top. */
+typedef struct um_picture {
+	const char *name, *title;      /* file name without ending: "dirty_beam" */
+	const double *data;            /* [rows][columns] */
+	int64_t rows, columns;
+	const char *unit;              /* beside the colour bar, or NULL */
+	double pixel;                  /* radians, where it is of the sky; else 0 */
+} um_picture;
+
+UM_API UM_USED um_status um_sink_picture(um_sink *s, const um_picture *picture);
 
 #ifdef __cplusplus
 }

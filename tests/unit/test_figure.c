@@ -272,13 +272,13 @@ static void plots(void)
 	hi[8] = INFINITY;
 	static const int count[] = { 0, 1, 2, 30, 400, N };
 	for (size_t k = 0; k < sizeof(count) / sizeof(*count); k++)
-		for (int style = 0; style < 8; style++) {
+		for (int style = 0; style < 16; style++) {
 			const um_plot p = { "amp", "Amplitude", "baseline (Gλ)", style & 2 ? NULL : "Jy", count[k],
 				x, y, style & 2 ? NULL : s, style & 4 ? NULL : lo, style & 4 ? NULL : mid,
-				style & 4 ? NULL : hi, style & 1 };
+				style & 4 ? NULL : hi, style & 1, style & 8 };
 			CHECK_OK(um_plot_write(in("p.png"), &p));
 			size_of(in("p.png"), &w, &h);
-			CHECK(w == 860 && h == 500);
+			CHECK(style & 8 ? w == 672 && h == 676 : w == 860 && h == 500);
 		}
 	for (int i = 0; i < N; i++)
 		y[i] = -1;
