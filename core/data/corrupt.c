@@ -9,7 +9,6 @@
 #include <string.h>
 #include <umbra/observe.h>
 
-#define SCAN_GAP (0.0165) /* hours, 59.4 s: a longer wait between time stamps begins a scan */
 #define DEGREE (3.14159265358979323846 / 180)
 
 void um_observe_fill(um_uvdata *d, const double *re, const double *im)
@@ -32,7 +31,7 @@ static int64_t count_scans(const um_uvdata *d)
 {
 	int64_t n = d->nrows > 0;
 	for (int64_t i = 1; i < d->nrows; i++)
-		n += d->rows[i].time - d->rows[i - 1].time > SCAN_GAP;
+		n += d->rows[i].time - d->rows[i - 1].time > UM_SCAN_GAP;
 	return n;
 }
 
@@ -40,7 +39,7 @@ static void set_times(const um_uvdata *d, um_gains *g)
 {
 	int64_t k = 0;
 	for (int64_t i = 0; i < d->nrows; i++) {
-		bool next = i > 0 && d->rows[i].time - d->rows[i - 1].time > SCAN_GAP;
+		bool next = i > 0 && d->rows[i].time - d->rows[i - 1].time > UM_SCAN_GAP;
 		k += next && g->nscans > 1;
 		if (i == 0 || (next && g->nscans > 1))
 			g->start[k] = d->rows[i].time;

@@ -8,8 +8,6 @@
 
 #include "uvfits.h"
 
-#define GAP 0.0165 /* hours between two times that end a scan */
-
 /* A row on the way into its bin. */
 struct item {
 	int64_t bin;
@@ -78,7 +76,7 @@ static void assign(const um_uvdata *d, const um_uvaverage *how, struct item *ite
 	double start = d->nrows > 0 ? d->rows[0].time : 0;
 	for (int64_t i = 0; i < d->nrows; i++) {
 		double time = d->rows[i].time;
-		if (i > 0 && time - d->rows[i - 1].time > GAP) {
+		if (i > 0 && time - d->rows[i - 1].time > UM_SCAN_GAP) {
 			scan++;
 			start = time;
 		}

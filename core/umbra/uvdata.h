@@ -16,6 +16,7 @@ extern "C" {
 #endif
 
 #define UM_DIALECT 24
+#define UM_SCAN_GAP 0.0165 /* hours, 59.4 s: a longer wait between time stamps begins a scan */
 
 typedef struct um_station {
 	char name[24];
