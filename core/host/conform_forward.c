@@ -366,6 +366,38 @@ out:
 	return st;
 }
 
+/* From op as it is before anything is known, with a measurement of another image whose parameters
+ * differ: the likelihood does not fall, and the same call gives the same bytes. */
+static um_status check_calibrate(struct fixture *f)
+{
+	um_status st = UM_OK;
+	const um_forward_info *info = &f->forward.info;
+	um_array *sigma, *op, *best[2], *x = conform_point(f, 1, true, 17);
+	double ll[2];
+	if (f->forward.ops.calibrate == NULL || info->nop == 0) {
+		f->absent = f->forward.ops.calibrate == NULL ? "not offered" : "no operator parameters";
+		return UM_OK;
+	}
+	UM_TRY(noise(f, &sigma, &op));
+	um_array *y = conform_rows(f, 1, info->ny), *other = conform_normal_rows(f, 1, info->nop, 17);
+	for (int64_t i = 0; i < info->nop; i++)
+		um_row_d(other, 0)[i] = um_row_d(op, 0)[i] + 0.1 * um_row_d(other, 0)[i];
+	UM_TRY(observe(f, other, sigma, x, y));
+	for (int k = 0; k < 2; k++) {
+		best[k] = conform_rows(f, 1, info->nop);
+		memcpy(best[k]->data, op->data, sizeof(double) * (size_t)info->nop);
+		UM_TRY(um_forward_loglike(&f->forward, best[k], x, y, sigma, &ll[0], NULL));
+		UM_TRY(f->forward.ops.calibrate(f->forward.self, x, y, sigma, best[k], NULL));
+		UM_TRY(conform_finite(best[k], "op"));
+	}
+	UM_TRY(conform_bytes(best[0], best[1], "op, twice from one image"));
+	UM_TRY(um_forward_loglike(&f->forward, best[0], x, y, sigma, &ll[1], NULL));
+	if (!(ll[1] >= ll[0] - 1e-9 * fabs(ll[0])))
+		UM_TRY(um_fail(UM_EPLUGIN, "log p(y | x, op) falls from %.9g to %.9g", ll[0], ll[1]));
+out:
+	return st;
+}
+
 /* Everything that a batch of images yields, in one row of numbers each. */
 static um_status everything(struct fixture *f, const um_array *x, const um_array *v, const um_array *w,
 	um_array *op, um_array *sigma, um_array *y0, int64_t first, um_array **out)
@@ -451,7 +483,7 @@ static const struct check checks[] = {
 	{ "adjoint", check_adjoint }, { "linear", check_linear }, { "simulate", check_simulate },
 	{ "data", check_data }, { "gradient of loglike", check_loglike }, { "solve", check_solve },
 	{ "pseudo-inverse", check_pseudo }, { "stats", check_stats }, { "plot", check_plot },
-	{ "batch = loop", check_batch },
+	{ "calibrate", check_calibrate }, { "batch = loop", check_batch },
 };
 
 void conform_forward(struct battery *b, struct fixture *f, int n)

@@ -12,7 +12,8 @@ struct um_problem {
 	um_forward *forward;
 	um_prior *priors;
 	int npriors;
-	um_array y, sigma, op; /* borrowed; their one row serves every sample */
+	um_array y, sigma; /* borrowed; their one row serves every sample */
+	um_array op;       /* the same, but own */
 	um_rng key;
 	int64_t calls;
 	double scale;
@@ -35,7 +36,12 @@ um_status um_problem_new(um_forward *f, um_prior *priors, int npriors, const um_
 	p->npriors = npriors;
 	p->y = *y;
 	p->sigma = *sigma;
-	p->op = *op;
+	um_status st = um_array_new(&p->op, UM_F64, 2, (const int64_t[]){ 1, op->dim[1] });
+	if (st != UM_OK) {
+		free(p);
+		return st;
+	}
+	um_problem_set_op(p, um_row_d(op, 0));
 	p->y.stride[0] = p->sigma.stride[0] = p->op.stride[0] = 0;
 	p->key = um_rng_new(env->seed, name, 0);
 	p->scale = env->scale;
@@ -52,8 +58,10 @@ um_status um_problem_new(um_forward *f, um_prior *priors, int npriors, const um_
 
 void um_problem_free(um_problem *p)
 {
-	if (p != NULL)
-		free(p->partial);
+	if (p == NULL)
+		return;
+	um_array_free(&p->op);
+	free(p->partial);
 	free(p);
 }
 
@@ -75,6 +83,17 @@ const double *um_problem_y(const um_problem *p)
 const double *um_problem_sigma(const um_problem *p)
 {
 	return p->sigma.data;
+}
+
+const um_array *um_problem_op(const um_problem *p)
+{
+	return &p->op;
+}
+
+void um_problem_set_op(um_problem *p, const double *op)
+{
+	if (p->op.dim[1] > 0)
+		memcpy(p->op.data, op, sizeof(double) * (size_t)p->op.dim[1]);
 }
 
 um_status um_problem_images(const um_problem *p, int64_t count, um_array *x)
@@ -331,6 +350,23 @@ out:
 	return st;
 }
 
+um_status um_problem_calibrate(um_problem *p, const um_array *x, um_sink *sink)
+{
+	um_status st = UM_OK;
+	um_array xs = { 0 };
+	const um_plugin *plugin = p->forward->plugin;
+	if (p->forward->ops.calibrate == NULL || p->info.nop == 0)
+		UM_TRY(um_fail(UM_EPARAM, "forward/%s has nothing to calibrate", plugin->name));
+	UM_TRY(scaled(p, x, &xs));
+	um_phase(plugin, "calibrate");
+	UM_TRY(named(plugin, p->forward->ops.calibrate(p->forward->self, &xs, &p->y, &p->sigma, &p->op, sink)));
+	UM_TRY(check_d(plugin, "calibrate", p->op.data, 1, p->info.nop));
+out:
+	um_phase(NULL, NULL);
+	um_array_free(&xs);
+	return st;
+}
+
 um_status um_problem_solve(um_problem *p, double a2, double b2, const um_array *r, um_array *out)
 {
 	um_status st = UM_OK;
@@ -419,6 +455,8 @@ const char *um_cell_refusal(uint32_t needs, const um_forward *f, const um_prior 
 		return "the inference needs a linear forward model";
 	if ((needs & UM_NEEDS_IDENTITY) && f->env.transform != UM_IDENTITY)
 		return "the inference needs transform = \"identity\"";
+	if ((needs & UM_NEEDS_CALIBRATE) && (f->ops.calibrate == NULL || f->info.nop == 0))
+		return "the inference calibrates the forward model, which has nothing to calibrate as it is set";
 	if (positive && f->env.transform == UM_IDENTITY)
 		return "the prior is for positive images: set transform = \"softplus\" in the group image";
 	return NULL;

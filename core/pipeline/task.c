@@ -307,7 +307,7 @@ static um_status infer(struct task *k, bool resume)
 		UM_TRY(run);
 	bool stopped = run == UM_EINTR || (stopping && (c.samples.data == NULL ||
 		c.samples.dim[0] < s->set.samples));
-	UM_TRY(um_cell_deliver(&c, &k->forward, &k->y, &k->sigma, &k->op,
+	UM_TRY(um_cell_deliver(&c, &k->forward, &k->y, &k->sigma, um_problem_op(c.problem),
 		k->truth.data != NULL ? &k->truth : NULL, k->env.pixel > 0 ? &k->sky : NULL));
 	if (stopped)
 		UM_TRY(um_fail(UM_EINTR, "stopped on request; --resume goes on"));

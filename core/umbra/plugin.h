@@ -122,6 +122,13 @@ typedef struct um_forward_ops {
 	/* (optional) pictures of the data against the samples x, through um_sink_plot. */
 	um_status (*plot)(void *self, const um_array *op, const um_array *x, const um_array *y,
 		const um_array *sigma, um_sink *sink);
+
+	/* (optional, where info.nop > 0) improves op [1][nop] for one measurement if the image is
+	 * x [1][image]: log p(y | x, op) + log p(op) does not fall, where p(op), the model's own
+	 * idea of its parameters, peaks at the op of noise() and data(). Inference alternates
+	 * this with imaging; sink, for figures of the outcome, is NULL but in the last call. */
+	um_status (*calibrate)(void *self, const um_array *x, const um_array *y, const um_array *sigma,
+		um_array *op, um_sink *sink);
 } um_forward_ops;
 
 /* ---- priors: which x are plausible --------------------------------------- */
@@ -169,7 +176,8 @@ enum { /* what run needs from prior and forward model; the host refuses other ce
 	UM_NEEDS_LINEAR = 4,    /* a linear forward model */
 	UM_NEEDS_CLOSED = 8,    /* a closed-form (Gaussian or mixture) prior */
 	UM_NEEDS_IDENTITY = 16, /* transform = "identity" */
-	UM_NEEDS_ALL = 31,
+	UM_NEEDS_CALIBRATE = 32, /* forward.calibrate, and parameters for it */
+	UM_NEEDS_ALL = 63,
 };
 
 typedef struct um_inference_info {
