@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Images against data products: y = g(A x), so that J = G A with G the derivative of the
- * products at the visibilities A x, and J^T v = A^T (G^T v). Images come and go as float; all
- * between is double. Batches are worked through a chunk at a time, so that memory is bounded. */
+/* Images against data products: y = g(D A x), so that J = G D A with G the derivative of the
+ * products at the visibilities D A x, and J^T v = A^T D^* (G^T v); D = diag(g1 conj(g2)) are the
+ * gains of stations. Images come and go as float; all between is double. Batches are worked through a chunk at a time, so that memory is bounded. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +45,7 @@ void um_uvmodel_free(um_uvmodel *m)
 
 /* Double images, their visibilities, and room for one row of y twice. */
 struct work {
-	double *x, *re, *im, *gre, *gim, *f, *w;
+	double *x, *re, *im, *gre, *gim, *dre, *dim, *f, *w;
 };
 
 static void work_free(struct work *w)
@@ -63,27 +63,49 @@ static um_status work_new(const um_uvmodel *m, const um_array *x, struct work *w
 	const size_t count = (size_t)chunk(x, 0);
 	const size_t pixels = (size_t)(m->rows * m->columns) * count;
 	const size_t points = (size_t)m->nvis * count;
-	w->x = malloc((pixels + 4 * points + 2 * (size_t)m->ny + 1) * sizeof(double));
+	w->x = malloc((pixels + 4 * points + 2 * (size_t)(m->nvis + m->ny) + 1) * sizeof(double));
 	if (w->x == NULL)
 		return um_fail(UM_ENOMEM, "no memory for %zu images and their visibilities", count);
 	w->re = w->x + pixels;
 	w->im = w->re + points;
 	w->gre = w->im + points;
 	w->gim = w->gre + points;
-	w->f = w->gim + points;
+	w->dre = w->gim + points;
+	w->dim = w->dre + m->nvis;
+	w->f = w->dim + m->nvis;
 	w->w = w->f + m->ny;
 	return UM_OK;
 }
 
-/* Images first .. first+count-1 of x as double, and their visibilities. */
-static um_status see(const um_uvmodel *m, const um_array *x, int64_t first, int64_t count,
-	double *out, double *re, double *im)
+/* Multiplies visibilities of images first .. first+count-1 by their gains or, with sign = -1, the
+ * conjugates. */
+static void gain(const um_uvmodel *m, int64_t first, int64_t count, int sign, struct work *w, double *re,
+	double *im)
+{
+	for (int64_t b = 0; m->gain != NULL && b < count; b++) {
+		if (b == 0 || m->gain->stride[0] != 0)
+			um_gainset_factor(m->gains, um_row_d(m->gain, first + b), w->dre, w->dim);
+		for (int64_t i = 0, at = b * m->nvis; i < m->nvis; i++, at++) {
+			double a = re[at];
+			double c = sign * w->dim[i];
+			re[at] = w->dre[i] * a - c * im[at];
+			im[at] = c * a + w->dre[i] * im[at];
+		}
+	}
+}
+
+/* Images first .. first+count-1 of x as double in w, and their visibilities. */
+static um_status see(const um_uvmodel *m, const um_array *x, int64_t first, int64_t count, struct work *w,
+	double *re, double *im)
 {
 	const int64_t n = m->rows * m->columns;
 	for (int64_t b = 0; b < count; b++)
 		for (int64_t i = 0; i < n; i++)
-			out[b * n + i] = um_row_f(x, first + b)[i];
-	return um_uvop_forward(m->op, count, out, re, im);
+			w->x[b * n + i] = um_row_f(x, first + b)[i];
+	um_status st = um_uvop_forward(m->op, count, w->x, re, im);
+	if (st == UM_OK)
+		gain(m, first, count, 1, w, re, im);
+	return st;
 }
 
 static double total(const um_uvmodel *m, const double *x)
@@ -109,6 +131,7 @@ static um_status spread(const um_uvmodel *m, struct work *w, const double *flux,
 	int64_t count, um_array *out)
 {
 	const int64_t n = m->rows * m->columns;
+	gain(m, first, count, -1, w, w->gre, w->gim);
 	um_status st = um_uvop_adjoint(m->op, count, w->gre, w->gim, w->x);
 	for (int64_t b = 0; b < count; b++)
 		for (int64_t i = 0; i < n; i++)
@@ -145,12 +168,12 @@ um_status um_uvmodel_apply(const um_uvmodel *m, const um_array *x, const um_arra
 		return st;
 	for (int64_t first = 0, n; first < x->dim[0]; first += n) {
 		n = chunk(x, first);
-		UM_TRY(see(m, x, first, n, w.x, w.re, w.im));
+		UM_TRY(see(m, x, first, n, &w, w.re, w.im));
 		for (int64_t b = 0; b < n; b++)
 			model(m, &w, b, um_row_d(y, first + b));
 		if (dx == NULL)
 			continue;
-		UM_TRY(see(m, dx, first, n, w.x, w.gre, w.gim));
+		UM_TRY(see(m, dx, first, n, &w, w.gre, w.gim));
 		tangent(m, &w, n, w.x, first, dy);
 	}
 out:
@@ -171,7 +194,7 @@ um_status um_uvmodel_pullback(const um_uvmodel *m, const um_array *x, const um_a
 	for (int64_t first = 0, n; first < x->dim[0]; first += n) {
 		n = chunk(x, first);
 		if (!linear)
-			UM_TRY(see(m, x, first, n, w.x, w.re, w.im));
+			UM_TRY(see(m, x, first, n, &w, w.re, w.im));
 		clear_gradient(m, &w, n);
 		for (int64_t b = 0; b < n; b++) {
 			const int64_t at = b * m->nvis;
@@ -225,7 +248,7 @@ um_status um_uvmodel_loglike(const um_uvmodel *m, const um_array *x, const um_ar
 		return st;
 	for (int64_t first = 0, n; first < x->dim[0]; first += n) {
 		n = chunk(x, first);
-		UM_TRY(see(m, x, first, n, w.x, w.re, w.im));
+		UM_TRY(see(m, x, first, n, &w, w.re, w.im));
 		clear_gradient(m, &w, n);
 		for (int64_t b = 0; b < n; b++)
 			ll[first + b] = loglike_one(m, &w, b, um_row_d(y, first + b),
@@ -240,11 +263,12 @@ out:
 
 um_status um_uvmodel_see(const um_uvmodel *m, const um_array *x, int64_t b, double *re, double *im)
 {
-	double *image = malloc((size_t)(m->rows * m->columns) * sizeof(*image));
-	if (image == NULL)
-		return um_fail(UM_ENOMEM, "no memory for an image");
-	um_status st = see(m, x, b, 1, image, re, im);
-	free(image);
+	struct work w;
+	const um_array one = um_array_rows(x, b, 1);
+	um_status st = work_new(m, &one, &w);
+	if (st == UM_OK)
+		st = see(m, x, b, 1, &w, re, im);
+	work_free(&w);
 	return st;
 }
 
@@ -264,7 +288,7 @@ um_status um_uvmodel_stats(const um_uvmodel *m, const um_array *x, const um_arra
 	if (st != UM_OK)
 		return st;
 	for (int64_t b = 0; b < x->dim[0]; b++, values += m->n + 1) {
-		UM_TRY(see(m, x, b, 1, w.x, w.re, w.im));
+		UM_TRY(see(m, x, b, 1, &w, w.re, w.im));
 		model(m, &w, 0, w.f);
 		for (int i = 0; i < m->n; i++) {
 			const int64_t k = m->first[i];
@@ -275,5 +299,28 @@ um_status um_uvmodel_stats(const um_uvmodel *m, const um_array *x, const um_arra
 	}
 out:
 	work_free(&w);
+	return st;
+}
+
+um_status um_uvmodel_calibrate(const um_uvmodel *m, double amplitude_sd, double phase_sd, const um_array *x,
+	const um_array *y, const um_array *sigma, um_array *op)
+{
+	int k = 0;
+	um_uvmodel ideal = *m;
+	ideal.gain = NULL;
+	while (k < m->n && m->o[k].product != UM_VIS)
+		k++;
+	if (k == m->n || m->gains == NULL)
+		return um_fail(UM_EARG, "there are no complex visibilities with gains to calibrate");
+	double *v = malloc((size_t)(2 * m->nvis + 1) * sizeof(*v));
+	if (v == NULL)
+		return um_fail(UM_ENOMEM, "no memory for %lld visibilities", (long long)m->nvis);
+	um_status st = um_uvmodel_see(&ideal, x, 0, v, v + m->nvis);
+	const double *data = um_row_d(y, 0) + m->first[k];
+	const um_gainfit fit = { .re = data, .im = data + m->nvis, .sigma = um_row_d(sigma, 0) + m->first[k],
+		.model_re = v, .model_im = v + m->nvis, .amplitude_sd = amplitude_sd, .phase_sd = phase_sd };
+	if (st == UM_OK)
+		st = um_gainset_solve(m->gains, &fit, um_row_d(op, 0));
+	free(v);
 	return st;
 }

@@ -6,6 +6,7 @@
 #define UMBRA_UVMODEL_H
 
 #include <umbra/array.h>
+#include <umbra/gains.h>
 #include <umbra/observable.h>
 #include <umbra/uvop.h>
 
@@ -21,6 +22,9 @@ typedef struct um_uvmodel {
 	um_observable o[UM_PRODUCTS];
 	bool flux;
 	int64_t rows, columns;          /* of an image */
+	const um_gainset *gains;        /* what acts on visibilities before products are formed, */
+	const um_array *gain;           /* and its parameters [B][nparams], a row an image or one */
+	                                /* shared; NULL: gains of 1. Neither is released */
 	/* ---- */
 	int64_t nvis, ny;
 	int64_t first[UM_PRODUCTS + 1]; /* where a product begins in y; the flux after the last */
@@ -54,6 +58,11 @@ UM_API UM_USED um_status um_uvmodel_loglike(const um_uvmodel *m, const um_array 
 /* values[b][n + 1]: the reduced chi-square of each product, then the flux. */
 UM_API UM_USED um_status um_uvmodel_stats(const um_uvmodel *m, const um_array *x, const um_array *y,
 	const um_array *sigma, double *values);
+
+/* Improves op [1][nparams] of m->gains for the visibilities among y and image 0 of x, with
+ * standard deviations as in um_gainfit. UM_EARG where m has no gains or no product UM_VIS. */
+UM_API UM_USED um_status um_uvmodel_calibrate(const um_uvmodel *m, double amplitude_sd, double phase_sd,
+	const um_array *x, const um_array *y, const um_array *sigma, um_array *op);
 
 #ifdef __cplusplus
 }
