@@ -24,7 +24,7 @@ for p in python3 /usr/bin/python3; do
 	[ -z "$python" ] && $p -c 'import astropy' 2>/dev/null && python=$p
 done
 if [ -n "$python" ]; then
-	$python - "$T/quickstart/blurred/field+exact/samples.fits" <<-'P' || bad=1
+	$python - "$T/lowfreq/blurred/field+exact/samples.fits" <<-'P' || bad=1
 	import sys
 	from astropy.io import fits
 	with fits.open(sys.argv[1]) as f:

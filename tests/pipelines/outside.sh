@@ -21,7 +21,7 @@ plugindir=$T/stage$(PKG_CONFIG_SYSROOT_DIR='' pkg-config --variable=plugindir um
 install -D mine.so "$plugindir/forward/mine.so"
 status 0 "$root/bin/umbra" list forward
 grep -q forward/mine "$T/out" || { cat "$T/out"; bad=1; }
-sed 's/lowfreq"; keep = 4;/mine";/; s/, "dpi"\]/]/' "$root/share/umbra/pipelines/quickstart.cfg" >p.cfg
+sed 's/lowfreq"; keep = 4;/mine";/; s/, "dpi"\]/]/' "$root/share/umbra/pipelines/lowfreq.cfg" >p.cfg
 status 0 "$root/bin/umbra" run p.cfg -o run --quiet
 there run/blurred/field+exact/samples.fits
 there "$root/include/umbra/plugin.h" "$root/share/man/man1/umbra.1"
