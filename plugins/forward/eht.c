@@ -12,9 +12,11 @@
 #include <umbra/observe.h>
 #include <umbra/plugin.h>
 #include <umbra/uvmodel.h>
+#include <umbra/uvplot.h>
 #include <umbra/uvwrite.h>
 
 #define DEGREE (3.14159265358979323846 / 180)
+#define BOLTZMANN 1.380649e-23 /* J/K */
 
 struct eht {
 	const char *uvfits;
@@ -112,7 +114,8 @@ struct self {
 	um_uvdata d;    /* selected and averaged, thermal noise alone */
 	double *budget; /* gain budget of each station */
 	um_uvmodel m;
-	const char *stats[UM_PRODUCTS + 1];
+	double pixel;   /* radians */
+	const char *stats[UM_PRODUCTS + 2];
 };
 
 static void destroy(void *self)
@@ -130,6 +133,11 @@ static void destroy(void *self)
 static const char *origin(const struct eht *p)
 {
 	return p->uvfits[0] ? p->uvfits : p->array;
+}
+
+static bool has_data(const struct eht *p)
+{
+	return p->uvfits[0] && !p->coverage_only;
 }
 
 static um_status read_budgets(struct self *s)
@@ -254,6 +262,7 @@ static um_status find_products(struct self *s)
 				origin(s->p), um_product_name(k));
 	}
 	s->stats[s->m.n] = "flux";
+	s->stats[s->m.n + 1] = "peak_tb_k";
 	return UM_OK;
 }
 
@@ -265,6 +274,7 @@ static um_status create(void **self, const void *p, const um_env *env, um_forwar
 		return um_fail(UM_ENOMEM, "no memory for eht");
 	s->p = p;
 	s->m.flux = s->p->flux > 0;
+	s->pixel = env->pixel;
 	s->m.rows = env->shape[3];
 	s->m.columns = env->shape[4];
 	if (env->shape[0] * env->shape[1] * env->shape[2] != 1)
@@ -283,12 +293,12 @@ static um_status create(void **self, const void *p, const um_env *env, um_forwar
 	(void)um_uvhow_named(s->p->transform, &spec.how);
 	UM_TRY(um_uvmodel_see_at(&s->m, &s->d, &spec));
 	info->ny = s->m.ny;
-	info->measurements = s->p->uvfits[0] && !s->p->coverage_only;
+	info->measurements = has_data(s->p);
 	info->linear = s->m.n == 1 && s->m.o[0].product == UM_VIS;
 	info->shift_free = true;
 	for (int i = 0; i < s->m.n; i++)
 		info->shift_free = info->shift_free && s->m.o[i].product != UM_VIS;
-	info->nstats = s->m.n + 1;
+	info->nstats = s->m.n + 2;
 	info->stats = s->stats;
 	info->ra = 15 * s->d.ra;
 	info->dec = s->d.dec;
@@ -326,11 +336,28 @@ static um_status loglike(void *self, const um_array *op, const um_array *x, cons
 	return um_uvmodel_loglike(&((struct self *)self)->m, x, y, sigma, ll, dx);
 }
 
+/* The figures of the products, the flux, and the brightness temperature of the brightest pixel,
+ * T = I c^2 / (2 k nu^2 Omega). */
 static um_status stats(void *self, const um_array *op, const um_array *x, const um_array *y,
 	const um_array *sigma, double *values)
 {
+	const struct self *s = self;
+	const int64_t pixels = s->m.rows * s->m.columns, n = s->m.n + 1;
+	const double length = 299792458 / (s->d.freq * s->pixel);
 	(void)op;
-	return um_uvmodel_stats(&((struct self *)self)->m, x, y, sigma, values);
+	double *v = malloc((size_t)(x->dim[0] * n) * sizeof(*v));
+	if (v == NULL)
+		return um_fail(UM_ENOMEM, "eht: no memory for figures");
+	um_status st = um_uvmodel_stats(&s->m, x, y, sigma, v);
+	for (int64_t b = 0; st == UM_OK && b < x->dim[0]; b++) {
+		double peak = -INFINITY;
+		for (int64_t i = 0; i < pixels; i++)
+			peak = fmax(peak, um_row_f(x, b)[i]);
+		memcpy(values + b * (n + 1), v + b * n, (size_t)n * sizeof(*v));
+		values[b * (n + 1) + n] = peak * 1e-26 * length * length / (2 * BOLTZMANN);
+	}
+	free(v);
+	return st;
 }
 
 /* ---- measurements ---------------------------------------------------------- */
@@ -439,137 +466,13 @@ out:
 
 /* ---- pictures -------------------------------------------------------------- */
 
-/* One picture: n points of the data against samples, f [samples][n]. */
-struct picture {
-	int64_t n, samples;
-	double *x, *y, *sigma, *lo, *mid, *hi, *column, *f;
-};
-
-static um_status picture_new(int64_t n, int64_t samples, struct picture *p)
-{
-	*p = (struct picture){ .n = n, .samples = samples };
-	p->x = calloc((size_t)(6 * n + samples + n * samples), sizeof(double));
-	if (p->x == NULL)
-		return um_fail(UM_ENOMEM, "eht: no memory for a picture of %lld data", (long long)n);
-	p->y = p->x + n;
-	p->sigma = p->y + n;
-	p->lo = p->sigma + n;
-	p->mid = p->lo + n;
-	p->hi = p->mid + n;
-	p->column = p->hi + n;
-	p->f = p->column + samples;
-	return UM_OK;
-}
-
-static int ascending(const void *a, const void *b)
-{
-	double x = *(const double *)a;
-	double y = *(const double *)b;
-	return (x > y) - (x < y);
-}
-
-static double quantile(const double *sorted, int64_t n, double q)
-{
-	double at = q * (double)(n - 1);
-	int64_t i = (int64_t)at;
-	return i + 1 < n ? sorted[i] + (at - (double)i) * (sorted[i + 1] - sorted[i]) : sorted[n - 1];
-}
-
-static um_status draw(struct picture *p, um_plot *plot, um_sink *sink)
-{
-	for (int64_t i = 0; i < p->n; i++) {
-		for (int64_t b = 0; b < p->samples; b++)
-			p->column[b] = p->f[b * p->n + i];
-		qsort(p->column, (size_t)p->samples, sizeof(double), ascending);
-		p->lo[i] = quantile(p->column, p->samples, 0.025);
-		p->mid[i] = quantile(p->column, p->samples, 0.5);
-		p->hi[i] = quantile(p->column, p->samples, 0.975);
-	}
-	plot->n = p->n;
-	plot->x = p->x;
-	plot->y = p->y;
-	plot->sigma = p->sigma;
-	plot->lo = p->lo;
-	plot->mid = p->mid;
-	plot->hi = p->hi;
-	return um_sink_plot(sink, plot);
-}
-
-static um_status plot_amplitude(const struct self *s, const um_observable *o, const um_array *x,
-	const double *y, const double *sigma, double *v, um_sink *sink)
-{
-	um_status st = UM_OK;
-	struct picture p = { 0 };
-	um_plot plot = { .name = "amplitude", .title = "Visibility amplitude",
-		.xlabel = "Baseline (10^9 wavelengths)", .ylabel = "Amplitude (Jy)", .log_y = true };
-	UM_TRY(picture_new(o->n, x->dim[0], &p));
-	for (int64_t i = 0; i < o->n; i++) {
-		p.x[i] = hypot(s->d.rows[i].u, s->d.rows[i].v) / 1e9;
-		p.y[i] = o->product == UM_VIS ? hypot(y[i], y[o->n + i]) : y[i];
-		p.sigma[i] = sigma[i];
-	}
-	for (int64_t b = 0; b < p.samples; b++) {
-		UM_TRY(um_uvmodel_see(&s->m, x, b, v, v + s->m.nvis));
-		for (int64_t i = 0; i < o->n; i++)
-			p.f[b * o->n + i] = hypot(v[i], v[s->m.nvis + i]);
-	}
-	UM_TRY(draw(&p, &plot, sink));
-out:
-	free(p.x);
-	return st;
-}
-
-/* Model phases are shown on the turn that is nearest to the datum. */
-static um_status plot_phase(const struct self *s, const um_observable *o, const um_array *x,
-	const double *y, const double *sigma, double *v, um_sink *sink)
-{
-	um_status st = UM_OK;
-	struct picture p = { 0 };
-	um_plot plot = { .name = "closure_phase", .title = "Closure phase", .xlabel = "Time (h)",
-		.ylabel = "Closure phase (deg)" };
-	UM_TRY(picture_new(o->n, x->dim[0], &p));
-	for (int64_t i = 0; i < o->n; i++) {
-		p.x[i] = o->closure[i].time;
-		p.y[i] = y[i] / DEGREE;
-		p.sigma[i] = sigma[i] / DEGREE;
-	}
-	for (int64_t b = 0; b < p.samples; b++) {
-		UM_TRY(um_uvmodel_see(&s->m, x, b, v, v + s->m.nvis));
-		um_observable_model(o, v, v + s->m.nvis, p.f + b * o->n);
-		for (int64_t i = 0; i < o->n; i++)
-			p.f[b * o->n + i] = (y[i] + remainder(p.f[b * o->n + i] - y[i], 360 * DEGREE))
-				/ DEGREE;
-	}
-	UM_TRY(draw(&p, &plot, sink));
-out:
-	free(p.x);
-	return st;
-}
-
 static um_status plot(void *self, const um_array *op, const um_array *x, const um_array *y,
 	const um_array *sigma, um_sink *sink)
 {
 	const struct self *s = self;
-	um_status st = UM_OK;
-	bool amplitudes = false;
+	const um_uvview view = { &s->m, &s->d, s->pixel, has_data(s->p) };
 	(void)op;
-	double *v = malloc((size_t)s->m.nvis * 2 * sizeof(*v));
-	if (v == NULL)
-		return um_fail(UM_ENOMEM, "eht: no memory for visibilities");
-	for (int i = 0; i < s->m.n; i++) {
-		const um_observable *o = &s->m.o[i];
-		const double *yi = um_row_d(y, 0) + s->m.first[i];
-		const double *si = um_row_d(sigma, 0) + s->m.first[i];
-		if (o->product == UM_CPHASE)
-			UM_TRY(plot_phase(s, o, x, yi, si, v, sink));
-		if ((o->product == UM_VIS || o->product == UM_AMP) && !amplitudes) {
-			amplitudes = true;
-			UM_TRY(plot_amplitude(s, o, x, yi, si, v, sink));
-		}
-	}
-out:
-	free(v);
-	return st;
+	return um_uvplot(&view, x, y, sigma, sink);
 }
 
 static const um_forward_ops ops = {

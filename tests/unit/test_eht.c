@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The interferometric forward model on the invented observation. */
 #include <umbra/uvdata.h>
+#include <unistd.h>
 #include "plug.h"
 
 #define FILE_SET "uvfits=tests/data/synthetic.uvfits"
@@ -107,9 +108,9 @@ static void simulation(void)
 	plug g;
 	um_array x = { 0 };
 	um_rng r[B];
-	double values[B][7];
+	double values[B][8];
 	CHECK_OK(plug_try(&g, UM_FORWARD, "eht", env(), SET(FILE_SET, ALL, "coverage_only=true")));
-	CHECK(g.forward.info.measurements == 0 && g.forward.info.nstats == 7);
+	CHECK(g.forward.info.measurements == 0 && g.forward.info.nstats == 8);
 	const int64_t ny = g.forward.info.ny;
 	um_array none = rows(B, 0), y = rows(B, ny), sigma = rows(B, ny);
 	CHECK_OK(um_env_images(&g.env, B, &x));
@@ -129,6 +130,9 @@ static void simulation(void)
 	CHECK_NEAR(values[3][6], 8.1, 1e-5);
 	CHECK(strcmp(um_forward_stat(&g.forward, 0), "chi2_logcamp") == 0);
 	CHECK(strcmp(um_forward_stat(&g.forward, 6), "flux") == 0);
+	CHECK(strcmp(um_forward_stat(&g.forward, 7), "peak_tb_k") == 0);
+	/* 1.222e6 K Jy^-1 GHz^2 arcsec^2, of a square of 6 uas with 1.3 Jy */
+	CHECK_REL(values[3][7], 1.222e6 * 1.13309 * 1.3 / (36e-12 * pow(g.forward.info.freq / 1e9, 2)), 1e-3);
 	um_array_free(&x), um_array_free(&none), um_array_free(&y), um_array_free(&sigma);
 	plug_close(&g);
 }
@@ -205,34 +209,128 @@ static void refusals(void)
 	plug_close(&g);
 }
 
-static int plots;
+/* Names of what arrived, each followed by a blank. */
+struct arrived {
+	char plots[400], pictures[200], files[200];
+	char text[8000]; /* of the last file */
+};
+
+static void arrive(char *list, const char *name)
+{
+	strcat(strcat(list, name), " ");
+}
 
 static um_status on_plot(void *state, const um_plot *p)
 {
-	(void)state;
-	plots++;
-	CHECK(p->n > 0 && p->lo != NULL);
-	for (int64_t i = 0; i < p->n; i++)
-		CHECK(p->lo[i] <= p->mid[i] && p->mid[i] <= p->hi[i] && isfinite(p->y[i]) && p->sigma[i] > 0);
+	arrive(((struct arrived *)state)->plots, p->name);
+	CHECK(p->n > 0 && p->title != NULL);
+	for (int64_t i = 0; i < p->n; i++) {
+		CHECK(isfinite(p->x[i]) && isfinite(p->y[i]));
+		CHECK(p->lo == NULL || (p->lo[i] <= p->mid[i] && p->mid[i] <= p->hi[i] && p->sigma[i] > 0));
+	}
 	return UM_OK;
+}
+
+static um_status on_picture(void *state, const um_picture *p)
+{
+	arrive(((struct arrived *)state)->pictures, p->name);
+	CHECK(p->rows == 14 && p->columns == 15 && p->pixel > 0);
+	for (int64_t i = 0; i < p->rows * p->columns; i++)
+		CHECK(isfinite(p->data[i]));
+	return UM_OK;
+}
+
+static um_status on_file(void *state, const char *name, um_status (*write)(const char *path, void *context),
+	void *context)
+{
+	struct arrived *a = state;
+	char path[64];
+	snprintf(path, sizeof(path), "/tmp/umbra-eht-%ld", (long)getpid());
+	CHECK_OK(write(path, context));
+	FILE *f = fopen(path, "r");
+	a->text[fread(a->text, 1, sizeof(a->text) - 1, f)] = '\0';
+	fclose(f);
+	remove(path);
+	arrive(a->files, name);
+	return UM_OK;
+}
+
+/* What a report gets of five images with these products. */
+static void show(const char *products, const char *more, double pixel, struct arrived *a)
+{
+	um_env e = env();
+	const um_sink_ops ops = { .plot = on_plot, .picture = on_picture, .file = on_file };
+	um_sink sink = { &ops, a };
+	plug g;
+	um_array x = { 0 };
+	*a = (struct arrived){ .text = "" };
+	e.pixel *= pixel;
+	CHECK_OK(plug_try(&g, UM_FORWARD, "eht", e, SET(FILE_SET, products, more)));
+	um_array none = rows(1, 0), y = rows(1, g.forward.info.ny), sigma = rows(1, g.forward.info.ny);
+	fill_images(&g.env, 5, 3, &x);
+	if (g.forward.info.measurements) {
+		CHECK_OK(g.forward.ops.data(g.forward.self, &y, &sigma, &none));
+	} else {
+		um_rng r = um_rng_new(4, "simulate", 0);
+		um_array one = um_array_rows(&x, 0, 1);
+		CHECK_OK(um_forward_simulate(&g.forward, &r, &one, &none, &y, &sigma, NULL));
+	}
+	y.stride[0] = sigma.stride[0] = 0;
+	CHECK_OK(g.forward.ops.plot(g.forward.self, &none, &x, &y, &sigma, &sink));
+	um_array_free(&x), um_array_free(&none), um_array_free(&y), um_array_free(&sigma);
+	plug_close(&g);
 }
 
 static void pictures(void)
 {
-	const um_sink_ops ops = { .plot = on_plot };
-	um_sink sink = { &ops, NULL };
+	struct arrived a;
+	show(ALL, "flux=0.9", 1, &a);
+	CHECK(strcmp(a.plots, "log_closure_amplitude residual_logcamp amplitude residual_vis closure_phase "
+		"residual_cphase residual_amp closure_amplitude residual_camp residual_bispectrum uv_coverage ") == 0);
+	CHECK(strcmp(a.pictures, "dirty_beam dirty_image restored ") == 0);
+	CHECK(strcmp(a.files, "triangles.csv quadrangles.csv stations.csv ") == 0);
+	CHECK(strncmp(a.text, "station,n,chi2,chi2_logcamp,chi2_vis,", 37) == 0);
+	show("products=[\"cphase\"]", "coverage_only=true", 1, &a); /* no visibilities were measured */
+	CHECK(strcmp(a.pictures, "dirty_beam restored ") == 0);
+	CHECK(strcmp(a.files, "triangles.csv stations.csv ") == 0);
+	show("products=[\"vis\"]", "coverage_only=true", 1, &a);
+	CHECK(strcmp(a.pictures, "dirty_beam dirty_image restored ") == 0);
+	CHECK(strcmp(a.files, "stations.csv ") == 0);
+	CHECK(strncmp(a.text, "station,n,chi2\n", 15) == 0);
+	show("products=[\"amp\"]", "debias=true", 1e-4, &a); /* a field that nothing resolves */
+	CHECK(strcmp(a.plots, "amplitude residual_amp uv_coverage ") == 0 && a.pictures[0] == '\0');
+}
+
+/* The table of triangles adds up to the figure of merit, the worst triangle first. */
+static void triangles(void)
+{
+	const um_sink_ops ops = { .file = on_file };
+	struct arrived a = { .text = "" };
+	um_sink sink = { &ops, &a };
 	plug g;
 	um_array x = { 0 };
-	CHECK_OK(plug_try(&g, UM_FORWARD, "eht", env(), SET(FILE_SET, ALL)));
+	double value[3], sum = 0, count = 0, last = INFINITY;
+	CHECK_OK(plug_try(&g, UM_FORWARD, "eht", env(), SET(FILE_SET, "products=[\"cphase\"]")));
 	um_array none = rows(1, 0), y = rows(1, g.forward.info.ny), sigma = rows(1, g.forward.info.ny);
-	fill_images(&g.env, 5, 3, &x);
+	fill_images(&g.env, 1, 3, &x);
 	CHECK_OK(g.forward.ops.data(g.forward.self, &y, &sigma, &none));
-	y.stride[0] = sigma.stride[0] = 0;
+	CHECK_OK(um_forward_stats(&g.forward, &none, &x, &y, &sigma, value));
 	CHECK_OK(g.forward.ops.plot(g.forward.self, &none, &x, &y, &sigma, &sink));
-	CHECK(plots == 2);
+	CHECK(strcmp(a.files, "triangles.csv stations.csv ") == 0);
+	for (char *line = strchr(a.text, '\n'); line != NULL && line[1]; line = strchr(line + 1, '\n')) {
+		double n = 0, c = 0; /* stations: each datum counts three times */
+		CHECK(sscanf(line + 1, "%*[^,],%lf,%lf", &n, &c) == 2);
+		CHECK(c <= last);
+		last = c;
+		sum += n * c / 3;
+		count += n / 3;
+	}
+	CHECK_NEAR(count, 92, 1e-9);
+	CHECK_REL(sum / count, value[0], 1e-3);
 	um_array_free(&x), um_array_free(&none), um_array_free(&y), um_array_free(&sigma);
 	plug_close(&g);
 }
 
 CHECK_MAIN(CHECK_CASE(derivatives), CHECK_CASE(likelihood), CHECK_CASE(simulation),
-	CHECK_CASE(measurements), CHECK_CASE(choices), CHECK_CASE(refusals), CHECK_CASE(pictures))
+	CHECK_CASE(measurements), CHECK_CASE(choices), CHECK_CASE(refusals), CHECK_CASE(pictures),
+	CHECK_CASE(triangles))
