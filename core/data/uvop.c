@@ -5,13 +5,15 @@
 #include <string.h>
 #include <umbra/uvop.h>
 
-/* Operations a second, and seconds a point for what comes and goes in another order, fitted to
- * "umbra bench nufft" on one core of a Xeon with AVX-512 (OpenBLAS and FFTW use it, the default
- * build of the sums over cells does not). Near the border both ways take about as long. */
-#define DIRECT_RATE 25e9
+/* Operations a second, and seconds for what is not arithmetic, fitted to "umbra bench nufft" at
+ * a tolerance of 1e-9 on one core of a Xeon with AVX-512 (which OpenBLAS and FFTW use; sums over
+ * cells use AVX2) that other work shared: within a factor of 2 for 32 x 32 to 1024 x 1024
+ * pixels and 1e3 to 1e6 points. */
+#define DIRECT_RATE 55e9
+#define ROW_SECONDS 1.1e-9   /* a point and row of the image */
 #define CELL_RATE 25e9
-#define FFT_RATE 8e9
-#define POINT_SECONDS 1e-8
+#define FFT_RATE 12e9
+#define POINT_SECONDS 2e-8   /* a point: results come and go in another order */
 
 /* An operator of more bytes than this is never built unless asked for. */
 #define DIRECT_BYTES 2e9
@@ -37,7 +39,7 @@ double um_uvop_cost(int64_t n, const um_uvspec *s, um_uvhow how)
 	double cells = 0;
 	double fft = 0;
 	if (how == UM_UV_DIRECT)
-		return 2 * (double)n * (double)s->rows * (double)s->columns / DIRECT_RATE;
+		return (double)n * (double)s->rows * (2 * (double)s->columns / DIRECT_RATE + ROW_SECONDS);
 	um_nufft_flops(n, s->rows, s->columns, s->tolerance, &cells, &fft);
 	return cells / CELL_RATE + fft / FFT_RATE + (double)n * POINT_SECONDS;
 }
@@ -64,7 +66,8 @@ static um_status new_nufft(const double *u, const double *v, int64_t n, const um
 	return st;
 }
 
-um_status um_uvop_new(const double *u, const double *v, int64_t n, const um_uvspec *s, um_uvop **out)
+um_status um_uvop_new(const double *u, const double *v, int64_t n, const um_uvspec *s,
+	um_uvop **out)
 {
 	*out = NULL;
 	if (n < 1 || s->rows < 1 || s->columns < 1 || !(s->pixel > 0))
@@ -91,7 +94,8 @@ void um_uvop_free(um_uvop *o)
 	free(o);
 }
 
-um_status um_uvop_forward(const um_uvop *o, int64_t batch, const double *images, double *re, double *im)
+um_status um_uvop_forward(const um_uvop *o, int64_t batch, const double *images, double *re,
+	double *im)
 {
 	return o->nufft != NULL ? um_nufft_forward(o->nufft, batch, images, re, im)
 		: um_dft_forward(o->direct, batch, images, re, im);

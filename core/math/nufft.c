@@ -229,21 +229,47 @@ static um_status work_new(const um_nufft *f, int lanes, int images, work **out)
 	return st;
 }
 
+/* Sums at a block of points to visibilities, and the transpose. Reading and writing in the order
+ * of the data misses the cache: here, side by side, misses overlap. */
+static void deliver(const um_nupoint *p, int n, double (*sum)[2], double *re, double *im)
+{
+	for (int m = 0; m < n; m++) {
+		int64_t at = p[m].at < 0 ? ~p[m].at : p[m].at;
+		double turned = p[m].zr * sum[m][1] + p[m].zi * sum[m][0];
+		re[at] = p[m].zr * sum[m][0] - p[m].zi * sum[m][1];
+		im[at] = p[m].at < 0 ? -turned : turned;
+	}
+}
+
+static void collect(const um_nupoint *p, int n, const double *re, const double *im,
+	double (*sum)[2])
+{
+	for (int m = 0; m < n; m++) {
+		int64_t at = p[m].at < 0 ? ~p[m].at : p[m].at;
+		double turned = p[m].at < 0 ? -im[at] : im[at];
+		sum[m][0] = p[m].zr * re[at] + p[m].zi * turned;
+		sum[m][1] = p[m].zr * turned - p[m].zi * re[at];
+	}
+}
+
 /* Block by block of points, so that weights serve all images of the group and the cells of a
  * tile are still in cache for the next points. */
 static void forward_group(const um_nufft *f, work *w, int count, const double *images, double *re,
 	double *im)
 {
 	um_nuweights weights;
+	double sum[UM_KERNEL_BLOCK][2];
 	const um_nugrid *g = f->grid;
 	for (int b = 0; b < count; b++)
 		um_nugrid_forward(g, &w->lane[b], images + b * g->rows * g->columns);
 	for (int64_t i = 0; i < f->n; i += UM_KERNEL_BLOCK) {
+		const um_nupoint *p = f->points + i;
 		int m = (int)(f->n - i < UM_KERNEL_BLOCK ? f->n - i : UM_KERNEL_BLOCK);
-		f->loops->weigh(&f->kernel, f->points + i, m, &weights);
-		for (int b = 0; b < count; b++)
-			f->loops->gather(w->lane[b].grid, g->stride, f->points + i, m, &weights,
-				re + b * f->n, im + b * f->n);
+		f->loops->weigh(&f->kernel, p, m, &weights);
+		for (int b = 0; b < count; b++) {
+			f->loops->gather(w->lane[b].grid, g->stride, p, m, &weights, sum);
+			deliver(p, m, sum, re + b * f->n, im + b * f->n);
+		}
 	}
 }
 
@@ -251,15 +277,18 @@ static void adjoint_group(const um_nufft *f, work *w, int count, const double *r
 	double *images)
 {
 	um_nuweights weights;
+	double sum[UM_KERNEL_BLOCK][2];
 	const um_nugrid *g = f->grid;
 	for (int b = 0; b < count; b++)
 		memset(w->lane[b].grid, 0, (size_t)g->size * sizeof(double));
 	for (int64_t i = 0; i < f->n; i += UM_KERNEL_BLOCK) {
+		const um_nupoint *p = f->points + i;
 		int m = (int)(f->n - i < UM_KERNEL_BLOCK ? f->n - i : UM_KERNEL_BLOCK);
-		f->loops->weigh(&f->kernel, f->points + i, m, &weights);
-		for (int b = 0; b < count; b++)
-			f->loops->scatter(w->lane[b].grid, g->stride, f->points + i, m, &weights,
-				re + b * f->n, im + b * f->n);
+		f->loops->weigh(&f->kernel, p, m, &weights);
+		for (int b = 0; b < count; b++) {
+			collect(p, m, re + b * f->n, im + b * f->n, sum);
+			f->loops->scatter(w->lane[b].grid, g->stride, p, m, &weights, sum);
+		}
 	}
 	for (int b = 0; b < count; b++)
 		um_nugrid_adjoint(g, &w->lane[b], images + b * g->rows * g->columns);
@@ -291,7 +320,8 @@ static um_status transform(const um_nufft *f, bool adjoint, int64_t batch, doubl
 	return UM_OK;
 }
 
-um_status um_nufft_forward(const um_nufft *f, int64_t batch, const double *images, double *re, double *im)
+um_status um_nufft_forward(const um_nufft *f, int64_t batch, const double *images, double *re,
+	double *im)
 {
 	return transform(f, false, batch, (double *)images, re, im);
 }

@@ -7,13 +7,13 @@
 #include <stdint.h>
 
 #define UM_KERNEL_WIDTH 16  /* cells, at most */
-#define UM_KERNEL_DEGREE 14 /* of its polynomials, at most */
+#define UM_KERNEL_DEGREE 15 /* of its polynomials, at most */
 #define UM_KERNEL_BLOCK 32  /* points whose weights are kept at a time */
 
 /* Weight i of a point is sum_k c[k][i] t^k, with t in [-1, 1) its place in a cell. */
 typedef struct um_kernel {
 	int width;              /* even, 4 to UM_KERNEL_WIDTH */
-	int degree;
+	int degree;             /* odd */
 	double beta;
 	double c[UM_KERNEL_DEGREE + 1][UM_KERNEL_WIDTH];
 } um_kernel;
@@ -35,13 +35,13 @@ typedef struct um_nuweights {
 } um_nuweights;
 
 /* The loops for one width. grid is an array of (re, im) pairs with stride doubles a row;
- * gather sums weighted cells into re, im [at], scatter is its transpose and adds to cells. */
+ * gather sums weighted cells, scatter is its transpose and adds to cells. */
 typedef struct um_nuloops {
 	void (*weigh)(const um_kernel *k, const um_nupoint *p, int n, um_nuweights *w);
 	void (*gather)(const double *grid, int64_t stride, const um_nupoint *p, int n,
-		const um_nuweights *w, double *re, double *im);
+		const um_nuweights *w, double (*out)[2]);
 	void (*scatter)(double *grid, int64_t stride, const um_nupoint *p, int n,
-		const um_nuweights *w, const double *re, const double *im);
+		const um_nuweights *w, double (*in)[2]);
 } um_nuloops;
 
 /* The narrowest kernel for a relative tolerance. */
@@ -50,6 +50,9 @@ void um_kernel_make(um_kernel *k, double tolerance);
 /* The Fourier transform of the kernel at x cycles a cell. */
 double um_kernel_transform(const um_kernel *k, double x);
 
+extern const um_nuloops um_nuloops_any[], um_nuloops_avx2[]; /* widths 4, 6, ... */
+
+/* The fastest that this processor has. */
 const um_nuloops *um_nuloops_for(int width);
 
 #endif

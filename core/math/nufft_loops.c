@@ -1,41 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One set of loops for each width of kernel; nufft_width.h is the set. */
-#include <string.h>
-
-#include "nufft_kernel.h"
-
-#define W 4
-#define NAME(f) f##_4
-#include "nufft_width.h"
-#define W 6
-#define NAME(f) f##_6
-#include "nufft_width.h"
-#define W 8
-#define NAME(f) f##_8
-#include "nufft_width.h"
-#define W 10
-#define NAME(f) f##_10
-#include "nufft_width.h"
-#define W 12
-#define NAME(f) f##_12
-#include "nufft_width.h"
-#define W 14
-#define NAME(f) f##_14
-#include "nufft_width.h"
-#define W 16
-#define NAME(f) f##_16
-#include "nufft_width.h"
+/* The loops for any processor, and the choice between them and those for AVX2. Both do the same
+ * operations in the same order, without contraction: results are equal bit for bit. */
+#define TABLE um_nuloops_any
+#include "nufft_widths.h"
 
 const um_nuloops *um_nuloops_for(int width)
 {
-	static const um_nuloops loops[] = {
-		{ weigh_4, gather_4, scatter_4 },
-		{ weigh_6, gather_6, scatter_6 },
-		{ weigh_8, gather_8, scatter_8 },
-		{ weigh_10, gather_10, scatter_10 },
-		{ weigh_12, gather_12, scatter_12 },
-		{ weigh_14, gather_14, scatter_14 },
-		{ weigh_16, gather_16, scatter_16 },
-	};
-	return &loops[width / 2 - 2];
+	int at = width / 2 - 2;
+#ifdef __x86_64__
+	if (__builtin_cpu_supports("avx2"))
+		return &um_nuloops_avx2[at];
+#endif
+	return &um_nuloops_any[at];
 }

@@ -32,8 +32,8 @@ UM_API int um_uvhow_named(const char *name, um_uvhow *out);
 UM_API double um_uvop_cost(int64_t n, const um_uvspec *s, um_uvhow how);
 
 /* For n points u, v in wavelengths (copied). */
-UM_API UM_USED um_status um_uvop_new(const double *u, const double *v, int64_t n, const um_uvspec *s,
-	um_uvop **out);
+UM_API UM_USED um_status um_uvop_new(const double *u, const double *v, int64_t n,
+	const um_uvspec *s, um_uvop **out);
 UM_API void um_uvop_free(um_uvop *o);
 
 /* As um_dft_forward and um_dft_adjoint. */
