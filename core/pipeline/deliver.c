@@ -176,6 +176,7 @@ static um_status figures(um_cell_out *c, um_forward *f, const um_array *y, const
 		UM_TRY(f->ops.plot(f->self, op, &c->samples, y, sigma, &sink));
 	}
 out:
+	um_phase(NULL, NULL);
 	free(dir);
 	return st;
 }
@@ -238,6 +239,7 @@ um_status um_cell_deliver(um_cell_out *c, um_forward *f, const um_array *y, cons
 	UM_TRY(um_array_new(&std, UM_F64, 6, dim));
 	UM_TRY(um_metrics_moments(&c->samples, &mean, &std));
 	UM_TRY(forward_stats(c, f, y, sigma, op, &mean));
+	um_phase(NULL, NULL);
 	if (truth != NULL)
 		UM_TRY(truth_metrics(c, truth));
 	if (c->plan->env.pixel > 0)

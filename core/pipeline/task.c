@@ -210,6 +210,7 @@ static um_status simulate(struct task *k)
 	UM_TRY(um_array_copy(&x, &k->truth));
 	um_rng rng = um_rng_new(k->env.seed, k->t->name, 0);
 	UM_TRY(um_forward_simulate(&k->forward, &rng, &x, &k->op, &k->y, &k->sigma, &sink));
+	um_phase(NULL, NULL);
 	for (int64_t i = 0; i < k->forward.info.ny; i++)
 		if (!isfinite(um_row_d(&k->y, 0)[i]) || !(um_row_d(&k->sigma, 0)[i] > 0))
 			UM_TRY(um_fail(UM_ENUM, "forward/%s: measurement %lld is not finite or its sigma is not "
