@@ -37,7 +37,8 @@ UM_API UM_USED um_status um_nufft_adjoint(const um_nufft *f, int64_t batch, cons
 	const double *im, double *images);
 
 /* Bytes that the operator keeps (48 a point), and bytes more while it transforms, for each
- * thread: one grid of about 64 bytes a pixel, or a few that fit in cache together. */
+ * thread: one grid of about 32 bytes a pixel, or a few that fit in cache together. 1e6 points and
+ * 512 x 512 pixels: 48 MB, and 9 MB a thread. */
 UM_API double um_nufft_bytes(const um_nufft *f);
 UM_API double um_nufft_work_bytes(const um_nufft *f);
 
