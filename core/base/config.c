@@ -3,6 +3,7 @@
  * each knows where it came from. */
 #include <errno.h>
 #include <libconfig.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <umbra/config.h>
@@ -86,6 +87,20 @@ static um_node *convert(const config_setting_t *s, const char *origin, const cha
 	return n;
 }
 
+/* libconfig reads what does not fit a double as infinity. */
+static um_status check_reals(const um_node *n)
+{
+	if (n->type == UM_NODE_REAL && !isfinite(n->real))
+		return um_fail(UM_EPARAM, "%s:%d: %s%sthe number is too large", n->file, n->line,
+			n->name != NULL ? n->name : "", n->name != NULL ? ": " : "");
+	for (int i = 0; i < n->n; i++) {
+		um_status st = check_reals(n->child[i]);
+		if (st != UM_OK)
+			return st;
+	}
+	return UM_OK;
+}
+
 /* What libconfig means by its terser messages. */
 static const char *hint(const char *error)
 {
@@ -157,7 +172,12 @@ static um_status parse(const char *text, const char *origin, const char *base, u
 	}
 	UM_TRY(check_integers(text, origin));
 	*out = convert(config_root_setting(&c), origin, base);
+	UM_TRY(check_reals(*out));
 out:
+	if (st != UM_OK) {
+		um_node_free(*out);
+		*out = NULL;
+	}
 	config_destroy(&c);
 	return st;
 }

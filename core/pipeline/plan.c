@@ -87,12 +87,14 @@ static void read_forward_settings(um_plan *p, int i, um_problems *problems)
 		UM_FILE(um_forward_settings, truth, "", "The true image where it is known, for the truth metrics."),
 	};
 	um_item *item = &p->forward[i];
+	if (item->plugin == NULL)
+		return;
 	const char **others = um_new(sizeof(*others) * (size_t)(item->node->n + 1));
 	int n = 0;
 	for (int k = 0; k < item->node->n; k++)
 		if (strcmp(item->node->child[k]->name, "plugin") && strcmp(item->node->child[k]->name, "truth"))
 			others[n++] = item->node->child[k]->name;
-	if (item->plugin != NULL && um_params_fill(table, 2, sizeof(um_forward_settings), item->node, others,
+	if (um_params_fill(table, 2, sizeof(um_forward_settings), item->node, others,
 		"forward", problems, &p->forward_set_params[i]) == UM_OK && p->forward_set_params[i] != NULL)
 		p->forward_set[i] = *(const um_forward_settings *)um_params_data(p->forward_set_params[i]);
 	free(others);
