@@ -37,6 +37,11 @@ CLI_O   = $(patsubst %.c,$B/%.o,$(wildcard core/cli/*.c))
 LIB     = $B/libumbra.so
 PLUGS   = $(patsubst %.c,$B/%.so,$(wildcard plugins/*/*.c))
 TESTS   = $(patsubst %.c,$B/%,$(wildcard tests/unit/test_*.c))
+FUZZ    = $(patsubst %.c,$B/%,$(wildcard tests/fuzz/fuzz_*.c))
+# What a fuzz target is linked with: its own main, or libFuzzer's.
+FUZZ_O  = $B/tests/fuzz/main.o
+FUZZ_LD =
+FUZZ_SECONDS ?= 60
 BADS    = $(patsubst %.c,$B/%.so,$(wildcard tests/plugins/*.c))
 SOURCES = $(wildcard core/*/*.c plugins/*/*.c tests/*/*.c)
 
@@ -68,6 +73,8 @@ $B/tests/plugins/%.so: $B/tests/plugins/%.o $(LIB)
 	$(Q)$(CC) -shared $(UM_LD) $(LDFLAGS) $< -L$B -lumbra -lm -o $@
 $B/tests/unit/%: $B/tests/unit/%.o $(LIB)
 	$(Q)$(CC) $(UM_LD) $(LDFLAGS) $< -L$B -lumbra -Wl,-rpath,$(abspath $B) $(PKG_L) -lcunit -o $@
+$B/tests/fuzz/fuzz_%: $B/tests/fuzz/fuzz_%.o $(FUZZ_O) $(LIB)
+	$(Q)$(CC) $(UM_LD) $(FUZZ_LD) $(LDFLAGS) $< $(FUZZ_O) -L$B -lumbra -Wl,-rpath,$(abspath $B) $(PKG_L) -o $@
 
 # ---- for users ---------------------------------------------------------------------------------
 
@@ -85,7 +92,7 @@ deps-test:
 
 check: deps-build deps-test  ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory check-all
-check-all: all $(TESTS) $(BADS)
+check-all: all $(TESTS) $(BADS) $(FUZZ)
 	@UMBRA_BUILD=$B CC="$(CC)" SAN="$(SAN)" COV="$(COV)" sh tests/run.sh
 ifneq ($(COV),)
 	@sh tests/coverage.sh $B
@@ -109,6 +116,10 @@ install: all $B/umbra.1  ## under PREFIX (LIBDIR for libraries), below DESTDIR
 
 # ---- for developers ----------------------------------------------------------------------------
 
+fuzz: all $(FUZZ)  ## broken files for every reader, FUZZ_SECONDS each (needs clang)
+	@$(MAKE) --no-print-directory B=$B/fuzz CC=clang SAN=fuzzer-no-link,address,undefined FUZZ_O= \
+	  FUZZ_LD=-fsanitize=fuzzer all $(FUZZ:$B/%=$B/fuzz/%)
+	@UMBRA_BUILD=$B sh tests/fuzz/run.sh $(FUZZ_SECONDS)
 bench: all  ## speeds on this machine
 	@$B/umbra bench
 validate: all  ## slow comparisons with references, into share/results
@@ -127,5 +138,5 @@ clean:  ## remove what was built
 	rm -rf build compile_commands.json
 
 .SECONDARY:
-.PHONY: all need-packages demo deps deps-build deps-test check check-all install bench validate stats help clean
+.PHONY: all need-packages demo deps deps-build deps-test check check-all install fuzz bench validate stats help clean
 -include $(shell find $B -name '*.d' 2>/dev/null)
