@@ -8,6 +8,7 @@
 #ifndef UMBRA_GAINS_H
 #define UMBRA_GAINS_H
 
+#include <umbra/sink.h>
 #include <umbra/uvdata.h>
 
 #ifdef __cplusplus
@@ -52,6 +53,11 @@ typedef struct um_gainfit {
  * never falls. Where phases are solved for, that of the first station (in the order of the data)
  * with data in an interval becomes 0; stations without data keep what p has. */
 UM_API UM_USED um_status um_gainset_solve(const um_gainset *s, const um_gainfit *fit, double *p);
+
+/* Sends gains.csv, in the format of um_gains_write, and the plots gain_amplitude and gain_phase
+ * to the sink; d is what s was made of. */
+UM_API UM_USED um_status um_gainset_show(const um_gainset *s, const um_uvdata *d, const double *p,
+	um_sink *sink);
 
 #ifdef __cplusplus
 }

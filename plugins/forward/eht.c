@@ -34,6 +34,8 @@ struct eht {
 	double gain_budget;
 	um_texts gain_budgets;
 	double flux, flux_sigma;
+	const char *gains;
+	double gain_sd, gain_phase_sd;
 
 	const char *array, *source;
 	double ra, dec;
@@ -80,6 +82,13 @@ static const um_param params[] = {
 		"such as \"LM:0.3\"."),
 	UM_PARAM(struct eht, flux, "0", 0, 1e6, "Jy", "Known total flux, one more datum; 0: not known."),
 	UM_PARAM(struct eht, flux_sigma, "0.1", 1e-12, 1e6, "Jy", "Standard deviation of flux."),
+	UM_CHOICE(struct eht, gains, "none", "none|constant|scan|time", "Complex gains of the stations that "
+		"inference may solve for (as map does with selfcal): one each, one for each scan, or for each "
+		"time stamp. They act on vis; amp must not be listed beside it."),
+	UM_PARAM(struct eht, gain_sd, "0.2", 0, 10, "", "How far the logarithms of their amplitudes are "
+		"thought to be from 0: a standard deviation; 0 solves for phases alone."),
+	UM_PARAM(struct eht, gain_phase_sd, "1e4", 0, 1e6, "deg", "Standard deviation of their phases about a "
+		"common one; anything above 360 leaves them free, 0 solves for amplitudes alone."),
 	UM_FILE(struct eht, array, "", "Stations that observe, for simulations: a text file such as "
 		"share:arrays/EHT2017.txt. source to ut1_utc below say what they observe."),
 	UM_PARAM_TEXT(struct eht, source, "M87", "Name of the source."),
@@ -113,7 +122,8 @@ struct self {
 	const struct eht *p;
 	um_uvdata d;    /* selected and averaged, thermal noise alone */
 	double *budget; /* gain budget of each station */
-	um_uvmodel m;
+	um_gainset gains;
+	um_uvmodel m;   /* gains of 1 */
 	double pixel;   /* radians */
 	const char *stats[UM_PRODUCTS + 2];
 };
@@ -122,6 +132,7 @@ static void destroy(void *self)
 {
 	struct self *s = self;
 	um_uvmodel_free(&s->m);
+	um_gainset_free(&s->gains);
 	um_uvdata_free(&s->d);
 	free(s->budget);
 	free(s);
@@ -266,6 +277,26 @@ static um_status find_products(struct self *s)
 	return UM_OK;
 }
 
+static bool listed(const struct self *s, um_product p)
+{
+	for (int i = 0; i < s->m.n; i++)
+		if (s->m.o[i].product == p)
+			return true;
+	return false;
+}
+
+static um_status find_gains(struct self *s)
+{
+	um_gain_interval each;
+	if (!um_gain_interval_named(s->p->gains, &each))
+		return UM_OK;
+	if (!listed(s, UM_VIS) || listed(s, UM_AMP))
+		return um_fail(UM_EPARAM, "gains = \"%s\" is solved for with complex visibilities: products must "
+			"list vis, and not amp", s->p->gains);
+	s->m.gains = &s->gains;
+	return um_gainset_new(&s->d, each, &s->gains);
+}
+
 static um_status create(void **self, const void *p, const um_env *env, um_forward_info *info)
 {
 	um_status st = UM_OK;
@@ -288,11 +319,13 @@ static um_status create(void **self, const void *p, const um_env *env, um_forwar
 		UM_TRY(um_fail(UM_EPARAM, "coverage_only belongs to uvfits: array has no visibilities anyway"));
 	UM_TRY(read_data(s));
 	UM_TRY(find_products(s));
+	UM_TRY(find_gains(s));
 	um_uvspec spec = { .pixel = env->pixel, .tolerance = s->p->tolerance };
 	(void)um_pulse_named(s->p->pulse, &spec.pulse);
 	(void)um_uvhow_named(s->p->transform, &spec.how);
 	UM_TRY(um_uvmodel_see_at(&s->m, &s->d, &spec));
 	info->ny = s->m.ny;
+	info->nop = s->gains.nparams;
 	info->measurements = has_data(s->p);
 	info->linear = s->m.n == 1 && s->m.o[0].product == UM_VIS;
 	info->shift_free = true;
@@ -315,25 +348,33 @@ out:
 
 /* ---- the model ------------------------------------------------------------- */
 
+/* The model with the gains of op. */
+static um_uvmodel gained(const struct self *s, const um_array *op)
+{
+	um_uvmodel m = s->m;
+	m.gain = m.gains != NULL ? op : NULL;
+	return m;
+}
+
 static um_status apply(void *self, const um_array *op, const um_array *x, const um_array *dx,
 	um_array *y, um_array *dy)
 {
-	(void)op;
-	return um_uvmodel_apply(&((struct self *)self)->m, x, dx, y, dy);
+	const um_uvmodel m = gained(self, op);
+	return um_uvmodel_apply(&m, x, dx, y, dy);
 }
 
 static um_status pullback(void *self, const um_array *op, const um_array *x, const um_array *v,
 	um_array *jtv)
 {
-	(void)op;
-	return um_uvmodel_pullback(&((struct self *)self)->m, x, v, jtv);
+	const um_uvmodel m = gained(self, op);
+	return um_uvmodel_pullback(&m, x, v, jtv);
 }
 
 static um_status loglike(void *self, const um_array *op, const um_array *x, const um_array *y,
 	const um_array *sigma, double *ll, um_array *dx)
 {
-	(void)op;
-	return um_uvmodel_loglike(&((struct self *)self)->m, x, y, sigma, ll, dx);
+	const um_uvmodel m = gained(self, op);
+	return um_uvmodel_loglike(&m, x, y, sigma, ll, dx);
 }
 
 /* The figures of the products, the flux, and the brightness temperature of the brightest pixel,
@@ -362,14 +403,21 @@ static um_status stats(void *self, const um_array *op, const um_array *x, const 
 
 /* ---- measurements ---------------------------------------------------------- */
 
+/* Gains of 1 in every row. */
+static void clear(const struct self *s, um_array *op)
+{
+	for (int64_t b = 0; s->gains.nparams > 0 && b < op->dim[0]; b++)
+		memset(um_row_d(op, b), 0, (size_t)s->gains.nparams * sizeof(double));
+}
+
 static um_status noise(void *self, um_array *sigma, um_array *op)
 {
 	const struct self *s = self;
-	(void)op;
 	double *y = malloc((size_t)s->m.ny * sizeof(*y));
 	if (y == NULL)
 		return um_fail(UM_ENOMEM, "eht: no memory for %lld data", (long long)s->m.ny);
 	um_status st = measure(s, &s->d, y, um_row_d(sigma, 0));
+	clear(s, op);
 	free(y);
 	return st;
 }
@@ -377,7 +425,7 @@ static um_status noise(void *self, um_array *sigma, um_array *op)
 static um_status data(void *self, um_array *y, um_array *sigma, um_array *op)
 {
 	const struct self *s = self;
-	(void)op;
+	clear(s, op);
 	return measure(s, &s->d, um_row_d(y, 0), um_row_d(sigma, 0));
 }
 
@@ -441,7 +489,7 @@ static um_status simulate(void *self, um_rng *rng, const um_array *x, um_array *
 	um_uvdata d = { 0 };
 	um_gains g = { 0 };
 	um_status st = UM_OK;
-	(void)op;
+	clear(s, op);
 	double *v = malloc((size_t)s->d.nrows * 2 * sizeof(*v));
 	if (v == NULL)
 		UM_TRY(um_fail(UM_ENOMEM, "eht: no memory for visibilities"));
@@ -470,14 +518,37 @@ static um_status plot(void *self, const um_array *op, const um_array *x, const u
 	const um_array *sigma, um_sink *sink)
 {
 	const struct self *s = self;
-	const um_uvview view = { &s->m, &s->d, s->pixel, has_data(s->p) };
-	(void)op;
-	return um_uvplot(&view, x, y, sigma, sink);
+	const um_uvmodel m = gained(s, op);
+	const um_uvview view = { &m, &s->d, s->pixel, has_data(s->p) };
+	um_status st = um_uvplot(&view, x, y, sigma, sink);
+	if (st == UM_OK && s->m.gains != NULL)
+		st = um_gainset_show(&s->gains, &s->d, um_row_d(op, 0), sink);
+	return st;
+}
+
+/* ---- self-calibration ------------------------------------------------------ */
+
+static um_status calibrate(void *self, const um_array *x, const um_array *y, const um_array *sigma,
+	um_array *op, um_sink *sink)
+{
+	const struct self *s = self;
+	const int64_t half = s->gains.nparams / 2;
+	const double *p = um_row_d(op, 0);
+	double sum[2] = { 0 };
+	um_status st = UM_OK;
+	UM_TRY(um_uvmodel_calibrate(&s->m, s->p->gain_sd, s->p->gain_phase_sd * DEGREE, x, y, sigma, op));
+	for (int64_t i = 0; i < 2 * half; i++)
+		sum[i >= half] += p[i] * p[i] / (double)half;
+	UM_TRY(um_sink_metric(sink, "gain_amplitude_rms", sqrt(sum[0])));
+	UM_TRY(um_sink_metric(sink, "gain_phase_rms_deg", sqrt(sum[1]) / DEGREE));
+out:
+	return st;
 }
 
 static const um_forward_ops ops = {
 	.create = create, .destroy = destroy, .apply = apply, .pullback = pullback, .noise = noise,
 	.data = data, .simulate = simulate, .loglike = loglike, .stats = stats, .plot = plot,
+	.calibrate = calibrate,
 };
 
 UM_PLUGIN = {
