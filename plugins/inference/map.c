@@ -2,7 +2,9 @@
 /* Maximum a posteriori images by L-BFGS on u: minimises -(w log p(y | u) + log p) for each
  * data weight w of a schedule in turn, from several starts. log p is the density of the
  * image, log p_x(x(u)), or that of u, which adds log |dx/du| = sum (u - softplus(u)). Where the
- * starts agree the optimum is likely global; where they do not, their spread says so. */
+ * starts agree the optimum is likely global; where they do not, their spread says so.
+ * Self-calibration (Cornwell and Wilkinson 1981, doi:10.1093/mnras/196.4.1067) maximises over the
+ * forward model's operator parameters, too: in turn over u, from where it was, and over them. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +18,8 @@ struct map {
 	const char *density, *start;
 	int64_t starts, iterations, memory;
 	double level, size, jitter, gtol, ftol;
+	int64_t selfcal;
+	double selfcal_tol;
 };
 
 static const um_param params[] = {
@@ -39,10 +43,15 @@ static const um_param params[] = {
 		"Stops where the norm of the gradient is below this times that of u."),
 	UM_PARAM(struct map, ftol, "1e-9", 0, 1, "",
 		"Stops where ten iterations gain less than this fraction of the objective."),
+	UM_PARAM(struct map, selfcal, "0", 0, 1000000, "", "Most rounds of self-calibration: after each "
+		"minimisation the forward model is calibrated with the image, such as by gains of eht; the "
+		"last data weight is repeated so often."),
+	UM_PARAM(struct map, selfcal_tol, "1e-4", 0, 1, "",
+		"Self-calibration stops where a round gains less than this fraction of log p(y | u)."),
 };
 
 /* Columns of the table of starts. */
-enum { OBJECTIVE, CONVERGED, STALLED, ITERATIONS, EVALUATIONS, NFIGURES };
+enum { OBJECTIVE, CONVERGED, STALLED, ITERATIONS, EVALUATIONS, BEFORE, LOGLIKE, ROUNDS, NFIGURES };
 
 /* What a checkpoint holds is the state between two minimisations, so that a resumed run
  * repeats the interrupted one exactly. */
@@ -55,6 +64,7 @@ typedef struct {
 	um_array x;        /* [starts][n] optima, and where the running start stands */
 	um_array figure;   /* [starts][NFIGURES] */
 	um_array position; /* start, stage */
+	um_array op;       /* [starts][nop] operator parameters that are calibrated; else not there */
 	um_status st;      /* a failure inside the step callback */
 	bool stop;
 } work;
@@ -84,12 +94,24 @@ out:
 	return st;
 }
 
-static const char *const saved[] = { "x", "figures", "position" };
+static const char *const saved[] = { "x", "figures", "position", "operator" };
 
 static um_status checkpoint(work *w)
 {
-	const um_array *const arrays[] = { &w->x, &w->figure, &w->position };
-	return um_sink_checkpoint(w->sink, 3, saved, arrays);
+	const um_array *const arrays[] = { &w->x, &w->figure, &w->position, &w->op };
+	return um_sink_checkpoint(w->sink, w->op.data != NULL ? 4 : 3, saved, arrays);
+}
+
+/* Stages of one start at most, and the data weight of one: the schedule, then its last again. */
+static int64_t stages(const work *w)
+{
+	return w->set->schedule.n + w->set->selfcal;
+}
+
+static double weight(const work *w, int64_t stage)
+{
+	const um_reals *all = &w->set->schedule;
+	return all->v[stage < all->n ? stage : all->n - 1];
 }
 
 static bool step(void *context, int64_t k, double f, double ll, double lp, double gnorm)
@@ -97,14 +119,14 @@ static bool step(void *context, int64_t k, double f, double ll, double lp, doubl
 	static const char *const names[] = { "start", "weight", "objective", "data", "prior", "gradient" };
 	work *w = context;
 	const int64_t start = *at(w, 0), stage = *at(w, 1);
-	const int64_t stages = w->set->schedule.n, most = w->set->iterations;
-	const double row[] = { (double)start, w->set->schedule.v[stage], f, -ll, -lp, gnorm };
+	const int64_t most = w->set->iterations;
+	const double row[] = { (double)start, weight(w, stage), f, -ll, -lp, gnorm };
 	int64_t before = 0;
 	for (int64_t i = 0; i <= start; i++)
 		before += (int64_t)um_row_d(&w->figure, i)[ITERATIONS];
 	w->st = um_sink_trace(w->sink, before + k, 6, names, row);
-	um_answer answer = um_sink_progress(w->sink, (start * stages + stage) * most + k,
-		w->set->starts * stages * most, f);
+	um_answer answer = um_sink_progress(w->sink, (start * stages(w) + stage) * most + k,
+		w->set->starts * stages(w) * most, f);
 	if (answer != UM_GO && w->st == UM_OK)
 		w->st = checkpoint(w);
 	w->stop = answer == UM_STOP;
@@ -116,7 +138,7 @@ static um_status minimise(work *w, double *x)
 {
 	um_status st = UM_OK;
 	double *figure = um_row_d(&w->figure, *at(w, 0));
-	um_optimum o = { .problem = w->problem, .weight = w->set->schedule.v[*at(w, 1)],
+	um_optimum o = { .problem = w->problem, .weight = weight(w, *at(w, 1)),
 		.volume = strcmp(w->set->density, "latent") == 0, .step = step, .context = w,
 		.search = { .memory = (int)w->set->memory, .iterations = w->set->iterations,
 			.gtol = w->set->gtol, .ftol = w->set->ftol } };
@@ -133,6 +155,53 @@ out:
 	return st;
 }
 
+/* u as a float image of its own. */
+static um_status as_image(work *w, const double *u, um_array *image)
+{
+	um_status st = um_problem_images(w->problem, 1, image);
+	for (int64_t i = 0; st == UM_OK && i < w->n; i++)
+		((float *)image->data)[i] = (float)u[i];
+	return st;
+}
+
+/* Operator parameters that fit u better; sink as in um_problem_calibrate. */
+static um_status calibrate(work *w, int64_t start, const double *u, um_sink *sink)
+{
+	um_status st = UM_OK;
+	um_array image = { 0 };
+	UM_TRY(as_image(w, u, &image));
+	UM_TRY(um_problem_image(w->problem, &image, &image));
+	UM_TRY(um_problem_calibrate(w->problem, &image, sink));
+	memcpy(um_row_d(&w->op, start), um_problem_op(w->problem)->data, sizeof(double) * (size_t)w->about->nop);
+out:
+	um_array_free(&image);
+	return st;
+}
+
+/* After stage of start ended in u: calibrates for the next one, or moves on past the last where
+ * a round of repeated weights gained too little. */
+static um_status self_calibrate(work *w, int64_t start, int64_t *stage, const double *u)
+{
+	um_status st = UM_OK;
+	um_array image = { 0 };
+	double *figure = um_row_d(&w->figure, start);
+	const double old = figure[LOGLIKE];
+	const int64_t rounds = *stage - (w->set->schedule.n - 1);
+	UM_TRY(as_image(w, u, &image));
+	UM_TRY(um_problem_loglike(w->problem, &image, &figure[LOGLIKE], NULL));
+	if (*stage == 0)
+		figure[BEFORE] = figure[LOGLIKE];
+	if (rounds > 0)
+		figure[ROUNDS] = (double)rounds;
+	if (rounds > 0 && figure[LOGLIKE] - old <= w->set->selfcal_tol * fmax(1, fabs(old)))
+		*stage = stages(w) - 1;
+	if (*stage + 1 < stages(w))
+		UM_TRY(calibrate(w, start, u, NULL));
+out:
+	um_array_free(&image);
+	return st;
+}
+
 /* All stages of all starts from where the position says; x is room for one image. */
 static um_status minimise_all(work *w, double *x)
 {
@@ -141,14 +210,18 @@ static um_status minimise_all(work *w, double *x)
 	int64_t *start = at(w, 0), *stage = at(w, 1);
 	for (; *start < w->set->starts; ++*start, *stage = 0) {
 		double *row = um_row_d(&w->x, *start);
+		if (w->op.data != NULL)
+			um_problem_set_op(w->problem, um_row_d(&w->op, *start));
 		if (*stage == 0)
 			UM_TRY(begin(w, *start));
-		for (; *stage < w->set->schedule.n; ++*stage) {
+		for (; *stage < stages(w); ++*stage) {
 			memcpy(x, row, bytes);
 			UM_TRY(minimise(w, x));
 			memcpy(row, x, bytes);
 			if (w->stop)
 				goto out;
+			if (w->op.data != NULL)
+				UM_TRY(self_calibrate(w, *start, stage, x));
 		}
 	}
 out:
@@ -215,6 +288,27 @@ static um_status compare(work *w, const int64_t *order, const um_array *x)
 	return st;
 }
 
+/* What the best start says of its operator parameters, which the problem keeps: all samples are
+ * judged by them. */
+static um_status calibrated(work *w, int64_t best)
+{
+	um_status st = UM_OK;
+	um_array image = { 0 };
+	double *figure = um_row_d(&w->figure, best), *u = um_row_d(&w->x, best), after;
+	um_problem_set_op(w->problem, um_row_d(&w->op, best));
+	if (w->stop)
+		return UM_OK;
+	UM_TRY(calibrate(w, best, u, w->sink));
+	UM_TRY(as_image(w, u, &image));
+	UM_TRY(um_problem_loglike(w->problem, &image, &after, NULL));
+	UM_TRY(um_sink_metric(w->sink, "loglike_before", figure[BEFORE]));
+	UM_TRY(um_sink_metric(w->sink, "loglike_after", after));
+	UM_TRY(um_sink_metric(w->sink, "selfcal_rounds", figure[ROUNDS]));
+out:
+	um_array_free(&image);
+	return st;
+}
+
 /* Finished starts best first, then, where a stop cut in, the running one as it stands. */
 static um_status deliver(work *w)
 {
@@ -227,6 +321,8 @@ static um_status deliver(work *w)
 	rank(w, finished, order);
 	for (int64_t i = finished; i < count; i++)
 		order[i] = i;
+	if (w->op.data != NULL)
+		UM_TRY(calibrated(w, order[0]));
 	UM_TRY(um_problem_images(w->problem, count, &u));
 	UM_TRY(um_problem_images(w->problem, count, &x));
 	for (int64_t i = 0; i < count; i++)
@@ -249,6 +345,8 @@ static um_status create(void **self, const void *p, const um_env *env, um_infere
 {
 	(void)env;
 	info->needs = UM_NEEDS_LOGP;
+	if (((const struct map *)p)->selfcal > 0)
+		info->needs |= UM_NEEDS_CALIBRATE;
 	if (((const struct map *)p)->schedule.n < 1)
 		return um_fail(UM_EPARAM, "map: schedule is empty; give at least one weight, such as [1.0]");
 	struct map *m = malloc(sizeof(*m));
@@ -271,8 +369,13 @@ static um_status prepare(work *w)
 	UM_TRY(um_array_new(&w->x, UM_F64, 2, (const int64_t[]){ w->set->starts, w->n }));
 	UM_TRY(um_array_new(&w->figure, UM_F64, 2, (const int64_t[]){ w->set->starts, NFIGURES }));
 	UM_TRY(um_array_new(&w->position, UM_I64, 1, (const int64_t[]){ 2 }));
-	um_array *const arrays[] = { &w->x, &w->figure, &w->position };
-	UM_TRY(um_sink_restore(w->sink, 3, saved, arrays, &found));
+	if (w->set->selfcal > 0)
+		UM_TRY(um_array_new(&w->op, UM_F64, 2, (const int64_t[]){ w->set->starts, w->about->nop }));
+	for (int64_t i = 0; w->set->selfcal > 0 && i < w->set->starts; i++)
+		memcpy(um_row_d(&w->op, i), um_problem_op(w->problem)->data,
+			sizeof(double) * (size_t)w->about->nop);
+	um_array *const arrays[] = { &w->x, &w->figure, &w->position, &w->op };
+	UM_TRY(um_sink_restore(w->sink, w->op.data != NULL ? 4 : 3, saved, arrays, &found));
 out:
 	return st;
 }
@@ -295,6 +398,7 @@ out:
 	um_array_free(&w.x);
 	um_array_free(&w.figure);
 	um_array_free(&w.position);
+	um_array_free(&w.op);
 	return st;
 }
 
