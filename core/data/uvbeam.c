@@ -22,7 +22,7 @@ static double extent(const um_uvfield *f)
 
 static double weight(const um_uvrow *r, const um_uvfield *f)
 {
-	return hypot(r->u, r->v) * extent(f) < SHORT ? 0 : 1 / (r->sigma * r->sigma);
+	return hypot(r->u, r->v) * extent(f) < SHORT ? 0 : 1;
 }
 
 static um_status nothing(const um_uvfield *f)

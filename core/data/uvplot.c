@@ -170,7 +170,7 @@ static um_status plot_coverage(const um_scene *s)
 		p.x[2 * i + 1] = -p.x[2 * i];
 		p.y[2 * i + 1] = -p.y[2 * i];
 	}
-	const um_plot plot = { .name = "uv_coverage", .title = "Baselines",
+	const um_plot plot = { .name = "uv_coverage", .title = "(u, v) coverage",
 		.xlabel = "u (10\xe2\x81\xb9 wavelengths)", .ylabel = "v (10\xe2\x81\xb9 wavelengths)",
 		.n = 2 * d->nrows, .x = p.x, .y = p.y, .square = true };
 	if (st == UM_OK)

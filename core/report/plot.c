@@ -181,8 +181,8 @@ static void make_square(um_axis *x, um_axis *y)
 {
 	double half = 0.5 * fmax(x->hi - x->lo, y->hi - y->lo);
 	double cx = 0.5 * (x->lo + x->hi), cy = 0.5 * (y->lo + y->hi);
-	*x = um_axis_linear(cx - half, cx + half, 8);
-	*y = um_axis_linear(cy - half, cy + half, 8);
+	*x = um_axis_linear(cx - half, cx + half, 10);
+	*y = um_axis_linear(cy - half, cy + half, 10);
 }
 
 um_status um_plot_write(const char *path, const um_plot *plot)

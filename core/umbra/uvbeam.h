@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What an interferometer sees of a point, and images blurred to that. Weights are natural,
- * 1/sigma^2; baselines so short that the field is one point to them (length times field below
- * 0.05) do not count, since all they add is a constant. Versioned with libumbra; not part of
+/* What an interferometer sees of a point, and images blurred to that. Every visibility has the
+ * same weight, as in eht-imaging, since weights 1/sigma^2 would leave little but the baselines of
+ * the most sensitive stations; those so short that the field is one point to them (length times
+ * field below 0.05) do not count, since all they add is a constant. Versioned with libumbra; not part of
  * the plugin ABI. */
 #ifndef UMBRA_UVBEAM_H
 #define UMBRA_UVBEAM_H
@@ -17,7 +18,7 @@ typedef struct um_uvfield {
 	double pixel; /* radians */
 } um_uvfield;
 
-/* The dirty image, sum w Re(V exp(-2 pi i (u l + v m))) / sum w in Jy a beam, of the visibilities
+/* The dirty image, the mean of Re(V exp(-2 pi i (u l + v m))) in Jy a beam, of the visibilities
  * re, im at the rows of d; re = NULL stands for ones: the dirty beam. UM_EDATA where no baseline
  * counts. */
 UM_API UM_USED um_status um_uvbeam_image(const um_uvdata *d, const double *re, const double *im,
