@@ -8,6 +8,9 @@ shift
 export UMBRA_LOG=error UMBRA_PLUGIN_PATH="$B/fuzz/plugins"
 export ASAN_OPTIONS="allocator_may_return_null=1:$ASAN_OPTIONS"
 export LSAN_OPTIONS="suppressions=$(pwd)/tests/lsan.supp:print_suppressions=0"
+TMPDIR=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d)
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
 bad=0
 for t; do
 	corpus=$B/fuzz/corpus/$t

@@ -2,14 +2,14 @@
 # The readers of files on a fixed set of broken ones: each is read or refused with a reason. The
 # input that one dies of is kept; "make fuzz" looks for more.
 . tests/pipelines/lib.sh.inc
-export TMPDIR="$T" UMBRA_LOG=error UMBRA_PLUGIN_PATH="$UMBRA_BUILD/plugins"
-for t in "$UMBRA_BUILD"/tests/fuzz/fuzz_*; do
-	n=${t##*/}
-	case $n in *.*) continue ;; fuzz_pipeline) loops=1500 ;; fuzz_uvfits) loops=3000 ;; *) loops=6000 ;; esac
-	timeout 60 "$t" --loop "$loops" >"$T/out" 2>"$T/err" && continue
+export UMBRA_LOG=error UMBRA_PLUGIN_PATH="$UMBRA_BUILD/plugins"
+mkdir -p "$UMBRA_BUILD/tests/log"
+for source in tests/fuzz/fuzz_*.c; do
+	n=$(basename "$source" .c)
+	case $n in fuzz_pipeline) loops=1000 ;; fuzz_uvfits) loops=3000 ;; *) loops=6000 ;; esac
+	timeout 60 "$UMBRA_BUILD/tests/fuzz/$n" --loop "$loops" >"$T/out" 2>"$T/err" && continue
 	bad=1
-	mkdir -p "$UMBRA_BUILD/tests/log"
-	cp "$T"/umbra-fuzz-* "$UMBRA_BUILD/tests/log/$n.input"
+	mv "$(sed -n 's/.*input in //p' "$T/out")" "$UMBRA_BUILD/tests/log/$n.input"
 	echo "$n dies, or takes a minute, of the file $UMBRA_BUILD/tests/log/$n.input"
 	tail -30 "$T/err"
 done
