@@ -385,11 +385,11 @@ static um_status stats(void *self, const um_array *op, const um_array *x, const 
 	const struct self *s = self;
 	const int64_t pixels = s->m.rows * s->m.columns, n = s->m.n + 1;
 	const double length = 299792458 / (s->d.freq * s->pixel);
-	(void)op;
+	const um_uvmodel m = gained(s, op);
 	double *v = malloc((size_t)(x->dim[0] * n) * sizeof(*v));
 	if (v == NULL)
 		return um_fail(UM_ENOMEM, "eht: no memory for figures");
-	um_status st = um_uvmodel_stats(&s->m, x, y, sigma, v);
+	um_status st = um_uvmodel_stats(&m, x, y, sigma, v);
 	for (int64_t b = 0; st == UM_OK && b < x->dim[0]; b++) {
 		double peak = -INFINITY;
 		for (int64_t i = 0; i < pixels; i++)
