@@ -61,7 +61,7 @@ eht 2 "$array min_elevation = 80.0; max_elevation = 20.0;" 'elevation'
 eht 2 "$array dec = 95.0;" 'lies outside'
 eht 2 "$array mjd = 57849.5;" 'expected an integer'
 eht 2 "$array bandwidth = 0.0;" 'lies outside'
-eht 2 "$array stations = [\"AA\"];" 'station'
+eht 3 "$array stations = [\"AA\"];" 'station'
 eht 2 "$array ut1_utc = 3.0;" 'lies outside'
 
 # Station tables.
