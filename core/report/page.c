@@ -15,10 +15,19 @@ static const struct {
 	{ "truth.png", "Truth, mean and error" },
 	{ "samples.png", "Posterior samples" },
 	{ "amplitude.png", "Visibility amplitude: data and model" },
-	{ "vis.png", "Visibilities: data and model" },
-	{ "amp.png", "Amplitude: data and model" },
-	{ "cphase.png", "Closure phase: data and model" },
-	{ "logcamp.png", "Log closure amplitude: data and model" },
+	{ "closure_phase.png", "Closure phase: data and model" },
+	{ "log_closure_amplitude.png", "Log closure amplitude: data and model" },
+	{ "closure_amplitude.png", "Closure amplitude: data and model" },
+	{ "residual_vis.png", "Visibilities: normalised residuals" },
+	{ "residual_amp.png", "Amplitudes: normalised residuals" },
+	{ "residual_cphase.png", "Closure phases: normalised residuals" },
+	{ "residual_logcamp.png", "Log closure amplitudes: normalised residuals" },
+	{ "residual_camp.png", "Closure amplitudes: normalised residuals" },
+	{ "residual_bispectrum.png", "Bispectra: normalised residuals" },
+	{ "uv_coverage.png", "Where the baselines are" },
+	{ "dirty_beam.png", "Dirty beam: what the array makes of a point" },
+	{ "dirty_image.png", "Dirty image of the data" },
+	{ "restored.png", "Posterior mean with the clean beam" },
 };
 #define KNOWN (sizeof(known) / sizeof(*known))
 

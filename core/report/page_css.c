@@ -56,6 +56,7 @@ const char um_page_css[] =
 	"pre{overflow-x:auto;font-size:13.5px;line-height:1.5;margin:14px 0 0;"
 	"font-family:ui-monospace,'DejaVu Sans Mono',monospace}\n"
 	"summary{cursor:pointer;font-size:20px;font-weight:620}details[open] summary{margin-bottom:12px}\n"
+	".sheet{margin-top:16px}.sheet summary{font-size:15px}\n"
 	"@media(max-width:640px){main,header,footer{padding-left:14px;padding-right:14px}"
 	"section{padding:16px}.scroll{margin:0 -16px;padding:0 16px}h1{font-size:24px}.spark{width:100%}}\n"
 	"@media print{body{background:#fff}section{break-inside:avoid;border:0;padding:0}}\n";

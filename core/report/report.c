@@ -7,6 +7,7 @@
 #include "../base/mem.h"
 #include "page.h"
 #include "report.h"
+#include "sheet.h"
 #include "trace.h"
 
 /* A run and the page that is being made of it. */
@@ -135,6 +136,7 @@ static void add_cell(struct report *p, int i)
 		if (um_page_pictures(t, figures, c->name) == 0)
 			um_text_add(t, "<p class=\"lead\">No pictures.</p>\n");
 		um_trace_html(t, trace, c->name);
+		um_sheets_html(t, c->dir, c->name);
 		free(figures);
 		free(trace);
 	}

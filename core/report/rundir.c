@@ -125,6 +125,8 @@ static const struct metric {
 	{ "nrmse", "NRMSE", "of mean", 14, -1 },
 	{ "coverage_68", "Coverage", "at 68 %", 15, 0 },
 	{ "coverage_95", "Coverage", "at 95 %", 16, 0 },
+	{ "peak_tb_k_mean", "Brightest pixel", "of mean, K", 20, 0 },
+	{ "peak_tb_k_samples", "Brightest pixel", "of samples, K", 21, 0 },
 	{ "samples", "Samples", "", 90, 0 },
 	{ "nfe", "Evaluations", "of the network", 91, 0 },
 	{ "seconds", "Time", "s", 92, 0 },

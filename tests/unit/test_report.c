@@ -113,6 +113,8 @@ static void put_run(void)
 	put("eht/l1+dpi/metrics.json", "{\"seconds\": 12, \"samples\": 64, \"chi2_vis_mean\": -0.25,"
 		"\"psnr_mean\": null, \"nrmse\": 0.30000000000000004, \"my_metric\": 3}");
 	put("eht/tv+dpi/trace.csv", "step,loss,lr\n0,1000,1e-3\n1,100,\n2,nan,1e-3\n3,1,2e-3\n");
+	put("eht/tv+dpi/triangles.csv", "triangle,n,chi2,note\nAA-JC-PV,3,3.105,<i>\r\n\nAA-AZ-LM,13,,x\n");
+	put("eht/tv+dpi/empty.csv", "nothing,below\n");
 	put_picture("eht/tv+dpi/figures/std.png");
 	put_picture("eht/tv+dpi/figures/mean.png");
 	put_picture("eht/tv+dpi/figures/a_curve.png");
@@ -146,6 +148,10 @@ static void report(void)
 	CHECK(strstr(s, " nan") == NULL && strstr(s, ">nan") == NULL);
 	CHECK(strstr(s, "<th scope=\"row\">inputs.a.uvfits</th><td>00ff</td>") != NULL);
 	CHECK(strstr(s, "seed = 7;") != NULL);
+	/* tables of the cell: as they are, escaped; the trace and what has no rows are not among them */
+	CHECK(strstr(s, "<summary>triangles.csv</summary>") != NULL && times(s, "class=\"sheet\"") == 1);
+	CHECK(strstr(s, "<tr><th scope=\"row\">AA-JC-PV</th><td>3</td><td>3.105</td>"
+		"<td class=\"text\">&lt;i&gt;</td></tr>\n<tr><th scope=\"row\">AA-AZ-LM</th><td>13</td><td></td>") != NULL);
 	CHECK(strstr(s, "<script") == NULL && strstr(s, "http://") == NULL && strstr(s, "https://") == NULL);
 	free(s);
 	char *again = get("report.html");
