@@ -27,7 +27,7 @@ struct fill {
 };
 
 static const char *const type_names[] = { "", "number", "integer", "true or false", "text", "file",
-	"list of numbers", "list of texts", "pair of numbers" };
+	"list of numbers", "list of texts", "pair of numbers", "list of files" };
 
 static void *block(um_params *p, size_t bytes)
 {
@@ -86,20 +86,23 @@ static bool text(struct fill *f, const um_node *v, const char **out)
 	return true;
 }
 
-static void path(struct fill *f, const char **at)
+static bool path(struct fill *f, um_node *v, const char **at)
 {
-	if (!text(f, f->node, at) || **at == '\0')
-		return;
-	char *full = um_path_resolve(*at, f->node->base);
+	if (!text(f, v, at))
+		return false;
+	if (**at == '\0')
+		return true;
+	char *full = um_path_resolve(*at, v->base);
 	struct stat s;
 	if (access(full, R_OK) != 0)
 		um_problems_add(f->problems, UM_EDATA, f->node, "%s: %s: %s", f->what, full, strerror(errno));
 	else if (stat(full, &s) == 0 && S_ISDIR(s.st_mode))
 		um_problems_add(f->problems, UM_EDATA, f->node, "%s: %s is a folder, not a file", f->what, full);
-	free(f->node->text); /* what the run record shows */
-	f->node->text = um_file_absolute(full);
-	*at = keep_text(f->out, f->node->text);
+	free(v->text); /* what the run record shows */
+	v->text = um_file_absolute(full);
+	*at = keep_text(f->out, v->text);
 	free(full);
+	return true;
 }
 
 static bool is_sequence(struct fill *f)
@@ -127,7 +130,7 @@ static void texts(struct fill *f, um_texts *at)
 		return;
 	const char **v = block(f->out, sizeof(*v) * (size_t)(f->node->n + 1));
 	for (int i = 0; i < f->node->n; i++)
-		if (!text(f, f->node->child[i], &v[i]))
+		if (f->q->type == UM_PATHS ? !path(f, f->node->child[i], &v[i]) : !text(f, f->node->child[i], &v[i]))
 			return;
 	*at = (um_texts){ f->node->n, v };
 }
@@ -169,12 +172,13 @@ static void fill_one(struct fill *f)
 		text(f, f->node, at);
 		return;
 	case UM_PATH:
-		path(f, at);
+		path(f, f->node, at);
 		return;
 	case UM_REALS:
 		reals(f, at);
 		return;
 	case UM_TEXTS:
+	case UM_PATHS:
 		texts(f, at);
 		return;
 	case UM_PAIR:

@@ -46,6 +46,9 @@ static void add_item(um_input **list, int *n, const char *group, const um_item *
 		const um_node *v = um_node_get(item->node, q->name);
 		if (q->type == UM_PATH && v != NULL && v->type == UM_NODE_TEXT && *v->text)
 			add_input(list, n, um_format("%s.%s.%s", group, item->key, q->name), v->text);
+		for (int k = 0; q->type == UM_PATHS && v != NULL && k < v->n; k++)
+			add_input(list, n, um_format("%s.%s.%s.%d", group, item->key, q->name, k + 1),
+				v->child[k]->text);
 	}
 }
 

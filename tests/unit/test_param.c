@@ -9,7 +9,7 @@ struct demo {
 	bool on;
 	const char *mode, *name, *file;
 	um_reals list;
-	um_texts words;
+	um_texts words, files;
 	um_pair range;
 };
 
@@ -23,6 +23,7 @@ static const um_param table[] = {
 	UM_PARAM(struct demo, list, "[1.0, 2.5]", 0, 10, "", "Numbers."),
 	UM_CHOICE(struct demo, words, "[\"vis\"]", "vis|amp", "Words."),
 	UM_PARAM(struct demo, range, "[0.5, 1.0]", 0, 10, "", "A range."),
+	UM_FILES(struct demo, files, "[]", "Where they are."),
 };
 enum { N = sizeof(table) / sizeof(*table) };
 
@@ -46,7 +47,7 @@ static void test_defaults(void)
 	CHECK(d->sigma == 0.5 && d->count == 3 && d->on && strcmp(d->mode, "fast") == 0);
 	CHECK(strcmp(d->name, "a name") == 0 && strcmp(d->file, "") == 0);
 	CHECK(d->list.n == 2 && d->list.v[1] == 2.5 && d->words.n == 1 && strcmp(d->words.v[0], "vis") == 0);
-	CHECK(d->range.lo == 0.5 && d->range.hi == 1);
+	CHECK(d->range.lo == 0.5 && d->range.hi == 1 && d->files.n == 0);
 	CHECK(root->n == N && root->child[0]->filled);
 	um_params_free(p);
 	um_node_free(root);
@@ -65,7 +66,10 @@ static void test_values(void)
 		{ "words = [\"amp\", \"vis\"];", NULL }, { "words = [\"am\"];", "none of vis|amp" },
 		{ "range = [1, 2];", NULL }, { "range = [2, 1];", "not in rising order" },
 		{ "range = [1, 2, 3];", "[low, high]" }, { "file = \"nowhere\";", "No such file" },
-		{ "file = \"core\";", "is a folder" }, { "file = \"Makefile\";", NULL }, { "sigma = 1e400;", "lies outside" },
+		{ "file = \"core\";", "is a folder" }, { "file = \"Makefile\";", NULL },
+		{ "files = [\"Makefile\", \"README.md\"];", NULL }, { "files = [\"Makefile\", \"nowhere\"];", "No such file" },
+		{ "files = [\"core\"];", "is a folder" }, { "files = \"Makefile\";", "expected a list of files" },
+		{ "files = [1];", "expected a list of files" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		um_problems problems = { 0 };
