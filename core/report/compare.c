@@ -96,6 +96,14 @@ static void read_image(const char *dir, const char *name, um_image *im)
 	free(path);
 }
 
+static bool is_zero(const um_array *a)
+{
+	int64_t n = um_array_len(a), i = 0;
+	while (i < n && ((const double *)a->data)[i] == 0)
+		i++;
+	return i == n;
+}
+
 static void add_column(struct picture *p, const char *title, const char *dir, const char *mean,
 	const char *std)
 {
@@ -105,6 +113,8 @@ static void add_column(struct picture *p, const char *title, const char *dir, co
 	read_image(dir, mean, &c->mean);
 	if (std)
 		read_image(dir, std, &c->std);
+	if (c->std.data.data != NULL && is_zero(&c->std.data))
+		um_image_free(&c->std); /* a point estimate has no spread to show */
 	if (c->mean.data.data == NULL && c->std.data.data == NULL)
 		return;
 	c->title = um_strdup(title);

@@ -56,8 +56,8 @@ UM_API UM_USED um_status um_figure_write(const char *path, const um_figure *figu
 /* Draws data with error bars and the model's quantiles (sink.h) into a PNG file. */
 UM_API UM_USED um_status um_plot_write(const char *path, const um_plot *plot);
 
-/* The usual pictures of a cell, written into the existing folder dir: mean.png, std.png,
- * samples.png (up to 16 on one scale) and, where truth is not NULL, truth.png with truth,
+/* The usual pictures of a cell, written into the existing folder dir: mean.png, where there
+ * is more than one sample std.png and samples.png (up to 16 on one scale), and, where truth is not NULL, truth.png with truth,
  * mean and error. samples is [S][frames][bands][channels][rows][columns], or shorter from
  * the left after S; truth has the shape of one sample. pixel and unit as above; frames and
  * bands become panels of mean and std, the first one stands for the others elsewhere. */

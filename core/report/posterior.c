@@ -141,8 +141,10 @@ um_status um_figure_posterior(const char *dir, const um_array *samples, const um
 	UM_TRY(um_metrics_moments(samples, &mean, &std));
 	bool line = (q.rows == 1) != (q.columns == 1) && q.channels == 1;
 	UM_TRY(draw_planes(&q, "mean", q.mean, q.value, line));
-	UM_TRY(draw_planes(&q, "std", q.std, q.spread, false));
-	UM_TRY(draw_samples(&q, count));
+	if (samples->dim[0] > 1) { /* a point estimate has no spread to show */
+		UM_TRY(draw_planes(&q, "std", q.std, q.spread, false));
+		UM_TRY(draw_samples(&q, count));
+	}
 	if (truth) {
 		convert(truth, 0, q.n, q.truth);
 		UM_TRY(draw_truth(&q));
