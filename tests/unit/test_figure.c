@@ -304,8 +304,13 @@ static void posterior(void)
 		CHECK_OK(um_figure_posterior(folder, &s, k == 2 ? NULL : &t, k == 0 ? 1e-11 : 0, "Jy/pixel"));
 		CHECK((access(in("truth.png"), F_OK) == 0) == (k != 2));
 		static const char *const files[] = { "mean.png", "std.png", "samples.png" };
-		for (int i = 0; i < 3; i++)
+		const bool spread = shapes_[k][0] > 1;
+		for (int i = 0; i < (spread ? 3 : 1); i++)
 			size_of(in(files[i]), &w, &h);
+		CHECK((access(in("std.png"), F_OK) == 0) == spread);
+		CHECK((access(in("samples.png"), F_OK) == 0) == spread);
+		for (int i = 0; i < 3; i++)
+			unlink(in(files[i]));
 		unlink(in("truth.png"));
 	}
 	um_array s = um_array_view(v, UM_F32, 3, (const int64_t[]){ 2, 3, 3 });
