@@ -130,8 +130,8 @@ static void search(finder *f, bool maximal, const int by_name[])
 	const um_uvdata *d = f->d;
 	int64_t last;
 	for (f->first = 0; f->first < d->nrows && f->st == UM_OK; f->first = last) {
-		last = f->first;
-		while (last < d->nrows && d->rows[last].time == d->rows[f->first].time)
+		last = f->first + 1;
+		while (last < d->nrows && um_uvdata_gap(d, last) == 0)
 			last++;
 		enter(f, last, by_name);
 		if (maximal && f->n > CROWD)
@@ -159,8 +159,10 @@ um_status um_closures_find(const um_uvdata *d, bool maximal, um_observable *o)
 	} else {
 		for (int i = 0; i < d->nstations; i++) {
 			int place = 0;
-			for (int j = 0; j < d->nstations; j++)
-				place += strcmp(d->stations[j].name, d->stations[i].name) < 0;
+			for (int j = 0; j < d->nstations; j++) {
+				int order = strcmp(d->stations[j].name, d->stations[i].name);
+				place += order < 0 || (order == 0 && j < i);
+			}
 			by_name[place] = i;
 		}
 		search(&f, maximal, by_name);

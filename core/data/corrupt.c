@@ -29,9 +29,9 @@ void um_observe_noise(um_uvdata *d, um_rng *rng)
 
 static int64_t count_scans(const um_uvdata *d)
 {
-	int64_t n = d->nrows > 0;
-	for (int64_t i = 1; i < d->nrows; i++)
-		n += d->rows[i].time - d->rows[i - 1].time > UM_SCAN_GAP;
+	int64_t n = 0;
+	for (int64_t i = 0; i < d->nrows; i++)
+		n += um_uvdata_gap(d, i) > UM_SCAN_GAP;
 	return n;
 }
 
@@ -39,7 +39,7 @@ static void set_times(const um_uvdata *d, um_gains *g)
 {
 	int64_t k = 0;
 	for (int64_t i = 0; i < d->nrows; i++) {
-		bool next = i > 0 && d->rows[i].time - d->rows[i - 1].time > UM_SCAN_GAP;
+		bool next = i > 0 && um_uvdata_gap(d, i) > UM_SCAN_GAP;
 		k += next && g->nscans > 1;
 		if (i == 0 || (next && g->nscans > 1))
 			g->start[k] = d->rows[i].time;

@@ -76,8 +76,8 @@ static void assign(const um_uvdata *d, const um_uvaverage *how, struct item *ite
 	double start = d->nrows > 0 ? d->rows[0].time : 0;
 	for (int64_t i = 0; i < d->nrows; i++) {
 		double time = d->rows[i].time;
-		if (i > 0 && time - d->rows[i - 1].time > UM_SCAN_GAP) {
-			scan++;
+		if (um_uvdata_gap(d, i) > UM_SCAN_GAP) {
+			scan += i > 0;
 			start = time;
 		}
 		centre[scan] = 0.5 * (start + time);

@@ -45,7 +45,7 @@ void um_uvdata_note(um_uvdata *d, const char *fmt, ...)
 /* A row and the alphabetical ranks of its stations. */
 struct key {
 	um_uvrow row;
-	int rank1, rank2;
+	int rank1, rank2, set;
 };
 
 #define BY(x, y) do { if ((x) < (y)) return -1; if ((x) > (y)) return 1; } while (0)
@@ -54,6 +54,7 @@ static int compare_rows(const void *a, const void *b)
 {
 	const struct key *p = a;
 	const struct key *q = b;
+	BY(p->set, q->set);
 	BY(p->row.time, q->row.time);
 	BY(p->rank1, q->rank1);
 	BY(p->row.tint, q->row.tint);
@@ -79,7 +80,8 @@ um_status um_uvdata_sort(um_uvdata *d)
 		for (int j = 0; j < d->nstations; j++)
 			rank[i] += strcmp(d->stations[j].name, d->stations[i].name) < 0;
 	for (int64_t i = 0; i < d->nrows; i++)
-		keys[i] = (struct key){ d->rows[i], rank[d->rows[i].t1], rank[d->rows[i].t2] };
+		keys[i] = (struct key){ d->rows[i], rank[d->rows[i].t1], rank[d->rows[i].t2],
+			d->stations[d->rows[i].t1].set };
 	qsort(keys, (size_t)d->nrows, sizeof(*keys), compare_rows);
 	for (int64_t i = 0; i < d->nrows; i++)
 		d->rows[i] = keys[i].row;
@@ -143,9 +145,9 @@ um_status um_uvdata_orient(um_uvdata *d)
 
 int64_t um_uvdata_times(const um_uvdata *d)
 {
-	int64_t n = d->nrows > 0;
-	for (int64_t i = 1; i < d->nrows; i++)
-		n += d->rows[i].time != d->rows[i - 1].time;
+	int64_t n = 0;
+	for (int64_t i = 0; i < d->nrows; i++)
+		n += um_uvdata_gap(d, i) > 0;
 	return n;
 }
 
@@ -187,10 +189,12 @@ int um_uvdata_station(const um_uvdata *d, const char *name)
 	return -1;
 }
 
-static um_status unknown_station(const um_uvdata *d, const char *name)
+um_status um_uvdata_unknown(const um_uvdata *d, const char *name)
 {
 	char list[512] = "";
 	for (int i = 0; i < d->nstations; i++) {
+		if (um_uvdata_station(d, d->stations[i].name) < i)
+			continue;
 		strncat(list, " ", sizeof(list) - strlen(list) - 1);
 		strncat(list, d->stations[i].name, sizeof(list) - strlen(list) - 1);
 	}
@@ -207,9 +211,10 @@ um_status um_uvdata_select(um_uvdata *d, double lo, double hi, int64_t n, const 
 		int k = um_uvdata_station(d, names[i]);
 		if (k < 0) {
 			free(wanted);
-			return unknown_station(d, names[i]);
+			return um_uvdata_unknown(d, names[i]);
 		}
-		wanted[k] = true;
+		for (; k < d->nstations; k++)
+			wanted[k] |= strcmp(d->stations[k].name, names[i]) == 0;
 	}
 	for (int64_t i = 0; i < d->nrows; i++) {
 		const um_uvrow *r = &d->rows[i];

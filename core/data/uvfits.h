@@ -26,6 +26,9 @@ void um_uvstations_free(um_uvstations *t);
 /* Notes a peculiarity of the file; those that no longer fit are dropped. */
 void um_uvdata_note(um_uvdata *d, const char *fmt, ...) UM_PRINTF(2, 3);
 
+/* UM_EPARAM: there is no such station, but these. */
+UM_USED um_status um_uvdata_unknown(const um_uvdata *d, const char *name);
+
 /* Turns rows so that t1 < t2, after sorting the stations by SEFD where there is one. */
 UM_USED um_status um_uvdata_orient(um_uvdata *d);
 

@@ -22,6 +22,7 @@ typedef struct um_station {
 	char name[24];
 	double xyz[3];  /* geocentric, metres; zeros where unknown */
 	double sefd[2]; /* right and left hand, Jy; zeros where unknown */
+	int set;        /* which of the files that were put together, from 0 */
 } um_station;
 
 /* One visibility of Stokes I. */
@@ -37,9 +38,9 @@ typedef struct um_uvrow {
 	bool turned;       /* the file has the baseline the other way round */
 } um_uvrow;
 
-/* Rows are sorted by time, name of t1, tint, name of t2; stations are in the order of the
- * antenna table or, where it has SEFDs, by ascending SEFD. Rows of one integration have equal
- * times, bit by bit. */
+/* Rows are sorted by set, time, name of t1, tint, name of t2; stations are in the order of the
+ * antenna table or, where it has SEFDs, by ascending SEFD. Rows of one integration belong to one
+ * set and have equal times, bit by bit. */
 typedef struct um_uvdata {
 	char source[72];
 	double ra, dec;         /* hours, degrees */
@@ -68,13 +69,36 @@ UM_API int64_t um_uvdata_times(const um_uvdata *d);
 UM_API double um_uvdata_longest(const um_uvdata *d);
 UM_API double um_uvdata_median(const um_uvdata *d, double uvmax);
 
-/* The station of this name, or -1. */
+/* Hours from the row before row i, infinite where row i begins a set: 0 within an integration. */
+UM_API double um_uvdata_gap(const um_uvdata *d, int64_t i);
+
+/* Puts more behind d as a set (or sets) of its own: a station of both files stays two, so that no
+ * closure, average or gain mixes them. Times count from the earlier day. UM_EDATA where the
+ * sources are more than an arcsecond apart. */
+UM_API UM_USED um_status um_uvdata_append(um_uvdata *d, const um_uvdata *more);
+
+/* How many sets there are, and one of them alone as set 0. */
+UM_API int um_uvdata_sets(const um_uvdata *d);
+UM_API UM_USED um_status um_uvdata_part(const um_uvdata *d, int set, um_uvdata *out);
+
+/* The first station of this name, or -1. */
 UM_API int um_uvdata_station(const um_uvdata *d, const char *name);
 
 /* Keeps the rows with lo <= sqrt(u^2 + v^2) <= hi wavelengths whose two stations are both
  * named; n = 0 stands for all stations. An unknown name is UM_EPARAM, no row left UM_EDATA. */
 UM_API UM_USED um_status um_uvdata_select(um_uvdata *d, double lo, double hi, int64_t n,
 	const char *const names[]);
+
+typedef struct um_uvflags {
+	int64_t nstations, nbaselines;
+	const char *const *stations;  /* names; their rows go */
+	const char *const *baselines; /* such as "AA-AP", in either order */
+	double start, stop;           /* hours; rows before start and after stop go */
+	double snr;                   /* rows with |V| < snr sigma go */
+} um_uvflags;
+
+/* Drops rows. An unknown name is UM_EPARAM, no row left UM_EDATA. */
+UM_API UM_USED um_status um_uvdata_flag(um_uvdata *d, const um_uvflags *f);
 
 /* sigma^2 += (fraction |V|)^2 in every row. */
 UM_API void um_uvdata_systematic(um_uvdata *d, double fraction);

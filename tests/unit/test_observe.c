@@ -232,8 +232,8 @@ static void geometry(void)
 /* Hands of different sensitivity; scaling with time and bandwidth. */
 static void sensitivity(void)
 {
-	um_station s[2] = { { "AA", { 2225060.8, -5440059.6, -2481681.2 }, { 100, 400 } },
-		{ "LM", { -768715.6, -5988507.1, 2063354.9 }, { 900, 1600 } } };
+	um_station s[2] = { { "AA", { 2225060.8, -5440059.6, -2481681.2 }, { 100, 400 }, 0 },
+		{ "LM", { -768715.6, -5988507.1, 2063354.9 }, { 900, 1600 }, 0 } };
 	const um_stations a = { 2, s };
 	um_schedule plan = m87;
 	um_uvdata d, e;
@@ -257,8 +257,8 @@ static void sensitivity(void)
 
 static void refusals(void)
 {
-	um_station s[2] = { { "AA", { 2225060.8, -5440059.6, -2481681.2 }, { 100, 400 } },
-		{ "LM", { -768715.6, -5988507.1, 2063354.9 }, { 900, 1600 } } };
+	um_station s[2] = { { "AA", { 2225060.8, -5440059.6, -2481681.2 }, { 100, 400 }, 0 },
+		{ "LM", { -768715.6, -5988507.1, 2063354.9 }, { 900, 1600 }, 0 } };
 	um_stations a = { 2, s };
 	um_uvdata d;
 	um_schedule bad[7];
