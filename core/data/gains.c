@@ -7,12 +7,16 @@
  * held, g_p = a exp(i phi) enters as 1/2 H a^2 - a Re(exp(-i phi) B), H = sum_q N_pq |g_q|^2,
  * B = sum_q C_pq g_q, and without priors the minimum is g_p = B / H. Here stations take turns
  * (StEFCal updates all at once and averages every other step to stop swings), so that every
- * step lowers the objective, also with priors, whose minima are found by Newton's method. */
+ * step lowers the objective, also with priors. Such sweeps find the way from anywhere but are slow
+ * at the end where one station is far more sensitive than the others; each is followed by a
+ * Gauss-Newton step in l and phi. With W_pq = N_pq |g_p g_q|^2 its matrices are W + diag(sum_q W_pq)
+ * for l and the graph's Laplacian diag(sum_q W_pq) - W for phi, and the two do not mix. */
 #include <complex.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <umbra/gains.h>
+#include <umbra/linalg.h>
 
 #define PI 3.14159265358979323846
 #define LARGEST 20.0 /* of |l|: gains beyond e^20 are no gains */
@@ -100,6 +104,8 @@ struct interval {
 	double complex *cross;   /* C [n][n] */
 	double complex *g;
 	double wl, wphi;         /* inverse variances of the priors */
+	double *al, *aphi;       /* [n][n] of the Gauss-Newton step */
+	double *dl, *dphi, *old; /* [n] that step; [2 n] where it starts */
 };
 
 static void gather(struct interval *v, const um_gainset *s, const um_gainfit *f, int64_t k)
@@ -232,7 +238,99 @@ static double common_phase(const struct interval *v)
 	return n > 0 ? sum / n : 0;
 }
 
-static void solve(struct interval *v, int64_t sweeps, double tolerance)
+static double logp(const struct interval *v)
+{
+	double sum = 0;
+	for (int p = 0; p < v->n; p++) {
+		if (isfinite(v->wl))
+			sum -= 0.5 * v->wl * v->l[p] * v->l[p];
+		if (isfinite(v->wphi) && present(v, p))
+			sum -= 0.5 * v->wphi * v->phi[p] * v->phi[p];
+	}
+	return sum;
+}
+
+/* -log p(V | g) - log p(g), up to a constant. */
+static double cost(const struct interval *v)
+{
+	double sum = -logp(v);
+	for (int p = 0; p < v->n; p++)
+		for (int q = 0; q < p; q++) {
+			double complex g = v->g[p] * conj(v->g[q]);
+			sum += 0.5 * v->norm[p * v->n + q] * creal(g * conj(g)) - creal(conj(g) * v->cross[p * v->n + q]);
+		}
+	return sum;
+}
+
+/* Matrices and right-hand sides of the Gauss-Newton step. A ridge takes care of the common phase
+ * and of stations without data, in whose directions nothing changes. */
+static void linearise(struct interval *v)
+{
+	const int n = v->n;
+	double trace = 0;
+	memset(v->al, 0, 2 * (size_t)n * (size_t)n * sizeof(*v->al));
+	for (int p = 0; p < n; p++) {
+		v->dl[p] = v->dphi[p] = 0;
+		for (int q = 0; q < n; q++) {
+			double complex g = v->g[p] * conj(v->g[q]);
+			double complex c = conj(g) * v->cross[p * n + q];
+			double w = v->norm[p * n + q] * creal(g * conj(g));
+			v->al[p * n + q] += w;
+			v->aphi[p * n + q] -= w;
+			v->al[p * n + p] += w;
+			v->aphi[p * n + p] += w;
+			v->dl[p] += creal(c) - w;
+			v->dphi[p] += cimag(c);
+			trace += w;
+		}
+	}
+	for (int p = 0; p < n; p++) {
+		const double ridge = 1e-12 * trace / n + 1e-300;
+		v->al[p * n + p] += ridge + (isfinite(v->wl) ? v->wl : 0);
+		v->aphi[p * n + p] += ridge + (isfinite(v->wphi) ? v->wphi : 0);
+		v->dl[p] -= isfinite(v->wl) ? v->wl * v->l[p] : 0;
+		v->dphi[p] -= isfinite(v->wphi) ? v->wphi * v->phi[p] : 0;
+	}
+}
+
+static void move(struct interval *v, double by)
+{
+	for (int p = 0; p < v->n; p++) {
+		v->l[p] = v->old[p] + by * v->dl[p];
+		v->phi[p] = v->old[v->n + p] + by * v->dphi[p];
+		v->g[p] = cexp(v->l[p] + I * v->phi[p]);
+	}
+}
+
+/* One step, shortened until the cost does not rise; how far the parameters moved. */
+static double gauss_newton(struct interval *v)
+{
+	const double before = cost(v);
+	double far = 0;
+	const size_t bytes = (size_t)v->n * sizeof(double);
+	linearise(v);
+	memcpy(v->old, v->l, bytes);
+	memcpy(v->old + v->n, v->phi, bytes);
+	if (um_cholesky(v->n, v->al) != UM_OK || um_cholesky(v->n, v->aphi) != UM_OK)
+		return 0;
+	um_cholesky_solve(v->n, v->al, 1, v->dl);
+	um_cholesky_solve(v->n, v->aphi, 1, v->dphi);
+	for (int p = 0; p < v->n; p++) {
+		v->dl[p] = isfinite(v->wl) && present(v, p) ? v->dl[p] : 0;
+		v->dphi[p] = isfinite(v->wphi) && present(v, p) ? v->dphi[p] : 0;
+		far = fmax(far, fmax(fabs(v->dl[p]), fabs(v->dphi[p])));
+	}
+	for (double by = 1; by > 0.01; by /= 2) {
+		move(v, by);
+		if (cost(v) <= before)
+			return by * far;
+	}
+	move(v, 0);
+	return 0;
+}
+
+/* The best gains, whose log density is returned. */
+static double solve(struct interval *v, int64_t sweeps, double tolerance)
 {
 	if (isfinite(v->wphi))
 		turn(v, -common_phase(v));
@@ -243,29 +341,38 @@ static void solve(struct interval *v, int64_t sweeps, double tolerance)
 		moved = 0;
 		for (int p = 0; p < v->n; p++)
 			moved = fmax(moved, update(v, p));
+		moved = fmax(moved, gauss_newton(v));
 	}
+	const double density = logp(v);
 	for (int p = 0; p < v->n && isfinite(v->wphi); p++)
 		if (present(v, p)) {
 			turn(v, -v->phi[p]);
 			break;
 		}
+	return density;
 }
 
-um_status um_gainset_solve(const um_gainset *s, const um_gainfit *f, double *p)
+um_status um_gainset_solve(const um_gainset *s, um_gainfit *f, double *p)
 {
 	const size_t n = (size_t)s->nstations;
 	struct interval v = { .n = s->nstations, .wl = 1 / (f->amplitude_sd * f->amplitude_sd),
 		.wphi = 1 / (f->phase_sd * f->phase_sd) };
-	v.cross = malloc((n * n + n) * sizeof(*v.cross) + n * n * sizeof(*v.norm));
+	v.cross = malloc((n * n + n) * sizeof(*v.cross) + (3 * n * n + 4 * n) * sizeof(double));
 	if (v.cross == NULL)
 		return um_fail(UM_ENOMEM, "no memory for the gains of %d stations", s->nstations);
 	v.g = v.cross + n * n;
 	v.norm = (double *)(v.g + n);
+	v.al = v.norm + n * n;
+	v.aphi = v.al + n * n;
+	v.dl = v.aphi + n * n;
+	v.dphi = v.dl + n;
+	v.old = v.dphi + n;
+	f->logp = 0;
 	for (int64_t k = 0; k < s->nintervals; k++) {
 		v.l = p + k * s->nstations;
 		v.phi = v.l + s->nparams / 2;
 		gather(&v, s, f, k);
-		solve(&v, f->sweeps > 0 ? f->sweeps : 5000, f->tolerance > 0 ? f->tolerance : 1e-10);
+		f->logp += solve(&v, f->sweeps > 0 ? f->sweeps : 1000, f->tolerance > 0 ? f->tolerance : 1e-10);
 	}
 	free(v.cross);
 	return UM_OK;

@@ -303,7 +303,7 @@ out:
 }
 
 um_status um_uvmodel_calibrate(const um_uvmodel *m, double amplitude_sd, double phase_sd, const um_array *x,
-	const um_array *y, const um_array *sigma, um_array *op)
+	const um_array *y, const um_array *sigma, um_array *op, double *logp)
 {
 	int k = 0;
 	um_uvmodel ideal = *m;
@@ -317,10 +317,11 @@ um_status um_uvmodel_calibrate(const um_uvmodel *m, double amplitude_sd, double 
 		return um_fail(UM_ENOMEM, "no memory for %lld visibilities", (long long)m->nvis);
 	um_status st = um_uvmodel_see(&ideal, x, 0, v, v + m->nvis);
 	const double *data = um_row_d(y, 0) + m->first[k];
-	const um_gainfit fit = { .re = data, .im = data + m->nvis, .sigma = um_row_d(sigma, 0) + m->first[k],
+	um_gainfit fit = { .re = data, .im = data + m->nvis, .sigma = um_row_d(sigma, 0) + m->first[k],
 		.model_re = v, .model_im = v + m->nvis, .amplitude_sd = amplitude_sd, .phase_sd = phase_sd };
 	if (st == UM_OK)
 		st = um_gainset_solve(m->gains, &fit, um_row_d(op, 0));
+	*logp = fit.logp;
 	free(v);
 	return st;
 }

@@ -373,7 +373,7 @@ static um_status check_calibrate(struct fixture *f)
 	um_status st = UM_OK;
 	const um_forward_info *info = &f->forward.info;
 	um_array *sigma, *op, *best[2], *x = conform_point(f, 1, true, 17);
-	double ll[2];
+	double ll[2], lp[2] = { NAN, NAN };
 	if (f->forward.ops.calibrate == NULL || info->nop == 0) {
 		f->absent = f->forward.ops.calibrate == NULL ? "not offered" : "no operator parameters";
 		return UM_OK;
@@ -387,9 +387,10 @@ static um_status check_calibrate(struct fixture *f)
 		best[k] = conform_rows(f, 1, info->nop);
 		memcpy(best[k]->data, op->data, sizeof(double) * (size_t)info->nop);
 		UM_TRY(um_forward_loglike(&f->forward, best[k], x, y, sigma, &ll[0], NULL));
-		UM_TRY(f->forward.ops.calibrate(f->forward.self, x, y, sigma, best[k], NULL));
+		UM_TRY(f->forward.ops.calibrate(f->forward.self, x, y, sigma, best[k], &lp[k], NULL));
 		UM_TRY(conform_finite(best[k], "op"));
 	}
+	UM_TRY(conform_numbers(lp, 2, "lp"));
 	UM_TRY(conform_bytes(best[0], best[1], "op, twice from one image"));
 	UM_TRY(um_forward_loglike(&f->forward, best[0], x, y, sigma, &ll[1], NULL));
 	if (!(ll[1] >= ll[0] - 1e-9 * fabs(ll[0])))

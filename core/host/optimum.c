@@ -55,7 +55,13 @@ static um_status evaluate(ascent *a)
 	um_status st = UM_OK;
 	um_problem *p = a->o->problem;
 	um_rng rng = um_problem_rng(p, STREAM, 0);
+	double op = 0;
+	if (a->o->calibrate) {
+		UM_TRY(um_problem_image(p, &a->u, &a->dp));
+		UM_TRY(um_problem_calibrate(p, &a->dp, &op, NULL));
+	}
 	UM_TRY(um_problem_loglike(p, &a->u, &a->ll, &a->dl));
+	a->ll += op;
 	UM_TRY(um_problem_logp(p, &rng, &a->u, &a->lp, &a->dp));
 	um_optimum_volume(p, a->o->volume - 1, &a->u, &a->lp, &a->dp);
 out:

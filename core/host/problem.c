@@ -350,7 +350,7 @@ out:
 	return st;
 }
 
-um_status um_problem_calibrate(um_problem *p, const um_array *x, um_sink *sink)
+um_status um_problem_calibrate(um_problem *p, const um_array *x, double *lp, um_sink *sink)
 {
 	um_status st = UM_OK;
 	um_array xs = { 0 };
@@ -359,8 +359,10 @@ um_status um_problem_calibrate(um_problem *p, const um_array *x, um_sink *sink)
 		UM_TRY(um_fail(UM_EPARAM, "forward/%s has nothing to calibrate", plugin->name));
 	UM_TRY(scaled(p, x, &xs));
 	um_phase(plugin, "calibrate");
-	UM_TRY(named(plugin, p->forward->ops.calibrate(p->forward->self, &xs, &p->y, &p->sigma, &p->op, sink)));
+	UM_TRY(named(plugin, p->forward->ops.calibrate(p->forward->self, &xs, &p->y, &p->sigma, &p->op, lp,
+		sink)));
 	UM_TRY(check_d(plugin, "calibrate", p->op.data, 1, p->info.nop));
+	UM_TRY(check_d(plugin, "calibrate", lp, 1, 1));
 out:
 	um_phase(NULL, NULL);
 	um_array_free(&xs);

@@ -45,14 +45,15 @@ typedef struct um_gainfit {
 	const double *re, *im, *sigma;
 	const double *model_re, *model_im;
 	double amplitude_sd, phase_sd;
-	int64_t sweeps;     /* at most; 0: 5000 */
+	int64_t sweeps;     /* at most; 0: 1000 */
 	double tolerance;   /* stop when no parameter moves by more; 0: 1e-10 */
+	double logp;        /* result: log p(gains) up to a constant */
 } um_gainfit;
 
 /* Improves p until log p(V | gains, model) + log p(gains) of every interval is at a maximum; it
  * never falls. Where phases are solved for, that of the first station (in the order of the data)
  * with data in an interval becomes 0; stations without data keep what p has. */
-UM_API UM_USED um_status um_gainset_solve(const um_gainset *s, const um_gainfit *fit, double *p);
+UM_API UM_USED um_status um_gainset_solve(const um_gainset *s, um_gainfit *fit, double *p);
 
 /* Sends gains.csv, in the format of um_gains_write, and the plots gain_amplitude and gain_phase
  * to the sink; d is what s was made of. */

@@ -33,6 +33,7 @@ typedef struct um_optimum {
 	um_problem *problem;
 	double weight;
 	double volume;
+	bool calibrate; /* the likelihood times p(op) at its best operator parameters for every u */
 	bool (*step)(void *context, int64_t iteration, double f, double ll, double lp, double gnorm);
 	void *context;
 	um_lbfgs_job search;

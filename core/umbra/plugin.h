@@ -123,12 +123,12 @@ typedef struct um_forward_ops {
 	um_status (*plot)(void *self, const um_array *op, const um_array *x, const um_array *y,
 		const um_array *sigma, um_sink *sink);
 
-	/* (optional, where info.nop > 0) improves op [1][nop] for one measurement if the image is
-	 * x [1][image]: log p(y | x, op) + log p(op) does not fall, where p(op), the model's own
-	 * idea of its parameters, peaks at the op of noise() and data(). Inference alternates
-	 * this with imaging; sink, for figures of the outcome, is NULL but in the last call. */
+	/* (optional, where info.nop > 0) moves op [1][nop] for one measurement to a maximum of
+	 * log p(y | x, op) + log p(op), x [1][image], without ever making it fall; p(op), the
+	 * model's own idea of its parameters, peaks at the op of noise() and data(). *lp = log p(op)
+	 * up to a constant. sink, for figures of the outcome, is NULL but in the last call. */
 	um_status (*calibrate)(void *self, const um_array *x, const um_array *y, const um_array *sigma,
-		um_array *op, um_sink *sink);
+		um_array *op, double *lp, um_sink *sink);
 } um_forward_ops;
 
 /* ---- priors: which x are plausible --------------------------------------- */

@@ -69,11 +69,13 @@ UM_API const double *um_problem_y(const um_problem *p);
 UM_API const double *um_problem_sigma(const um_problem *p);
 
 /* The operator parameters in use, [1][nop], which every function here takes: the problem's own
- * copy of the measurement's until they are set (nop numbers, copied) or improved for an image x
- * [1][image] in the units of the prior. sink may be NULL; see um_forward_ops.calibrate. */
+ * copy of the measurement's until they are set (nop numbers, copied) or calibrated with an image x
+ * [1][image] in the units of the prior; *lp is their log density, sink may be NULL. See
+ * um_forward_ops.calibrate. */
 UM_API const um_array *um_problem_op(const um_problem *p);
 UM_API void um_problem_set_op(um_problem *p, const double *op);
-UM_API UM_USED um_status um_problem_calibrate(um_problem *p, const um_array *x, um_sink *sink);
+UM_API UM_USED um_status um_problem_calibrate(um_problem *p, const um_array *x, double *lp,
+	um_sink *sink);
 
 /* What is wanted of the score s(x) = grad log q(x), where q is the law of
  * alpha x0 + sigma z, x0 ~ prior, z ~ N(0, I). J is the Jacobian of s. A NULL

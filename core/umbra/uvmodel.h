@@ -60,9 +60,10 @@ UM_API UM_USED um_status um_uvmodel_stats(const um_uvmodel *m, const um_array *x
 	const um_array *sigma, double *values);
 
 /* Improves op [1][nparams] of m->gains for the visibilities among y and image 0 of x, with
- * standard deviations as in um_gainfit. UM_EARG where m has no gains or no product UM_VIS. */
+ * standard deviations and *logp as in um_gainfit. UM_EARG where m has no gains or no product
+ * UM_VIS. */
 UM_API UM_USED um_status um_uvmodel_calibrate(const um_uvmodel *m, double amplitude_sd, double phase_sd,
-	const um_array *x, const um_array *y, const um_array *sigma, um_array *op);
+	const um_array *x, const um_array *y, const um_array *sigma, um_array *op, double *logp);
 
 #ifdef __cplusplus
 }

@@ -529,14 +529,15 @@ static um_status plot(void *self, const um_array *op, const um_array *x, const u
 /* ---- self-calibration ------------------------------------------------------ */
 
 static um_status calibrate(void *self, const um_array *x, const um_array *y, const um_array *sigma,
-	um_array *op, um_sink *sink)
+	um_array *op, double *lp, um_sink *sink)
 {
 	const struct self *s = self;
 	const int64_t half = s->gains.nparams / 2;
 	const double *p = um_row_d(op, 0);
 	double sum[2] = { 0 };
 	um_status st = UM_OK;
-	UM_TRY(um_uvmodel_calibrate(&s->m, s->p->gain_sd, s->p->gain_phase_sd * DEGREE, x, y, sigma, op));
+	UM_TRY(um_uvmodel_calibrate(&s->m, s->p->gain_sd, s->p->gain_phase_sd * DEGREE, x, y, sigma, op,
+		lp));
 	for (int64_t i = 0; i < 2 * half; i++)
 		sum[i >= half] += p[i] * p[i] / (double)half;
 	UM_TRY(um_sink_metric(sink, "gain_amplitude_rms", sqrt(sum[0])));

@@ -4,7 +4,9 @@
  * image, log p_x(x(u)), or that of u, which adds log |dx/du| = sum (u - softplus(u)). Where the
  * starts agree the optimum is likely global; where they do not, their spread says so.
  * Self-calibration (Cornwell and Wilkinson 1981, doi:10.1093/mnras/196.4.1067) maximises over the
- * forward model's operator parameters, too: in turn over u, from where it was, and over them. */
+ * forward model's operator parameters, too: in turn over u, from where it was, and over them; or
+ * jointly, f(u) = -(w max_op (log p(y | u, op) + log p(op)) + log p), whose gradient is that at the
+ * best op, which finds its way along directions that image and op share, such as shifts. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,7 @@ struct map {
 	int64_t starts, iterations, memory;
 	double level, size, jitter, gtol, ftol;
 	int64_t selfcal;
+	const char *selfcal_how;
 	double selfcal_tol;
 };
 
@@ -43,15 +46,17 @@ static const um_param params[] = {
 		"Stops where the norm of the gradient is below this times that of u."),
 	UM_PARAM(struct map, ftol, "1e-9", 0, 1, "",
 		"Stops where ten iterations gain less than this fraction of the objective."),
-	UM_PARAM(struct map, selfcal, "0", 0, 1000000, "", "Most rounds of self-calibration: after each "
-		"minimisation the forward model is calibrated with the image, such as by gains of eht; the "
-		"last data weight is repeated so often."),
+	UM_PARAM(struct map, selfcal, "0", 0, 1000000, "", "Most rounds of self-calibration: operator "
+		"parameters of the forward model, such as gains of eht, are solved for with the image, and the "
+		"minimisation with the last data weight is repeated so often. 0: they are taken as given."),
+	UM_CHOICE(struct map, selfcal_how, "joint", "joint|alternate", "Parameters are the best ones of every "
+		"image that is tried, or held during a minimisation and solved for after it."),
 	UM_PARAM(struct map, selfcal_tol, "1e-4", 0, 1, "",
 		"Self-calibration stops where a round gains less than this fraction of log p(y | u)."),
 };
 
 /* Columns of the table of starts. */
-enum { OBJECTIVE, CONVERGED, STALLED, ITERATIONS, EVALUATIONS, BEFORE, LOGLIKE, ROUNDS, NFIGURES };
+enum { OBJECTIVE, CONVERGED, STALLED, ITERATIONS, EVALUATIONS, LOGLIKE, ROUNDS, NFIGURES };
 
 /* What a checkpoint holds is the state between two minimisations, so that a resumed run
  * repeats the interrupted one exactly. */
@@ -65,6 +70,8 @@ typedef struct {
 	um_array figure;   /* [starts][NFIGURES] */
 	um_array position; /* start, stage */
 	um_array op;       /* [starts][nop] operator parameters that are calibrated; else not there */
+	um_array given;    /* [1][nop] what they were */
+	bool joint;
 	um_status st;      /* a failure inside the step callback */
 	bool stop;
 } work;
@@ -139,7 +146,7 @@ static um_status minimise(work *w, double *x)
 	um_status st = UM_OK;
 	double *figure = um_row_d(&w->figure, *at(w, 0));
 	um_optimum o = { .problem = w->problem, .weight = weight(w, *at(w, 1)),
-		.volume = strcmp(w->set->density, "latent") == 0, .step = step, .context = w,
+		.volume = strcmp(w->set->density, "latent") == 0, .calibrate = w->joint, .step = step, .context = w,
 		.search = { .memory = (int)w->set->memory, .iterations = w->set->iterations,
 			.gtol = w->set->gtol, .ftol = w->set->ftol } };
 	UM_TRY(um_optimum_find(&o, x));
@@ -164,41 +171,46 @@ static um_status as_image(work *w, const double *u, um_array *image)
 	return st;
 }
 
+static um_status loglike(work *w, const double *u, double *ll)
+{
+	um_array image = { 0 };
+	um_status st = as_image(w, u, &image);
+	if (st == UM_OK)
+		st = um_problem_loglike(w->problem, &image, ll, NULL);
+	um_array_free(&image);
+	return st;
+}
+
 /* Operator parameters that fit u better; sink as in um_problem_calibrate. */
 static um_status calibrate(work *w, int64_t start, const double *u, um_sink *sink)
 {
 	um_status st = UM_OK;
 	um_array image = { 0 };
+	double lp;
 	UM_TRY(as_image(w, u, &image));
 	UM_TRY(um_problem_image(w->problem, &image, &image));
-	UM_TRY(um_problem_calibrate(w->problem, &image, sink));
+	UM_TRY(um_problem_calibrate(w->problem, &image, &lp, sink));
 	memcpy(um_row_d(&w->op, start), um_problem_op(w->problem)->data, sizeof(double) * (size_t)w->about->nop);
 out:
 	um_array_free(&image);
 	return st;
 }
 
-/* After stage of start ended in u: calibrates for the next one, or moves on past the last where
- * a round of repeated weights gained too little. */
+/* After stage of start ended in u: calibrates, and moves on past the last stage where a round of
+ * repeated weights gained too little. */
 static um_status self_calibrate(work *w, int64_t start, int64_t *stage, const double *u)
 {
 	um_status st = UM_OK;
-	um_array image = { 0 };
 	double *figure = um_row_d(&w->figure, start);
 	const double old = figure[LOGLIKE];
 	const int64_t rounds = *stage - (w->set->schedule.n - 1);
-	UM_TRY(as_image(w, u, &image));
-	UM_TRY(um_problem_loglike(w->problem, &image, &figure[LOGLIKE], NULL));
-	if (*stage == 0)
-		figure[BEFORE] = figure[LOGLIKE];
+	UM_TRY(calibrate(w, start, u, NULL));
+	UM_TRY(loglike(w, u, &figure[LOGLIKE]));
 	if (rounds > 0)
 		figure[ROUNDS] = (double)rounds;
 	if (rounds > 0 && figure[LOGLIKE] - old <= w->set->selfcal_tol * fmax(1, fabs(old)))
 		*stage = stages(w) - 1;
-	if (*stage + 1 < stages(w))
-		UM_TRY(calibrate(w, start, u, NULL));
 out:
-	um_array_free(&image);
 	return st;
 }
 
@@ -288,24 +300,24 @@ static um_status compare(work *w, const int64_t *order, const um_array *x)
 	return st;
 }
 
-/* What the best start says of its operator parameters, which the problem keeps: all samples are
- * judged by them. */
+/* The operator parameters of the best start, which the problem keeps: all samples are judged by
+ * them. The figures before and after are of its image, with those given and with these. */
 static um_status calibrated(work *w, int64_t best)
 {
 	um_status st = UM_OK;
-	um_array image = { 0 };
-	double *figure = um_row_d(&w->figure, best), *u = um_row_d(&w->x, best), after;
+	const double *u = um_row_d(&w->x, best);
+	double before, after;
+	um_problem_set_op(w->problem, um_row_d(&w->given, 0));
+	UM_TRY(loglike(w, u, &before));
 	um_problem_set_op(w->problem, um_row_d(&w->op, best));
+	UM_TRY(calibrate(w, best, u, w->stop ? NULL : w->sink));
+	UM_TRY(loglike(w, u, &after));
 	if (w->stop)
-		return UM_OK;
-	UM_TRY(calibrate(w, best, u, w->sink));
-	UM_TRY(as_image(w, u, &image));
-	UM_TRY(um_problem_loglike(w->problem, &image, &after, NULL));
-	UM_TRY(um_sink_metric(w->sink, "loglike_before", figure[BEFORE]));
+		goto out;
+	UM_TRY(um_sink_metric(w->sink, "loglike_before", before));
 	UM_TRY(um_sink_metric(w->sink, "loglike_after", after));
-	UM_TRY(um_sink_metric(w->sink, "selfcal_rounds", figure[ROUNDS]));
+	UM_TRY(um_sink_metric(w->sink, "selfcal_rounds", um_row_d(&w->figure, best)[ROUNDS]));
 out:
-	um_array_free(&image);
 	return st;
 }
 
@@ -362,6 +374,23 @@ static void destroy(void *self)
 	free(self);
 }
 
+static um_status prepare_op(work *w)
+{
+	um_status st = UM_OK;
+	const int64_t nop = w->about->nop;
+	if (nop == 0)
+		UM_TRY(um_fail(UM_EPARAM, "map: selfcal = %lld, but the forward model has nothing to calibrate",
+			(long long)w->set->selfcal));
+	UM_TRY(um_array_new(&w->op, UM_F64, 2, (const int64_t[]){ w->set->starts, nop }));
+	UM_TRY(um_array_new(&w->given, UM_F64, 2, (const int64_t[]){ 1, nop }));
+	UM_TRY(um_array_copy(&w->given, um_problem_op(w->problem)));
+	for (int64_t i = 0; i < w->set->starts; i++)
+		memcpy(um_row_d(&w->op, i), w->given.data, sizeof(double) * (size_t)nop);
+	w->joint = strcmp(w->set->selfcal_how, "joint") == 0;
+out:
+	return st;
+}
+
 static um_status prepare(work *w)
 {
 	um_status st = UM_OK;
@@ -370,10 +399,7 @@ static um_status prepare(work *w)
 	UM_TRY(um_array_new(&w->figure, UM_F64, 2, (const int64_t[]){ w->set->starts, NFIGURES }));
 	UM_TRY(um_array_new(&w->position, UM_I64, 1, (const int64_t[]){ 2 }));
 	if (w->set->selfcal > 0)
-		UM_TRY(um_array_new(&w->op, UM_F64, 2, (const int64_t[]){ w->set->starts, w->about->nop }));
-	for (int64_t i = 0; w->set->selfcal > 0 && i < w->set->starts; i++)
-		memcpy(um_row_d(&w->op, i), um_problem_op(w->problem)->data,
-			sizeof(double) * (size_t)w->about->nop);
+		UM_TRY(prepare_op(w));
 	um_array *const arrays[] = { &w->x, &w->figure, &w->position, &w->op };
 	UM_TRY(um_sink_restore(w->sink, w->op.data != NULL ? 4 : 3, saved, arrays, &found));
 out:
@@ -399,6 +425,7 @@ out:
 	um_array_free(&w.figure);
 	um_array_free(&w.position);
 	um_array_free(&w.op);
+	um_array_free(&w.given);
 	return st;
 }
 
