@@ -38,7 +38,7 @@ static bool begins(const um_uvdata *d, um_gain_interval each, int64_t i)
 {
 	if (i == 0)
 		return true;
-	double gap = d->rows[i].time - d->rows[i - 1].time;
+	double gap = um_uvdata_gap(d, i); /* infinite at the first row of a file */
 	return (each == UM_GAIN_SCAN && gap > UM_SCAN_GAP) || (each == UM_GAIN_TIME && gap > 0);
 }
 

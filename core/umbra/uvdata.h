@@ -114,6 +114,25 @@ typedef struct um_uvaverage {
 /* Averages V, u and v coherently, baseline by baseline. Bins carry the time of their centre. */
 UM_API UM_USED um_status um_uvdata_average(const um_uvdata *d, const um_uvaverage *how, um_uvdata *out);
 
+/* ---- all of it ----------------------------------------------------------------- */
+
+/* Reads the first file and n more, and appends them; of each the rows between start and stop,
+ * hours since 0h of its own day, are kept. Errors name the file. */
+UM_API UM_USED um_status um_uvfiles_read(const char *first, int64_t n, const char *const more[],
+	double start, double stop, um_uvdata *out);
+
+typedef struct um_uvchoice {
+	double shortest, longest;     /* wavelengths */
+	int64_t nstations;            /* 0: all */
+	const char *const *stations;
+	um_uvflags flags;             /* before averaging, except for snr, which comes last */
+	bool averaged;
+	um_uvaverage average;
+} um_uvchoice;
+
+/* Selects, flags and averages. Errors as theirs; d is always to be released. */
+UM_API UM_USED um_status um_uvdata_choose(um_uvdata *d, const um_uvchoice *c);
+
 #ifdef __cplusplus
 }
 #endif

@@ -20,14 +20,16 @@
 
 struct eht {
 	const char *uvfits;
+	um_texts more;
 	bool coverage_only;
 	um_texts products;
 	const char *average;
 	double seconds;
 	const char *weights, *times;
 	um_pair uv;
-	um_texts stations;
-	double systematic;
+	um_texts stations, flag_stations, flag_baselines;
+	um_pair hours;
+	double snr_min, systematic;
 	bool debias;
 	const char *closures, *pulse, *transform;
 	double tolerance;
@@ -49,6 +51,8 @@ struct eht {
 
 static const um_param params[] = {
 	UM_FILE(struct eht, uvfits, "", "Visibilities: a UVFITS file. Either this or array is given."),
+	UM_FILES(struct eht, more, "[]", "Further UVFITS files of the same source: other bands, other days. "
+		"Closures, averages and gains never mix files; times count from the earliest day."),
 	UM_PARAM(struct eht, coverage_only, "false", 0, 0, "", "Take baselines and noise from the file, "
 		"not its visibilities: for simulations."),
 	UM_CHOICE(struct eht, products, "[\"vis\"]", "vis|amp|cphase|logcamp|camp|bispectrum", "What is "
@@ -64,6 +68,12 @@ static const um_param params[] = {
 	UM_PARAM(struct eht, uv, "[0.0, 1000.0]", 0, 1e6, "", "Shortest and longest baseline used, in "
 		"units of 1e9 wavelengths."),
 	UM_PARAM_TEXT(struct eht, stations, "[]", "Names of the stations used; empty: all."),
+	UM_PARAM_TEXT(struct eht, flag_stations, "[]", "Names of stations that are not used."),
+	UM_PARAM_TEXT(struct eht, flag_baselines, "[]", "Baselines that are not used, such as \"AA-AP\"."),
+	UM_PARAM(struct eht, hours, "[0.0, 240.0]", 0, 240, "h", "First and last time used, UTC since 0h of "
+		"each file's own day; may pass 24."),
+	UM_PARAM(struct eht, snr_min, "0", 0, 1e6, "", "Visibilities below this ratio of signal to noise are "
+		"not used, after averaging."),
 	UM_PARAM(struct eht, systematic, "0", 0, 10, "", "Noise added in quadrature to every visibility, "
 		"as a fraction of its amplitude."),
 	UM_PARAM(struct eht, debias, "false", 0, 0, "", "Take the noise bias off amplitudes and closure "
@@ -172,7 +182,9 @@ static um_status read_budgets(struct self *s)
 		if (k < 0)
 			return um_fail(UM_EPARAM, "gain_budgets: no station %s in %s", name,
 				origin(s->p));
-		s->budget[k] = g;
+		for (; k < s->d.nstations; k++)
+			if (strcmp(s->d.stations[k].name, name) == 0)
+				s->budget[k] = g;
 	}
 	return UM_OK;
 }
@@ -201,28 +213,23 @@ static um_status observe(const struct eht *p, um_uvdata *out)
 static um_status read_data(struct self *s)
 {
 	const struct eht *p = s->p;
-	um_status st = UM_OK;
-	um_uvdata all = { 0 };
-	if (p->uvfits[0])
-		UM_TRY(um_uvfits_read(p->uvfits, &all));
-	else
-		UM_TRY(observe(p, &all));
-	st = um_uvdata_select(&all, p->uv.lo * 1e9, p->uv.hi * 1e9, p->stations.n, p->stations.v);
-	if (st != UM_OK)
-		UM_TRY(um_context(st, "%s", origin(p)));
-	if (strcmp(p->average, "none") == 0) {
-		s->d = all;
-		memset(&all, 0, sizeof(all));
-	} else {
-		const um_uvaverage how = { .seconds = strcmp(p->average, "time") == 0 ? p->seconds : 0,
+	const bool array = p->array[0];
+	const um_uvchoice choice = { .shortest = p->uv.lo * 1e9, .longest = p->uv.hi * 1e9,
+		.nstations = p->stations.n, .stations = p->stations.v,
+		.flags = { .nstations = p->flag_stations.n, .stations = p->flag_stations.v,
+			.nbaselines = p->flag_baselines.n, .baselines = p->flag_baselines.v,
+			.start = array ? p->hours.lo : -INFINITY, .stop = array ? p->hours.hi : INFINITY,
+			.snr = p->snr_min },
+		.averaged = strcmp(p->average, "none") != 0,
+		.average = { .seconds = strcmp(p->average, "time") == 0 ? p->seconds : 0,
 			.inverse_variance = strcmp(p->weights, "none") != 0,
-			.per_baseline = strcmp(p->times, "shared") != 0 };
-		UM_TRY(um_uvdata_average(&all, &how, &s->d));
-	}
-	UM_TRY(read_budgets(s));
-out:
-	um_uvdata_free(&all);
-	return st;
+			.per_baseline = strcmp(p->times, "shared") != 0 } };
+	um_status st = array ? observe(p, &s->d)
+		: um_uvfiles_read(p->uvfits, p->more.n, p->more.v, p->hours.lo, p->hours.hi, &s->d);
+	if (st != UM_OK)
+		return st;
+	st = um_uvdata_choose(&s->d, &choice);
+	return st == UM_OK ? read_budgets(s) : um_context(st, "%s", origin(p));
 }
 
 /* y and sigma of all products from the visibilities of d, whose sigma is thermal. */
@@ -315,8 +322,9 @@ static um_status create(void **self, const void *p, const um_env *env, um_forwar
 	if (!s->p->uvfits[0] == !s->p->array[0])
 		UM_TRY(um_fail(UM_EPARAM, "eht takes either uvfits, a file of visibilities, or array, the "
 			"stations of a simulation; %s", s->p->array[0] ? "both are given" : "neither is given"));
-	if (s->p->array[0] && s->p->coverage_only)
-		UM_TRY(um_fail(UM_EPARAM, "coverage_only belongs to uvfits: array has no visibilities anyway"));
+	if (s->p->array[0] && (s->p->coverage_only || s->p->more.n > 0))
+		UM_TRY(um_fail(UM_EPARAM, "%s belongs to uvfits: array has no visibilities anyway",
+			s->p->coverage_only ? "coverage_only" : "more"));
 	UM_TRY(read_data(s));
 	UM_TRY(find_products(s));
 	UM_TRY(find_gains(s));
@@ -447,6 +455,27 @@ static um_status write_gains(const char *path, void *context)
 	return um_gains_write(path, c->g, c->d);
 }
 
+/* The visibilities of d, a file for each of those that they come from. */
+static um_status deliver_visibilities(const struct self *s, const um_uvdata *d, const char *suffix,
+	um_sink *sink)
+{
+	um_status st = UM_OK;
+	char name[64];
+	for (int k = 0; st == UM_OK && k < um_uvdata_sets(d); k++) {
+		um_uvdata part;
+		struct product c = { &part, NULL, s->p->ut1_utc };
+		st = um_uvdata_part(d, k, &part);
+		if (st != UM_OK)
+			break;
+		snprintf(name, sizeof(name), k > 0 ? "measurements%s-file%d.uvfits" : "measurements%s.uvfits",
+			suffix, k + 1);
+		if (part.nrows > 0)
+			st = um_sink_file(sink, name, write_visibilities, &c);
+		um_uvdata_free(&part);
+	}
+	return st;
+}
+
 /* Measurement b of count, and its gains where there are some. */
 static um_status deliver(const struct self *s, const um_uvdata *d, const um_gains *g, int64_t b,
 	int64_t count, um_sink *sink)
@@ -456,8 +485,7 @@ static um_status deliver(const struct self *s, const um_uvdata *d, const um_gain
 	char name[64];
 	if (count > 1)
 		snprintf(suffix, sizeof(suffix), "-%lld", (long long)b + 1);
-	snprintf(name, sizeof(name), "measurements%s.uvfits", suffix);
-	um_status st = um_sink_file(sink, name, write_visibilities, &c);
+	um_status st = deliver_visibilities(s, d, suffix, sink);
 	snprintf(name, sizeof(name), "gains%s.csv", suffix);
 	if (st == UM_OK && g->nscans > 0)
 		st = um_sink_file(sink, name, write_gains, &c);

@@ -172,6 +172,9 @@ static void choices(void)
 		{ "stations=[\"AA\",\"LM\",\"PV\"]", "products=[\"cphase\"]", 9 },
 		{ "closures=maximal", "products=[\"cphase\"]", 192 },
 		{ "uv=[3.0, 6.0]", "products=[\"amp\"]", 0 },
+		{ "flag_stations=[\"SM\",\"AZ\",\"SP\"]", "products=[\"cphase\"]", 9 },
+		{ "flag_baselines=[\"AA-LM\"]", "products=[\"amp\"]", 139 },
+		{ "snr_min=1e-3", "products=[\"amp\"]", 148 }, { "hours=[0.0, 1.5]", "products=[\"amp\"]", 73 },
 	};
 	plug g;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -184,6 +187,33 @@ static void choices(void)
 	}
 }
 
+/* Two files: products are those of each, gains budgets and names go for both. */
+static void files(void)
+{
+	static const char *const products[] = { "vis", "amp", "cphase", "logcamp" };
+	plug a, b;
+	for (int k = 0; k < 4; k++) {
+		char list[40];
+		snprintf(list, sizeof(list), "products=[\"%s\"]", products[k]);
+		CHECK_OK(plug_try(&a, UM_FORWARD, "eht", env(), SET(FILE_SET, list, "gain_budgets=[\"LM:0.3\"]")));
+		CHECK_OK(plug_try(&b, UM_FORWARD, "eht", env(), SET(FILE_SET, list, "gain_budgets=[\"LM:0.3\"]",
+			"more=[\"tests/data/synthetic.uvfits\"]")));
+		const int64_t n = a.forward.info.ny, half = k ? n : n / 2;
+		um_array none = rows(1, 0), y = rows(1, 3 * n), z = rows(1, 3 * n);
+		um_array sy = rows(1, 3 * n), sz = rows(1, 3 * n);
+		CHECK(b.forward.info.ny == 2 * n);
+		CHECK_OK(a.forward.ops.data(a.forward.self, &y, &sy, &none));
+		CHECK_OK(b.forward.ops.data(b.forward.self, &z, &sz, &none));
+		for (int64_t i = 0; i < 2 * half; i++) {
+			CHECK_NEAR(um_row_d(&z, 0)[i], um_row_d(&y, 0)[i % half], 0);
+			CHECK_NEAR(um_row_d(&sz, 0)[i], um_row_d(&sy, 0)[i % half], 0);
+		}
+		um_array_free(&none), um_array_free(&y), um_array_free(&z), um_array_free(&sy), um_array_free(&sz);
+		plug_close(&a);
+		plug_close(&b);
+	}
+}
+
 static void refusals(void)
 {
 	static const struct { const char *a, *b, *text; } cases[] = {
@@ -193,6 +223,12 @@ static void refusals(void)
 		{ FILE_SET, "gain_budgets=[\"LM=0.3\"]", "NAME:FRACTION" },
 		{ FILE_SET, "gain_budgets=[\"XX:0.3\"]", "no station XX" },
 		{ "uvfits=tests/data/README.md", "debias=false", "README.md: not a FITS file" },
+		{ FILE_SET, "more=[\"tests/data/README.md\"]", "README.md: not a FITS file" },
+		{ FILE_SET, "more=[\"tests/data/none.uvfits\"]", "none.uvfits: No such file" },
+		{ FILE_SET, "flag_stations=[\"XX\"]", "synthetic.uvfits: no station XX" },
+		{ FILE_SET, "flag_baselines=[\"AA-XX\"]", "two stations" },
+		{ FILE_SET, "hours=[200.0, 210.0]", "synthetic.uvfits, from 200 to 210 h: no visibility" },
+		{ FILE_SET, "snr_min=1e5", "synthetic.uvfits: no visibility" },
 	};
 	plug g;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -332,5 +368,6 @@ static void triangles(void)
 }
 
 CHECK_MAIN(CHECK_CASE(derivatives), CHECK_CASE(likelihood), CHECK_CASE(simulation),
-	CHECK_CASE(measurements), CHECK_CASE(choices), CHECK_CASE(refusals), CHECK_CASE(pictures),
+	CHECK_CASE(measurements), CHECK_CASE(choices),
+	CHECK_CASE(files), CHECK_CASE(refusals), CHECK_CASE(pictures),
 	CHECK_CASE(triangles))
