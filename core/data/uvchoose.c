@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* From files to the rows that are fitted. */
 #include <math.h>
-#include <umbra/uvdata.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "uvfits.h"
 
 static um_status read_one(const char *path, double start, double stop, um_uvdata *out)
 {
@@ -53,5 +56,37 @@ um_status um_uvdata_choose(um_uvdata *d, const um_uvchoice *c)
 	if (weak.snr > 0)
 		UM_TRY(um_uvdata_flag(d, &weak));
 out:
+	return st;
+}
+
+um_status um_uvdata_fractions(const um_uvdata *d, double common, int64_t n, const char *const texts[],
+	double **out)
+{
+	um_status st = UM_OK;
+	double *v = calloc((size_t)d->nstations + 1, sizeof(*v));
+	if (v == NULL)
+		return um_fail(UM_ENOMEM, "no memory for %d stations", d->nstations);
+	for (int i = 0; i < d->nstations; i++)
+		v[i] = common;
+	for (int64_t i = 0; i < n; i++) {
+		const char *colon = strchr(texts[i], ':');
+		char name[24] = "";
+		char *end = NULL;
+		double g = colon != NULL ? strtod(colon + 1, &end) : -1;
+		if (colon == NULL || end == colon + 1 || *end || !(g >= 0 && g <= 10)
+			|| colon - texts[i] >= (long)sizeof(name))
+			UM_TRY(um_fail(UM_EPARAM, "\"%s\" is not NAME:FRACTION", texts[i]));
+		memcpy(name, texts[i], (size_t)(colon - texts[i]));
+		int k = um_uvdata_station(d, name);
+		if (k < 0)
+			UM_TRY(um_uvdata_unknown(d, name));
+		for (; k < d->nstations; k++)
+			if (strcmp(d->stations[k].name, name) == 0)
+				v[k] = g;
+	}
+	*out = v;
+	v = NULL;
+out:
+	free(v);
 	return st;
 }

@@ -35,10 +35,21 @@ um_status um_uvmodel_see_at(um_uvmodel *m, const um_uvdata *d, const um_uvspec *
 	return st;
 }
 
+um_status um_uvmodel_correlate(um_uvmodel *m)
+{
+	um_status st = UM_OK;
+	for (int i = 0; st == UM_OK && i < m->n; i++)
+		if (m->o[i].product == UM_CPHASE || m->o[i].product == UM_LOGCAMP)
+			st = um_correlation_new(&m->o[i], &m->correlation[i]);
+	return st;
+}
+
 void um_uvmodel_free(um_uvmodel *m)
 {
-	for (int i = 0; i < m->n; i++)
+	for (int i = 0; i < m->n; i++) {
+		um_correlation_free(m->correlation[i]);
 		um_observable_free(&m->o[i]);
+	}
 	um_uvop_free(m->op);
 	memset(m, 0, sizeof(*m));
 }
@@ -211,19 +222,36 @@ out:
 	return st;
 }
 
-/* log p(y | x) of image b of w; its gradient with respect to the visibilities is added to
- * gre, gim, and that with respect to the flux is *flux. */
-static double loglike_one(const um_uvmodel *m, struct work *w, int64_t b, const double *y,
-	const double *sigma, double *flux)
+/* Product k of image b against rows of y, sigma and the model's f, df. */
+static um_status misfit(const um_uvmodel *m, int k, int64_t b, const double *y, const double *sigma,
+	const double *f, double *df, double *chi2)
+{
+	const int64_t at = m->first[k];
+	um_correlation *c = m->noise != NULL ? m->correlation[k] : NULL;
+	um_status st = c != NULL ? um_correlation_set(c, um_row_d(m->noise, b)) : UM_OK;
+	if (df != NULL)
+		df += at;
+	if (st == UM_OK)
+		*chi2 = c != NULL ? um_correlation_chi2(c, y + at, sigma + at, f + at, df)
+			: um_observable_chi2(&m->o[k], y + at, sigma + at, f + at, df);
+	return st;
+}
+
+/* log p(y | x) of image first + b, image b of w; its gradient with respect to the visibilities is
+ * added to gre, gim, and that with respect to the flux is *flux. */
+static um_status loglike_one(const um_uvmodel *m, struct work *w, int64_t first, int64_t b,
+	const double *y, const double *sigma, double *out, double *flux)
 {
 	const int64_t at = b * m->nvis;
-	double ll = 0;
+	um_status st = UM_OK;
+	double ll = 0, chi2;
 	model(m, w, b, w->f);
 	for (int i = 0; i < m->n; i++) {
 		const um_observable *o = &m->o[i];
 		const int64_t k = m->first[i];
 		double half = -0.5 * (double)o->len;
-		ll += half * um_observable_chi2(o, y + k, sigma + k, w->f + k, w->w + k);
+		UM_TRY(misfit(m, i, first + b, y, sigma, w->f, w->w, &chi2));
+		ll += half * chi2;
 		for (int64_t j = 0; j < o->len; j++)
 			w->w[k + j] *= half;
 		um_observable_vjp(o, w->re + at, w->im + at, w->w + k, w->gre + at, w->gim + at);
@@ -235,7 +263,9 @@ static double loglike_one(const um_uvmodel *m, struct work *w, int64_t b, const 
 		ll -= 0.5 * d * d;
 		*flux = d / sigma[k];
 	}
-	return ll;
+	*out = ll;
+out:
+	return st;
 }
 
 um_status um_uvmodel_loglike(const um_uvmodel *m, const um_array *x, const um_array *y,
@@ -251,8 +281,8 @@ um_status um_uvmodel_loglike(const um_uvmodel *m, const um_array *x, const um_ar
 		UM_TRY(see(m, x, first, n, &w, w.re, w.im));
 		clear_gradient(m, &w, n);
 		for (int64_t b = 0; b < n; b++)
-			ll[first + b] = loglike_one(m, &w, b, um_row_d(y, first + b),
-				um_row_d(sigma, first + b), &flux[b]);
+			UM_TRY(loglike_one(m, &w, first, b, um_row_d(y, first + b), um_row_d(sigma, first + b),
+				&ll[first + b], &flux[b]));
 		if (dx != NULL)
 			UM_TRY(spread(m, &w, flux, first, n, dx));
 	}
@@ -290,11 +320,8 @@ um_status um_uvmodel_stats(const um_uvmodel *m, const um_array *x, const um_arra
 	for (int64_t b = 0; b < x->dim[0]; b++, values += m->n + 1) {
 		UM_TRY(see(m, x, b, 1, &w, w.re, w.im));
 		model(m, &w, 0, w.f);
-		for (int i = 0; i < m->n; i++) {
-			const int64_t k = m->first[i];
-			values[i] = um_observable_chi2(&m->o[i], um_row_d(y, b) + k, um_row_d(sigma, b) + k,
-				w.f + k, NULL);
-		}
+		for (int i = 0; i < m->n; i++)
+			UM_TRY(misfit(m, i, b, um_row_d(y, b), um_row_d(sigma, b), w.f, NULL, &values[i]));
 		values[m->n] = total(m, w.x);
 	}
 out:

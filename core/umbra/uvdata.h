@@ -114,6 +114,11 @@ typedef struct um_uvaverage {
 /* Averages V, u and v coherently, baseline by baseline. Bins carry the time of their centre. */
 UM_API UM_USED um_status um_uvdata_average(const um_uvdata *d, const um_uvaverage *how, um_uvdata *out);
 
+/* A number of each station of d, common but for those that texts "NAME:FRACTION" name. UM_EPARAM
+ * for what is not that, or a name that is no station. The caller frees *out. */
+UM_API UM_USED um_status um_uvdata_fractions(const um_uvdata *d, double common, int64_t n,
+	const char *const texts[], double **out);
+
 /* ---- all of it ----------------------------------------------------------------- */
 
 /* Reads the first file and n more, and appends them; of each the rows between start and stop,

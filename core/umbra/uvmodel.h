@@ -6,6 +6,7 @@
 #define UMBRA_UVMODEL_H
 
 #include <umbra/array.h>
+#include <umbra/correlation.h>
 #include <umbra/gains.h>
 #include <umbra/observable.h>
 #include <umbra/uvop.h>
@@ -25,17 +26,24 @@ typedef struct um_uvmodel {
 	const um_gainset *gains;        /* what acts on visibilities before products are formed, */
 	const um_array *gain;           /* and its parameters [B][nparams], a row an image or one */
 	                                /* shared; NULL: gains of 1. Neither is released */
+	const um_array *noise;          /* relative variances of the visibilities [B][nvis], for the */
+	                                /* correlations of closures, likewise; NULL: none are counted */
 	/* ---- */
 	int64_t nvis, ny;
 	int64_t first[UM_PRODUCTS + 1]; /* where a product begins in y; the flux after the last */
 	um_uvop *op;
+	um_correlation *correlation[UM_PRODUCTS];
 } um_uvmodel;
 
 /* Makes the transform to the rows of d, from which the products were formed; rows and columns
  * of s are those of m. */
 UM_API UM_USED um_status um_uvmodel_see_at(um_uvmodel *m, const um_uvdata *d, const um_uvspec *s);
 
-/* Releases transform and products. */
+/* Makes likelihoods and chi-squares count the correlations of closure phases and log closure
+ * amplitudes, given noise; after the products were made. */
+UM_API UM_USED um_status um_uvmodel_correlate(um_uvmodel *m);
+
+/* Releases transform, correlations and products. */
 UM_API void um_uvmodel_free(um_uvmodel *m);
 
 /* Visibilities of image b of x: nvis numbers each. */

@@ -5,6 +5,7 @@
  * (radians), closure amplitudes or their logarithms, then one datum for the total flux. Noise is
  * Gaussian but for closure phases, log p = -sum (1 - cos d)/sigma^2. Averages, closures and
  * chi-squares as in eht-imaging (Chael et al. 2018, doi:10.3847/1538-4357/aab6a8). */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +32,7 @@ struct eht {
 	um_pair hours;
 	double snr_min, systematic;
 	bool debias;
-	const char *closures, *pulse, *transform;
+	const char *closures, *covariance, *pulse, *transform;
 	double tolerance;
 	double gain_budget;
 	um_texts gain_budgets;
@@ -80,6 +81,9 @@ static const um_param params[] = {
 		"amplitudes."),
 	UM_CHOICE(struct eht, closures, "minimal", "minimal|maximal", "An independent set of closures, or "
 		"every one."),
+	UM_CHOICE(struct eht, covariance, "diagonal", "diagonal|full", "Errors of closure phases and log "
+		"closure amplitudes of one time: as if independent, or with the covariance that follows from the "
+		"visibilities they share; full takes closures = \"minimal\"."),
 	UM_CHOICE(struct eht, pulse, "triangle", "triangle|rect|delta", "Shape of a pixel; triangle means "
 		"linear interpolation, eht-imaging's default."),
 	UM_CHOICE(struct eht, transform, "auto", "auto|direct|nufft", "Fourier transform: the direct sum, "
@@ -134,6 +138,7 @@ struct self {
 	double *budget; /* gain budget of each station */
 	um_gainset gains;
 	um_uvmodel m;   /* gains of 1 */
+	bool correlated; /* closures; op holds the relative variances of the visibilities */
 	double pixel;   /* radians */
 	const char *stats[UM_PRODUCTS + 2];
 };
@@ -159,34 +164,6 @@ static const char *origin(const struct eht *p)
 static bool has_data(const struct eht *p)
 {
 	return p->uvfits[0] && !p->coverage_only;
-}
-
-static um_status read_budgets(struct self *s)
-{
-	s->budget = calloc((size_t)s->d.nstations + 1, sizeof(*s->budget));
-	if (s->budget == NULL)
-		return um_fail(UM_ENOMEM, "no memory for gain budgets");
-	for (int i = 0; i < s->d.nstations; i++)
-		s->budget[i] = s->p->gain_budget;
-	for (int64_t i = 0; i < s->p->gain_budgets.n; i++) {
-		const char *text = s->p->gain_budgets.v[i];
-		const char *colon = strchr(text, ':');
-		char name[24] = "";
-		char *end = NULL;
-		double g = colon != NULL ? strtod(colon + 1, &end) : -1;
-		if (colon == NULL || end == colon + 1 || *end || !(g >= 0 && g <= 10)
-			|| colon - text >= (long)sizeof(name))
-			return um_fail(UM_EPARAM, "gain_budgets: \"%s\" is not NAME:FRACTION", text);
-		memcpy(name, text, (size_t)(colon - text));
-		int k = um_uvdata_station(&s->d, name);
-		if (k < 0)
-			return um_fail(UM_EPARAM, "gain_budgets: no station %s in %s", name,
-				origin(s->p));
-		for (; k < s->d.nstations; k++)
-			if (strcmp(s->d.stations[k].name, name) == 0)
-				s->budget[k] = g;
-	}
-	return UM_OK;
 }
 
 /* What the stations of p->array would measure; a point source stands for the unknown one, so
@@ -229,11 +206,16 @@ static um_status read_data(struct self *s)
 	if (st != UM_OK)
 		return st;
 	st = um_uvdata_choose(&s->d, &choice);
-	return st == UM_OK ? read_budgets(s) : um_context(st, "%s", origin(p));
+	if (st != UM_OK)
+		return um_context(st, "%s", origin(p));
+	st = um_uvdata_fractions(&s->d, p->gain_budget, p->gain_budgets.n, p->gain_budgets.v, &s->budget);
+	return st == UM_OK ? st : um_context(st, "gain_budgets");
 }
 
-/* y and sigma of all products from the visibilities of d, whose sigma is thermal. */
-static um_status measure(const struct self *s, const um_uvdata *thermal, double *y, double *sigma)
+/* y, sigma and op of all products from the visibilities of d, whose sigma is thermal: gains of 1,
+ * or the relative variances of visibilities. */
+static um_status measure(const struct self *s, const um_uvdata *thermal, double *y, double *sigma,
+	double *op)
 {
 	um_uvdata d = { 0 };
 	um_status st = um_uvdata_copy(thermal, &d);
@@ -248,6 +230,13 @@ static um_status measure(const struct self *s, const um_uvdata *thermal, double 
 			double g = hypot(s->budget[r->t1], s->budget[r->t2]);
 			sd[k] = hypot(sd[k], g * hypot(r->re, r->im));
 		}
+	}
+	for (int64_t i = 0; i < s->gains.nparams; i++)
+		op[i] = 0;
+	for (int64_t i = 0; s->correlated && i < d.nrows; i++) {
+		const um_uvrow *r = &d.rows[i];
+		double power = fmax(r->re * r->re + r->im * r->im, DBL_MIN);
+		op[i] = fmin(r->sigma * r->sigma / power, 1e30);
 	}
 	um_uvdata_free(&d);
 	if (s->p->flux > 0) {
@@ -304,6 +293,23 @@ static um_status find_gains(struct self *s)
 	return um_gainset_new(&s->d, each, &s->gains);
 }
 
+static um_status find_correlations(struct self *s)
+{
+	const struct eht *p = s->p;
+	if (strcmp(p->covariance, "full") != 0)
+		return UM_OK;
+	if (strcmp(p->closures, "minimal") != 0)
+		return um_fail(UM_EPARAM, "covariance = \"full\" takes closures = \"minimal\": those of a maximal "
+			"set depend on each other");
+	if (listed(s, UM_CAMP) || listed(s, UM_BISPECTRUM))
+		return um_fail(UM_EPARAM, "covariance = \"full\" is for cphase and logcamp, not for camp and "
+			"bispectrum");
+	if (s->m.gains != NULL)
+		return um_fail(UM_EPARAM, "covariance = \"full\" and gains = \"%s\" exclude each other", p->gains);
+	s->correlated = listed(s, UM_CPHASE) || listed(s, UM_LOGCAMP);
+	return um_uvmodel_correlate(&s->m);
+}
+
 static um_status create(void **self, const void *p, const um_env *env, um_forward_info *info)
 {
 	um_status st = UM_OK;
@@ -328,12 +334,13 @@ static um_status create(void **self, const void *p, const um_env *env, um_forwar
 	UM_TRY(read_data(s));
 	UM_TRY(find_products(s));
 	UM_TRY(find_gains(s));
+	UM_TRY(find_correlations(s));
 	um_uvspec spec = { .pixel = env->pixel, .tolerance = s->p->tolerance };
 	(void)um_pulse_named(s->p->pulse, &spec.pulse);
 	(void)um_uvhow_named(s->p->transform, &spec.how);
 	UM_TRY(um_uvmodel_see_at(&s->m, &s->d, &spec));
 	info->ny = s->m.ny;
-	info->nop = s->gains.nparams;
+	info->nop = s->correlated ? s->m.nvis : s->gains.nparams;
 	info->measurements = has_data(s->p);
 	info->linear = s->m.n == 1 && s->m.o[0].product == UM_VIS;
 	info->shift_free = true;
@@ -356,11 +363,12 @@ out:
 
 /* ---- the model ------------------------------------------------------------- */
 
-/* The model with the gains of op. */
+/* The model with the gains or variances of op. */
 static um_uvmodel gained(const struct self *s, const um_array *op)
 {
 	um_uvmodel m = s->m;
 	m.gain = m.gains != NULL ? op : NULL;
+	m.noise = s->correlated ? op : NULL;
 	return m;
 }
 
@@ -411,21 +419,13 @@ static um_status stats(void *self, const um_array *op, const um_array *x, const 
 
 /* ---- measurements ---------------------------------------------------------- */
 
-/* Gains of 1 in every row. */
-static void clear(const struct self *s, um_array *op)
-{
-	for (int64_t b = 0; s->gains.nparams > 0 && b < op->dim[0]; b++)
-		memset(um_row_d(op, b), 0, (size_t)s->gains.nparams * sizeof(double));
-}
-
 static um_status noise(void *self, um_array *sigma, um_array *op)
 {
 	const struct self *s = self;
 	double *y = malloc((size_t)s->m.ny * sizeof(*y));
 	if (y == NULL)
 		return um_fail(UM_ENOMEM, "eht: no memory for %lld data", (long long)s->m.ny);
-	um_status st = measure(s, &s->d, y, um_row_d(sigma, 0));
-	clear(s, op);
+	um_status st = measure(s, &s->d, y, um_row_d(sigma, 0), um_row_d(op, 0));
 	free(y);
 	return st;
 }
@@ -433,8 +433,7 @@ static um_status noise(void *self, um_array *sigma, um_array *op)
 static um_status data(void *self, um_array *y, um_array *sigma, um_array *op)
 {
 	const struct self *s = self;
-	clear(s, op);
-	return measure(s, &s->d, um_row_d(y, 0), um_row_d(sigma, 0));
+	return measure(s, &s->d, um_row_d(y, 0), um_row_d(sigma, 0), um_row_d(op, 0));
 }
 
 struct product {
@@ -517,7 +516,6 @@ static um_status simulate(void *self, um_rng *rng, const um_array *x, um_array *
 	um_uvdata d = { 0 };
 	um_gains g = { 0 };
 	um_status st = UM_OK;
-	clear(s, op);
 	double *v = malloc((size_t)s->d.nrows * 2 * sizeof(*v));
 	if (v == NULL)
 		UM_TRY(um_fail(UM_ENOMEM, "eht: no memory for visibilities"));
@@ -526,7 +524,7 @@ static um_status simulate(void *self, um_rng *rng, const um_array *x, um_array *
 		UM_TRY(um_uvmodel_see(&s->m, x, b, v, v + d.nrows));
 		um_observe_fill(&d, v, v + d.nrows);
 		UM_TRY(corrupt(s->p, &rng[b], &d, &g));
-		UM_TRY(measure(s, &d, um_row_d(y, b), um_row_d(sigma, b)));
+		UM_TRY(measure(s, &d, um_row_d(y, b), um_row_d(sigma, b), um_row_d(op, b)));
 		if (s->p->flux > 0)
 			um_row_d(y, b)[s->m.ny - 1] = um_uvmodel_flux(&s->m, x, b)
 				+ s->p->flux_sigma * um_normal(&rng[b]);
@@ -564,6 +562,9 @@ static um_status calibrate(void *self, const um_array *x, const um_array *y, con
 	const double *p = um_row_d(op, 0);
 	double sum[2] = { 0 };
 	um_status st = UM_OK;
+	*lp = 0;
+	if (s->m.gains == NULL) /* variances of visibilities are no matter of the image */
+		return UM_OK;
 	UM_TRY(um_uvmodel_calibrate(&s->m, s->p->gain_sd, s->p->gain_phase_sd * DEGREE, x, y, sigma, op,
 		lp));
 	for (int64_t i = 0; i < 2 * half; i++)

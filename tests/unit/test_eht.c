@@ -101,6 +101,49 @@ static void likelihood(void)
 	plug_close(&g);
 }
 
+/* Gradient with the covariance, of data whose noise differs from one to the next; the variances
+ * travel in op. */
+static void correlated(void)
+{
+	plug g;
+	um_array x = { 0 }, dx = { 0 };
+	um_rng r[2] = { um_rng_new(4, "simulate", 0), um_rng_new(4, "simulate", 1) };
+	double ll[2], side[2], full[2][4], plain[2][4];
+	CHECK_OK(plug_try(&g, UM_FORWARD, "eht", env(), SET(FILE_SET, "products=[\"cphase\", \"logcamp\"]",
+		"covariance=full", "coverage_only=true")));
+	const int64_t ny = g.forward.info.ny, nop = g.forward.info.nop;
+	CHECK(nop == 148);
+	um_array op = rows(2, nop), y = rows(2, ny), sigma = rows(2, ny);
+	fill_images(&g.env, 2, 2, &x);
+	fill_images(&g.env, 2, 2, &dx);
+	CHECK_OK(um_forward_simulate(&g.forward, r, &x, &op, &y, &sigma, NULL));
+	CHECK(um_row_d(&op, 0)[3] != um_row_d(&op, 1)[3]);
+	for (int64_t i = 0; i < um_array_len(&x); i += 3)
+		((float *)x.data)[i] *= 1.2f;
+	CHECK_OK(um_forward_loglike(&g.forward, &op, &x, &y, &sigma, ll, &dx));
+	CHECK_OK(um_forward_stats(&g.forward, &op, &x, &y, &sigma, &full[0][0]));
+	for (int b = 0; b < 2; b++)
+		CHECK_REL(ll[b], -0.5 * (92 * full[b][0] + 83 * full[b][1]), 1e-12);
+	for (int64_t i = 5; i < 14 * 15; i += 37) {
+		float old = um_row_f(&x, 1)[i], step[2];
+		double want = (double)um_row_f(&dx, 1)[i];
+		for (int s = 0; s < 2; s++) {
+			step[s] = um_row_f(&x, 1)[i] = old + (s ? 2e-5f : -2e-5f);
+			CHECK_OK(um_forward_loglike(&g.forward, &op, &x, &y, &sigma, ll, NULL));
+			side[s] = ll[1];
+		}
+		um_row_f(&x, 1)[i] = old;
+		CHECK_NEAR((side[1] - side[0]) / ((double)step[1] - (double)step[0]), want, 1e-2 * fabs(want) + 50);
+	}
+	plug_close(&g);
+	CHECK_OK(plug_try(&g, UM_FORWARD, "eht", env(), SET(FILE_SET, "products=[\"cphase\", \"logcamp\"]",
+		"coverage_only=true")));
+	CHECK_OK(um_forward_stats(&g.forward, &op, &x, &y, &sigma, &plain[0][0]));
+	CHECK(fabs(plain[0][0] / full[0][0] - 1) > 0.02 && plain[0][2] == full[0][2]);
+	um_array_free(&x), um_array_free(&dx), um_array_free(&op), um_array_free(&y), um_array_free(&sigma);
+	plug_close(&g);
+}
+
 /* Simulated data of an image fit that image: every reduced chi-square is near 1. */
 static void simulation(void)
 {
@@ -239,6 +282,12 @@ static void refusals(void)
 		CHECK(strstr(um_message(), cases[i].text) != NULL);
 		plug_close(&g);
 	}
+	CHECK_FAILS(plug_try(&g, UM_FORWARD, "eht", env(), SET(FILE_SET, "products=[\"cphase\"]", "covariance=full",
+		"closures=maximal")), UM_EPARAM, "takes closures = \"minimal\"");
+	plug_close(&g);
+	CHECK_FAILS(plug_try(&g, UM_FORWARD, "eht", env(), SET(FILE_SET, "products=[\"camp\"]", "covariance=full")),
+		UM_EPARAM, "not for camp");
+	plug_close(&g);
 	um_env flat = env();
 	flat.pixel = 0;
 	CHECK_FAILS(plug_try(&g, UM_FORWARD, "eht", flat, SET(FILE_SET)), UM_EPARAM, "fov_uas");
@@ -367,7 +416,7 @@ static void triangles(void)
 	plug_close(&g);
 }
 
-CHECK_MAIN(CHECK_CASE(derivatives), CHECK_CASE(likelihood), CHECK_CASE(simulation),
+CHECK_MAIN(CHECK_CASE(derivatives), CHECK_CASE(likelihood), CHECK_CASE(correlated), CHECK_CASE(simulation),
 	CHECK_CASE(measurements), CHECK_CASE(choices),
 	CHECK_CASE(files), CHECK_CASE(refusals), CHECK_CASE(pictures),
 	CHECK_CASE(triangles))
