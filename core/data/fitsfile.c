@@ -59,19 +59,39 @@ static bool good_extension(const char *block)
 	return true;
 }
 
+/* Names of columns are texts in quotes; cfitsio copies what is not as long as the card is into
+ * less memory. *end where the header ends in this block. */
+static bool good_names(const char *block, bool *end)
+{
+	for (int i = 0; i < 36 && !*end; i++) {
+		const char *card = block + 80 * i;
+		*end = memcmp(card, "END     ", 8) == 0;
+		if (memcmp(card, "TTYPE", 5) == 0
+			&& (memcmp(card + 8, "= ", 2) != 0 || card[10 + strspn(card + 10, " ")] != '\''))
+			return false;
+	}
+	return true;
+}
+
 static um_status check_extensions(const char *path, FILE *f, int64_t bytes)
 {
 	char block[2881] = "";
+	bool end = true; /* of the header that the block before belongs to */
 	for (int64_t at = 2880; at + 2880 <= bytes; at += 2880) {
 		if (fseeko(f, (off_t)at, SEEK_SET) != 0 || fread(block, 1, 8, f) != 8)
 			return um_fail(UM_EDATA, "%s: cannot be read", path);
-		if (memcmp(block, "XTENSION", 8) != 0)
+		const bool begins = memcmp(block, "XTENSION", 8) == 0;
+		if (!begins && end)
 			continue;
 		if (fread(block + 8, 1, 2872, f) != 2872)
 			return um_fail(UM_EDATA, "%s: cannot be read", path);
-		if (!good_extension(block))
+		if (begins && !good_extension(block))
 			return um_fail(UM_EDATA, "%s: the extension at byte %lld lacks a mandatory card, or "
 				"it is not a sensible whole number", path, (long long)at);
+		end = false;
+		if (!good_names(block, &end))
+			return um_fail(UM_EDATA, "%s: a TTYPE card in the header block at byte %lld is no text "
+				"in quotes", path, (long long)at);
 	}
 	return UM_OK;
 }

@@ -170,7 +170,7 @@ static um_status read_one(const char *path, const char *name, const json_t *entr
 	json_t *d;
 	json_array_foreach(json_object_get(entry, "shape"), i, d) {
 		int64_t v = json_integer_value(d);
-		if (v < 0 || (v > 0 && count > room / v))
+		if (v < 0 || (v > 0 && count > INT64_MAX / 16 / v))
 			UM_TRY(bad(path, name, "its shape is larger than the file"));
 		count *= v;
 	}

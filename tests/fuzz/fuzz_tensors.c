@@ -52,6 +52,11 @@ um_status fuzz_seeds(const char *folder)
 	UM_TRY(um_tensors_add(&t, "step", &c));
 	snprintf(path, sizeof(path), "%s/three", folder);
 	UM_TRY(um_tensors_write(path, &t));
+	um_array none = um_array_view(f, UM_F32, 2, (const int64_t[]){ 2, 0 });
+	um_tensors_free(&t);
+	UM_TRY(um_tensors_add(&t, "none", &none));
+	snprintf(path, sizeof(path), "%s/none", folder);
+	UM_TRY(um_tensors_write(path, &t));
 	static const char other[] = "\x4e\0\0\0\0\0\0\0{\"x\":{\"dtype\":\"F32\",\"shape\":[1,2],\"data_offsets\":[0,8]},"
 		"\"__metadata__\":{\"a\":\"b\"}}  \0\0\0\0\0\0\0";
 	UM_TRY(fuzz_put(folder, "other", other, sizeof(other)));

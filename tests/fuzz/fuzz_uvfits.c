@@ -49,12 +49,29 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	return 0;
 }
 
+/* The same with the name of a column that fills its card, without quotes. */
+static um_status put_long_name(const char *folder, const char *from)
+{
+	static char x[1 << 16];
+	FILE *f = fopen(from, "r");
+	FUZZ_HOLDS(f != NULL);
+	size_t n = fread(x, 1, sizeof(x), f);
+	fclose(f);
+	for (size_t i = 0; i + 80 <= n; i += 80)
+		if (memcmp(x + i, "TTYPE1  = ", 10) == 0)
+			memset(x + i + 10, 'n', 70);
+	return fuzz_put(folder, "name", x, n);
+}
+
 um_status fuzz_seeds(const char *folder)
 {
 	um_status st = UM_OK;
 	char path[1024];
-	um_station station[3] = { { "AA", { 2225061, -5440057, -2481681 }, { 90, 90 } },
-		{ "LM", { -768713, -5988541, 2063275 }, { 560, 600 } }, { "PV", { 5088967, -301681, 3825015 }, { 1900, 1900 } } };
+	um_station station[3] = {
+		{ .name = "AA", .xyz = { 2225061, -5440057, -2481681 }, .sefd = { 90, 90 } },
+		{ .name = "LM", .xyz = { -768713, -5988541, 2063275 }, .sefd = { 560, 600 } },
+		{ .name = "PV", .xyz = { 5088967, -301681, 3825015 }, .sefd = { 1900, 1900 } },
+	};
 	um_uvrow row[6] = { { 0 } };
 	for (int i = 0; i < 6; i++)
 		row[i] = (um_uvrow){ .time = 1 + 0.1 * (i / 3), .tint = 10, .t1 = i % 3 == 2, .t2 = i % 3 == 0 ? 1 : 2,
@@ -63,6 +80,7 @@ um_status fuzz_seeds(const char *folder)
 		.nstations = 3, .stations = station, .nrows = 6, .rows = row };
 	snprintf(path, sizeof(path), "%s/small", folder);
 	UM_TRY(um_uvfits_write(path, &d, 0.46));
+	UM_TRY(put_long_name(folder, path));
 	UM_TRY(fuzz_copy(folder, "tests/data/synthetic.uvfits"));
 out:
 	return st;
