@@ -83,7 +83,8 @@ static const um_param params[] = {
 		"every one."),
 	UM_CHOICE(struct eht, covariance, "diagonal", "diagonal|full", "Errors of closure phases and log "
 		"closure amplitudes of one time: as if independent, or with the covariance that follows from the "
-		"visibilities they share; full takes closures = \"minimal\"."),
+		"visibilities they share; full takes closures = \"minimal\" and signals well above the noise, see "
+		"snr_min."),
 	UM_CHOICE(struct eht, pulse, "triangle", "triangle|rect|delta", "Shape of a pixel; triangle means "
 		"linear interpolation, eht-imaging's default."),
 	UM_CHOICE(struct eht, transform, "auto", "auto|direct|nufft", "Fourier transform: the direct sum, "
