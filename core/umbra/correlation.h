@@ -2,7 +2,8 @@
 /* Closures of one time share visibilities, so that their errors are correlated: closure phases
  * and log closure amplitudes have the covariance T diag(r) T^T, r_i = sigma_i^2/|V_i|^2 of the
  * visibilities and T their signs in the closures (Blackburn et al. 2020,
- * doi:10.3847/1538-4357/ab8469), as long as signals are well above the noise. Versioned with libumbra; not part of the plugin ABI. */
+ * doi:10.3847/1538-4357/ab8469), as long as signals are well above the noise. Versioned with
+ * libumbra; not part of the plugin ABI. */
 #ifndef UMBRA_CORRELATION_H
 #define UMBRA_CORRELATION_H
 
