@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <umbra/config.h>
+#include "base/file.h"
 #include "base/mem.h"
 
 static um_node *node_new(const char *name, um_node_type type, const char *file, int line, const char *base)
@@ -130,6 +131,12 @@ static um_status check_integers(const char *text, const char *origin)
 	for (const char *c = text; *c; c++) {
 		if (*c == '\n') {
 			line++;
+		} else if (*c == '/' && c[1] == '*') {
+			for (c += 2; *c && !(*c == '*' && c[1] == '/'); c++)
+				line += *c == '\n';
+			if (*c == '\0')
+				break;
+			c++;
 		} else if (*c == '"') {
 			for (c++; *c && *c != '"'; c++) {
 				line += *c == '\n';
@@ -143,9 +150,11 @@ static um_status check_integers(const char *text, const char *origin)
 		} else if (*c >= '0' && *c <= '9' && (c == text || !strchr("._+-eE", c[-1]) || c[-1] == '-')) {
 			char *end;
 			errno = 0;
-			long long v = strtoll(c, &end, 10);
+			bool hex = c[0] == '0' && (c[1] == 'x' || c[1] == 'X');
+			long long v = strtoll(c, &end, hex ? 16 : 10);
+			long long most = hex ? UINT32_MAX : c != text && c[-1] == '-' ? -(long long)INT32_MIN : INT32_MAX;
 			bool plain = *end == '\0' || !strchr(".eExXL_", *end);
-			if (plain && (errno != 0 || v > INT32_MAX))
+			if (plain && (errno != 0 || v > most))
 				return um_fail(UM_EPARAM, "%s:%d: the integer %.*s needs more than 32 bits: write "
 					"%.*sL", origin, line, (int)(end - c), c, (int)(end - c), c);
 			while (c[1] != '\0' && strchr("0123456789abcdefABCDEFxXL._+-", c[1]))
@@ -157,6 +166,26 @@ static um_status check_integers(const char *text, const char *origin)
 		}
 	}
 	return UM_OK;
+}
+
+/* The same in files that were included. */
+static um_status check_included(const config_setting_t *s)
+{
+	um_status st = UM_OK;
+	const char *file = config_setting_source_file(s);
+	for (int i = 0; config_setting_is_aggregate(s) && i < config_setting_length(s); i++) {
+		const config_setting_t *c = config_setting_get_elem(s, (unsigned)i);
+		const char *from = config_setting_source_file(c);
+		char *text = NULL;
+		if (from != NULL && (file == NULL || strcmp(from, file) != 0) && um_file_get(from, &text, NULL) == UM_OK)
+			st = check_integers(text, from);
+		free(text);
+		if (st == UM_OK)
+			st = check_included(c);
+		if (st != UM_OK)
+			break;
+	}
+	return st;
 }
 
 static um_status parse(const char *text, const char *origin, const char *base, um_node **out)
@@ -171,6 +200,7 @@ static um_status parse(const char *text, const char *origin, const char *base, u
 			config_error_text(&c), hint(config_error_text(&c))));
 	}
 	UM_TRY(check_integers(text, origin));
+	UM_TRY(check_included(config_root_setting(&c)));
 	*out = convert(config_root_setting(&c), origin, base);
 	UM_TRY(check_reals(*out));
 out:
@@ -214,6 +244,14 @@ out:
 
 /* ---- changing ---------------------------------------------------------------- */
 
+/* A number that libconfig refused is a mistake; 3C279.uvfits is a word. */
+static bool is_number(const char *text)
+{
+	char *end;
+	strtod(text, &end);
+	return end != text && end[strspn(end, "L")] == '\0';
+}
+
 /* The value of "v = text;", or a string where text is no libconfig value but a bare word. */
 static um_status parse_value(const char *text, const char *origin, um_node **out)
 {
@@ -224,14 +262,14 @@ static um_status parse_value(const char *text, const char *origin, um_node **out
 	if (st == UM_OK && root->n == 1) {
 		*out = root->child[0];
 		root->n = 0;
-	} else if (text[0] == '\0' || strchr("[({\"", text[0]) == NULL) {
+	} else if (text[0] == '\0' || (strchr("[({\"", text[0]) == NULL && !is_number(text))) {
 		*out = node_new("v", UM_NODE_TEXT, origin, 0, ".");
 		(*out)->text = um_strdup(text);
 		st = UM_OK;
 	} else {
 		const char *why = strstr(um_message(), ":1: ");
 		st = um_fail(UM_EPARAM, "%s: '%s' is not a libconfig value: %s", origin, text,
-			why ? why + 4 : um_message());
+			why ? why + 4 : st == UM_OK ? "several values" : um_message());
 	}
 	um_node_free(root);
 	return st;
@@ -355,6 +393,11 @@ static void write_text(const char *text, FILE *out)
 	fputc('"', out);
 }
 
+static bool is_long(const um_node *n)
+{
+	return n->integer > INT32_MAX || n->integer < -(int64_t)INT32_MAX;
+}
+
 static void write_real(double v, FILE *out)
 {
 	char text[40];
@@ -368,13 +411,23 @@ static void write_real(double v, FILE *out)
 
 static void write_members(const um_node *n, int depth, FILE *out);
 
+/* Items that [ ] would refuse to hold together go into ( ). */
+static bool is_mixed(const um_node *n)
+{
+	for (int i = 1; i < n->n; i++)
+		if (n->child[i]->type != n->child[0]->type || (n->child[i]->type == UM_NODE_INT &&
+			is_long(n->child[i]) != is_long(n->child[0])))
+			return true;
+	return false;
+}
+
 static void write_value(const um_node *n, int depth, FILE *out)
 {
-	const char *open = n->type == UM_NODE_ARRAY ? "[" : "(", *close = n->type == UM_NODE_ARRAY ? "]" : ")";
+	const bool array = n->type == UM_NODE_ARRAY && !is_mixed(n);
+	const char *open = array ? "[" : "(", *close = array ? "]" : ")";
 	switch (n->type) {
 	case UM_NODE_INT:
-		fprintf(out, "%lld%s", (long long)n->integer,
-			n->integer > INT32_MAX || n->integer < INT32_MIN ? "L" : "");
+		fprintf(out, "%lld%s", (long long)n->integer, is_long(n) ? "L" : "");
 		break;
 	case UM_NODE_REAL:
 		write_real(n->real, out);

@@ -98,12 +98,12 @@ um_status um_file_mkdirs(const char *path)
 {
 	um_status st = UM_OK;
 	char *copy = um_strdup(path);
-	for (char *c = copy + 1; st == UM_OK; c++) {
+	for (char *c = *copy ? copy + 1 : copy; st == UM_OK; c++) {
 		if (*c != '/' && *c != '\0')
 			continue;
 		char old = *c;
 		*c = '\0';
-		if (mkdir(copy, 0777) != 0 && errno != EEXIST)
+		if (*copy && mkdir(copy, 0777) != 0 && errno != EEXIST)
 			st = io_error(copy);
 		*c = old;
 		if (old == '\0')

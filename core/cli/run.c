@@ -102,6 +102,10 @@ static int parse(struct options *p, int argc, char *argv[])
 		if (parse_one(p, argc, argv, &i) != 0)
 			return 2;
 	p->o.sets = p->sets;
+	if (p->o.dir != NULL && *p->o.dir == '\0') {
+		fprintf(stderr, "umbra: -o needs the name of a folder\n");
+		return 2;
+	}
 	if (p->nfiles == 0) {
 		fprintf(stderr, "umbra: name a pipeline file\n");
 		um_usage(stderr, argv[0]);
@@ -139,8 +143,8 @@ int um_cmd_run(int argc, char *argv[])
 int um_cmd_check(int argc, char *argv[])
 {
 	struct options p;
-	int worst = parse(&p, argc, argv);
-	for (int i = 0; worst != 2 && i < p.nfiles; i++) {
+	int worst = parse(&p, argc, argv), nfiles = worst == 0 ? p.nfiles : 0;
+	for (int i = 0; i < nfiles; i++) {
 		int status = um_check_file(p.files[i], p.sets);
 		if (status == 2 || (status != 0 && worst == 0))
 			worst = status;

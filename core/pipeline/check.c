@@ -154,14 +154,14 @@ void um_plan_check(um_plan *p, um_problems *problems)
 	for (int i = 0; i < p->nforward; i++)
 		if (p->forward_set[i].truth != NULL && *p->forward_set[i].truth)
 			check_truth_file(p, p->forward_set[i].truth, um_node_get(p->forward[i].node, "truth"), problems);
-	int last_source = -1;
+	int last_stage = -1;
 	for (int i = 0; i < p->ntask; i++) {
 		const um_task *t = &p->task[i];
 		if (t->inference >= 0) {
 			check_cell(p, t, &o, problems);
-			if (t->forward != last_source)
+			if (t->stage != last_stage)
 				check_source(p, t, &o, problems);
-			last_source = t->forward;
+			last_stage = t->stage;
 		} else if (t->forward >= 0) {
 			check_simulation(p, t, &o, problems);
 		}

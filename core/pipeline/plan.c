@@ -194,6 +194,12 @@ static void read_image(um_plan *p, um_problems *problems)
 			"expected two whole numbers, [columns, rows]");
 		return;
 	}
+	double all = px[0] * px[1] * (double)p->image.frames * (double)p->image.bands * (double)p->image.channels;
+	if (all > 1 << 30) {
+		um_problems_add(problems, UM_EPARAM, um_node_get(g, "pixels"), "an image of %.3g numbers is too large; "
+			"at most 2^30", all);
+		return;
+	}
 	um_env *e = &p->env;
 	*e = (um_env){ .size = sizeof(*e), .threads = 1, .seed = (uint64_t)p->seed, .scale = p->image.scale,
 		.shape = { p->image.frames, p->image.bands, p->image.channels, (int64_t)px[1], (int64_t)px[0] },
@@ -317,6 +323,12 @@ static void read_run(um_plan *p, um_problems *problems)
 		} else if (s->kind == UM_TRAIN) {
 			add_training(p, s, problems);
 		} else if (s->kind == UM_COMPARE) {
+			int k = i;
+			while (k > 0 && p->stage[k].kind != UM_INFER)
+				k--;
+			if (p->stage[k].kind != UM_INFER)
+				um_problems_add(problems, UM_EPARAM, s->node, "there is nothing to compare: no infer stage "
+					"comes before");
 			add_task(p, um_strdup("compare"), i, -1, -1, -1, s->node, problems);
 		} else if (s->kind == UM_SIMULATE && s->params != NULL) {
 			int f = stage_forward(p, s, problems);

@@ -31,6 +31,33 @@ um_status um_sha256_file(const char *path, char hex[65])
 	return UM_OK;
 }
 
+/* Bytes of the well-formed UTF-8 sequence at s, 0 where there is none. */
+static int utf8_length(const unsigned char *s)
+{
+	int n = *s < 0x80 ? 1 : *s >= 0xc2 && *s < 0xe0 ? 2 : *s >= 0xe0 && *s < 0xf0 ? 3 :
+		*s >= 0xf0 && *s < 0xf5 ? 4 : 0;
+	for (int i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	bool bad = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+		(s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f);
+	return bad ? 0 : n;
+}
+
+json_t *um_json_text(const char *s)
+{
+	char *out = um_new(3 * strlen(s) + 1), *o = out;
+	for (const unsigned char *c = (const unsigned char *)s; *c;) {
+		int n = utf8_length(c);
+		memcpy(o, n ? (const char *)c : "\xef\xbf\xbd", n ? (size_t)n : 3);
+		o += n ? n : 3;
+		c += n ? n : 1;
+	}
+	json_t *j = json_string(out);
+	free(out);
+	return j;
+}
+
 static void add_input(um_input **list, int *n, char *name, const char *path)
 {
 	*list = um_grow(*list, sizeof(**list) * (size_t)(*n + 1));
@@ -144,8 +171,8 @@ static json_t *input_hashes(const um_plan *p)
 	for (int i = 0; i < n; i++) {
 		char hex[65] = "";
 		if (um_sha256_file(in[i].path, hex) == UM_OK)
-			json_object_set_new(inputs, in[i].name, json_pack("{s:s, s:s}", "path", in[i].path,
-				"sha256", hex));
+			json_object_set_new(inputs, in[i].name, json_pack("{s:o, s:s}", "path",
+				um_json_text(in[i].path), "sha256", hex));
 	}
 	um_inputs_free(in, n);
 	return inputs;
@@ -163,9 +190,9 @@ um_status um_run_record(const um_plan *p, const char *command, int threads, json
 	if (st != UM_OK)
 		return st;
 	char *machine = um_format("%s %s %s", host.nodename, host.sysname, host.machine);
-	json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:s, s:s}", "umbra", UM_VERSION, "title", p->title,
-		"started", when, "host", machine, "threads", threads, "seed", (json_int_t)p->seed, "command",
-		command, "pipeline", p->file);
+	json_t *j = json_pack("{s:s, s:o, s:s, s:o, s:i, s:I, s:o, s:o}", "umbra", UM_VERSION, "title",
+		um_json_text(p->title), "started", when, "host", um_json_text(machine), "threads", threads, "seed",
+		(json_int_t)p->seed, "command", um_json_text(command), "pipeline", um_json_text(p->file));
 	json_object_set_new(j, "pipeline_sha256", json_string(hex));
 	json_object_set_new(j, "plugins", plugin_versions(p));
 	json_object_set_new(j, "inputs", input_hashes(p));

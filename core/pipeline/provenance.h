@@ -10,6 +10,9 @@
 /* SHA-256 of a file as 64 hexadecimal digits. */
 UM_API UM_USED um_status um_sha256_file(const char *path, char hex[65]);
 
+/* Foreign text as a JSON string: bytes that are not UTF-8 become U+FFFD. */
+UM_API json_t *um_json_text(const char *s);
+
 /* The input files of a plan: "forward.eht.uvfits" and its path. A task of index t has those
  * of its own plugins, t < 0 all. The caller frees name, path and the list. */
 typedef struct um_input { char *name, *path; } um_input;

@@ -2,7 +2,6 @@
 /* The parent of a run. It checks the pipeline in a process of its own, owns run.json,
  * starts one process a task (by exec), watches them through shared pages and signals,
  * and computes nothing itself. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -17,6 +16,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "pipeline/provenance.h"
+#include "pipeline/resume.h"
 #include "pipeline/run.h"
 #include "pipeline/show.h"
 #include "pipeline/task.h"
@@ -47,10 +47,11 @@ struct run {
 	struct child *child;     /* one a task of the plan */
 	um_show show;
 	int threads, done;
-	bool stop;
+	int lock;                /* the folder, taken */
+	bool stop, now;          /* asked to stop; asked again: end the tasks at once */
 };
 
-#define GRACE 5.0 /* seconds between asking a task to stop and ending it */
+#define GRACE 5.0 /* seconds between telling a task that its time is over and ending it */
 
 /* ---- checking -------------------------------------------------------------------- */
 
@@ -86,43 +87,9 @@ static char *default_dir(const char *file)
 	return um_format("runs/%.*s", n, base);
 }
 
-static bool is_empty(const char *dir)
-{
-	DIR *d = opendir(dir);
-	int n = 0;
-	for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;)
-		n += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
-	if (d != NULL)
-		closedir(d);
-	return n == 0;
-}
-
-static char *plan_text(const um_plan *p)
-{
-	char *text = NULL;
-	size_t n = 0;
-	FILE *f = open_memstream(&text, &n);
-	um_config_write(p->root, f);
-	fclose(f);
-	return text;
-}
-
-/* The first line in which two texts differ. */
-static int differing_line(const char *a, const char *b)
-{
-	int line = 1;
-	for (; *a && *a == *b; a++, b++)
-		line += *a == '\n';
-	return line;
-}
-
 static um_status write_record(struct run *r)
 {
-	char *path = um_format("%s/run.json", r->dir), *text = json_dumps(r->record, JSON_INDENT(2));
-	um_status st = um_file_put(path, text, strlen(text));
-	free(text);
-	free(path);
-	return st;
+	return um_rundir_write(r->dir, r->record);
 }
 
 static void record_cell(struct run *r, const struct child *c)
@@ -130,58 +97,23 @@ static void record_cell(struct run *r, const struct child *c)
 	json_t *cells = json_object_get(r->record, "cells");
 	if (c->state == SKIPPED || c->state == LEFT_OUT || c->state == WAITING)
 		return;
-	json_object_set_new(cells, c->name, json_pack("{s:s, s:s?}", "status", state_names[c->state], "reason",
-		c->reason));
-}
-
-/* States of an earlier run: what is done stays done. */
-static um_status read_record(struct run *r)
-{
-	char *path = um_format("%s/run.json", r->dir);
-	json_error_t error;
-	json_t *old = json_load_file(path, 0, &error);
-	um_status st = UM_OK;
-	if (old == NULL)
-		st = um_fail(UM_EDATA, "%s: %s", path, error.text);
-	for (int i = 0; st == UM_OK && i < r->plan->ntask; i++) {
-		struct child *c = &r->child[i];
-		bool cell = r->plan->task[i].inference >= 0;
-		json_t *entry = json_object_get(json_object_get(old, "cells"), c->name);
-		const char *status = json_string_value(json_object_get(entry, "status"));
-		if (cell && status != NULL && strcmp(status, "done") == 0)
-			c->state = DONE;
-		if (entry != NULL)
-			json_object_set(json_object_get(r->record, "cells"), c->name, entry);
-		if (!cell && r->plan->task[i].forward >= 0) {
-			char *data = um_format("%s/%s/measurements.fits", r->dir, c->name);
-			c->state = um_file_exists(data) ? DONE : WAITING;
-			free(data);
-		}
-	}
-	json_decref(old);
-	free(path);
-	return st;
+	json_object_set_new(cells, c->name, json_pack("{s:s, s:o}", "status", state_names[c->state], "reason",
+		c->reason != NULL ? um_json_text(c->reason) : json_null()));
 }
 
 static um_status prepare_dir(struct run *r)
 {
 	um_status st = UM_OK;
-	char *text = plan_text(r->plan), *path = um_format("%s/pipeline.cfg", r->dir), *old = NULL;
-	if (r->o->resume && um_file_exists(path)) {
-		UM_TRY(um_file_get(path, &old, NULL));
-		if (strcmp(old, text) != 0)
-			UM_TRY(um_fail(UM_EPARAM, "%s:%d: the pipeline has changed since this run began, so that it "
-				"cannot be resumed; choose another folder with -o", path, differing_line(old, text)));
-		UM_TRY(read_record(r));
-	} else {
-		UM_TRY(um_file_mkdirs(r->dir));
-		UM_TRY(um_file_put(path, text, strlen(text)));
-	}
+	bool *done = um_new(sizeof(*done) * (size_t)(r->plan->ntask + 1));
+	UM_TRY(um_rundir_plan(r->dir, r->plan, r->o->resume));
+	if (r->o->resume)
+		UM_TRY(um_rundir_resume(r->dir, r->plan, r->record, done));
+	for (int i = 0; i < r->plan->ntask; i++)
+		if (done[i] && r->child[i].state == WAITING)
+			r->child[i].state = DONE;
 	UM_TRY(write_record(r));
 out:
-	free(old);
-	free(path);
-	free(text);
+	free(done);
 	return st;
 }
 
@@ -274,7 +206,8 @@ static void reap(struct run *r)
 			}
 }
 
-/* Asks tasks to stop, and ends those that do not within the grace. */
+/* Asks tasks to stop. A task that is over its time is ended after the grace; one that the user
+ * stops may take as long as its step, its checkpoint and its files need, unless asked again. */
 static void enforce(struct run *r)
 {
 	double now = um_seconds();
@@ -286,7 +219,7 @@ static void enforce(struct run *r)
 			c->too_long = !r->stop;
 			c->asked = now;
 			kill(c->pid, SIGTERM);
-		} else if (c->asked > 0 && now - c->asked > GRACE) {
+		} else if (c->asked > 0 && (r->now || (c->too_long && now - c->asked > GRACE))) {
 			kill(c->pid, SIGKILL);
 		}
 	}
@@ -296,9 +229,11 @@ static void watch(struct run *r, const sigset_t *signals)
 {
 	const struct timespec tick = { 0, 50 * 1000 * 1000 };
 	int got = sigtimedwait(signals, NULL, &tick);
-	if (got == SIGINT || got == SIGTERM || got == SIGUSR1) {
+	if (got > 0 && got != SIGCHLD) {
 		if (!r->stop)
-			um_show_line(&r->show, "stopping: finishing the step and writing checkpoints");
+			um_show_line(&r->show, "stopping: finishing the step, writing checkpoints and samples; once more "
+				"ends at once");
+		r->now = r->stop;
 		r->stop = true;
 	}
 	reap(r);
@@ -348,29 +283,33 @@ static bool lost_its_data(struct run *r, struct child *c)
 			c->state = FAILED;
 			c->reason = um_format("its measurements could not be simulated");
 			record_cell(r, c);
+			r->done++;
+			fprintf(stderr, "umbra: %s: failed: %s\n", c->name, c->reason);
 			return true;
 		}
 	}
 	return false;
 }
 
-static um_status run_tasks(struct run *r, const sigset_t *signals)
+static void run_tasks(struct run *r, const sigset_t *signals)
 {
-	um_status st = UM_OK;
 	for (;;) {
 		struct child *c = r->stop ? NULL : next(r);
 		if (c != NULL && lost_its_data(r, c))
 			continue;
 		if (c != NULL && running(r) < r->o->jobs) {
-			UM_TRY(spawn_task(r, c));
+			if (spawn_task(r, c) != UM_OK) {
+				c->state = FAILED;
+				c->reason = um_strdup(um_message());
+				record_cell(r, c);
+				fprintf(stderr, "umbra: %s: failed: %s\n", c->name, c->reason);
+			}
 			continue;
 		}
 		if (running(r) == 0)
 			break;
 		watch(r, signals);
 	}
-out:
-	return st;
 }
 
 /* The report, also of a run that failed or was stopped. */
@@ -379,7 +318,7 @@ static um_status write_report(struct run *r, const sigset_t *signals)
 	um_status st = UM_OK;
 	struct child *c = &r->child[r->plan->ntask];
 	bool stopped = r->stop;
-	r->stop = false;
+	r->stop = r->now = false;
 	c->name = "report";
 	UM_TRY(spawn_task(r, c));
 	while (c->state == RUNNING)
@@ -439,16 +378,32 @@ static int check_apart(const um_run_options *o)
 	}
 	argv[k++] = (char *)o->file;
 	pid_t pid;
-	int bad = posix_spawn(&pid, argv[0], NULL, NULL, argv, environ);
+	sigset_t none;
+	posix_spawnattr_t attr;
+	posix_spawn_file_actions_t files;
+	sigemptyset(&none);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
+	posix_spawn_file_actions_init(&files);
+	posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
+	int bad = posix_spawn(&pid, argv[0], &files, &attr, argv, environ);
+	posix_spawn_file_actions_destroy(&files);
+	posix_spawnattr_destroy(&attr);
 	free(argv);
 	if (bad) {
 		fprintf(stderr, "umbra: %s: cannot be started: %s\n", o->program, strerror(bad));
 		return 1;
 	}
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+	pid_t got;
+	while ((got = waitpid(pid, &status, 0)) < 0 && errno == EINTR)
 		continue;
+	if (got < 0)
+		return 1;
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status);
+	if (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM)
+		return 75;
 	fprintf(stderr, "umbra: %s: a plugin crashed while it was created (%s); 'umbra test PLUGIN' finds it\n",
 		o->file, strsignal(WTERMSIG(status)));
 	return 2;
@@ -489,6 +444,8 @@ static void free_run(struct run *r)
 	free(r->child);
 	json_decref(r->record);
 	um_plan_free(r->plan);
+	if (r->lock >= 0)
+		close(r->lock);
 	free(r->dir);
 }
 
@@ -501,40 +458,48 @@ static um_status start(struct run *r)
 			r->o->file));
 	r->child = um_new(sizeof(*r->child) * (size_t)(r->plan->ntask + 1));
 	UM_TRY(choose_tasks(r));
+	UM_TRY(um_rundir_take(r->dir, &r->lock));
 	UM_TRY(um_run_record(r->plan, r->o->command, r->threads, &r->record));
 	UM_TRY(prepare_dir(r));
 out:
 	return st;
 }
 
+/* Signals come to sigtimedwait alone, also where whoever started us ignores them. */
+static void take_signals(sigset_t *signals)
+{
+	static const int wanted[] = { SIGINT, SIGTERM, SIGUSR1, SIGHUP, SIGQUIT, SIGCHLD };
+	sigemptyset(signals);
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++) {
+		signal(wanted[i], SIG_DFL);
+		sigaddset(signals, wanted[i]);
+	}
+	sigprocmask(SIG_BLOCK, signals, NULL);
+}
+
 int um_run(const um_run_options *o)
 {
-	struct run r = { .o = o, .dir = o->dir ? um_strdup(o->dir) : default_dir(o->file) };
+	struct run r = { .o = o, .lock = -1, .dir = o->dir ? um_strdup(o->dir) : default_dir(o->file) };
 	int status = 2;
 	sigset_t signals;
 	r.threads = o->threads > 0 ? o->threads : cores() / o->jobs > 0 ? cores() / o->jobs : 1;
 	r.show = um_show_new(o->quiet);
-	if (!o->resume && !is_empty(r.dir)) {
+	if (!o->resume && !um_rundir_empty(r.dir)) {
 		fprintf(stderr, "umbra: %s is not empty: use --resume to go on with it, or -o for another folder\n",
 			r.dir);
 		goto out;
 	}
 	um_blas_advise();
+	take_signals(&signals);
 	status = check_apart(o);
 	if (status != 0)
 		goto out;
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGUSR1);
-	sigaddset(&signals, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
 	um_status st = start(&r);
 	status = st == UM_EPARAM ? 2 : st == UM_EDATA ? 3 : 1;
-	if (st == UM_OK)
-		st = run_tasks(&r, &signals);
-	if (st == UM_OK)
+	if (st == UM_OK) {
+		run_tasks(&r, &signals);
 		st = write_record(&r);
+	}
 	if (st == UM_OK)
 		st = write_report(&r, &signals);
 	if (st != UM_OK)

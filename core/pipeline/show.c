@@ -48,7 +48,7 @@ void um_show_progress(um_show *s, const char *task, int done, int total, const u
 			*page->plugin ? " " : "", page->phase, seconds);
 	}
 	if (s->terminal)
-		fprintf(stderr, "\r\033[K%.*s", 120, text);
+		fprintf(stderr, "\r\033[K%.79s", text);
 	else
 		fprintf(stderr, "%s\n", text);
 	s->open = s->terminal;

@@ -16,6 +16,7 @@
 #include "report/report.h"
 
 static volatile sig_atomic_t stopping;
+static pid_t parent; /* a task whose parent is gone stops */
 static um_page *page;
 static const um_plugin *worker; /* the inference plugin that calls made for it return to */
 
@@ -27,7 +28,7 @@ static void on_signal(int s)
 
 bool um_task_stopping(void)
 {
-	return stopping != 0;
+	return stopping != 0 || getppid() != parent;
 }
 
 double um_seconds(void)
@@ -60,6 +61,7 @@ struct task {
 	um_inference inference;
 	um_array y, sigma, op, truth;
 	um_sky sky;
+	bool impossible; /* the parts of the cell do not go together */
 };
 
 static void release(struct task *k)
@@ -292,6 +294,7 @@ static um_status infer(struct task *k, bool resume)
 	um_sink sink = um_cell_sink(&c);
 	UM_TRY(open_cell(k));
 	const char *why = um_cell_refusal(k->inference.info.needs, &k->forward, k->priors, nprior);
+	k->impossible = why != NULL;
 	if (why != NULL)
 		UM_TRY(um_fail(UM_EPARAM, "%s", why));
 	UM_TRY(um_file_mkdirs(c.folder));
@@ -312,8 +315,10 @@ static um_status infer(struct task *k, bool resume)
 		k->truth.data != NULL ? &k->truth : NULL, k->env.pixel > 0 ? &k->sky : NULL));
 	if (stopped)
 		UM_TRY(um_fail(UM_EINTR, "stopped on request; --resume goes on"));
-	if (c.samples.data == NULL)
-		UM_TRY(um_fail(UM_EPLUGIN, "inference/%s delivered no samples", k->inference.plugin->name));
+	int64_t got = c.samples.data != NULL ? c.samples.dim[0] : 0;
+	if (got < 1 || (got < s->set.samples && !k->inference.info.fewer))
+		UM_TRY(um_fail(UM_EPLUGIN, "inference/%s delivered %lld of %lld samples", k->inference.plugin->name,
+			(long long)got, (long long)s->set.samples));
 	char *checkpoint = um_format("%s/checkpoint.safetensors", c.folder);
 	unlink(checkpoint);
 	free(checkpoint);
@@ -371,6 +376,7 @@ static void catch_signals(void)
 int um_task_main(const char *dir, const char *name, int threads, bool resume)
 {
 	struct task k = { .dir = dir, .env = { .threads = threads } };
+	parent = getppid();
 	page = um_page_inherit();
 	catch_signals();
 	um_phase_hook(on_phase);
@@ -378,8 +384,7 @@ int um_task_main(const char *dir, const char *name, int threads, bool resume)
 	um_status st = do_task(&k, name, resume);
 	if (st != UM_OK)
 		snprintf(page->message, sizeof(page->message), "%s", um_message());
-	bool skip = st == UM_EPARAM && k.t != NULL && k.t->inference >= 0 &&
-		k.plan->stage[k.t->stage].set.skip_impossible;
+	bool skip = k.impossible && k.plan->stage[k.t->stage].set.skip_impossible;
 	if (st != UM_OK)
 		um_log(st == UM_EINTR || skip ? UM_INFO : UM_ERROR, "%s: %s", name, um_message());
 	release(&k);

@@ -33,7 +33,7 @@ typedef struct um_cell_out {
 } um_cell_out;
 
 UM_API um_sink um_cell_sink(um_cell_out *c);
-/* Writes trace.csv as far as it is; true where a stop was asked for. */
+/* Writes trace.csv as far as it is. */
 UM_API UM_USED um_status um_cell_write_trace(um_cell_out *c);
 UM_API void um_cell_free(um_cell_out *c);
 UM_API UM_USED um_status um_cell_metric(um_cell_out *c, const char *name, double value);

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <umbra/fits.h>
-#include "../base/mem.h"
+#include "base/mem.h"
 #include "compare.h"
 #include "figure.h"
 #include "rundir.h"

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include "../base/mem.h"
+#include "base/mem.h"
 #include "page.h"
 
 /* Shown first and under these words; other files follow by name. */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <umbra/config.h>
-#include "../base/mem.h"
+#include "base/mem.h"
 #include "page.h"
 #include "report.h"
 #include "sheet.h"

@@ -3,7 +3,7 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
-#include "../base/mem.h"
+#include "base/mem.h"
 #include "rundir.h"
 #include "text.h"
 

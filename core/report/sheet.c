@@ -4,7 +4,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-#include "../base/mem.h"
+#include "base/mem.h"
 #include "rundir.h"
 #include "sheet.h"
 

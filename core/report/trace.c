@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include "../base/mem.h"
+#include "base/mem.h"
 #include "trace.h"
 
 #define MAXCOLUMNS 9

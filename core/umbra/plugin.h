@@ -183,6 +183,7 @@ enum { /* what run needs from prior and forward model; the host refuses other ce
 typedef struct um_inference_info {
 	uint32_t size;
 	uint32_t needs;
+	bool fewer;          /* run may deliver fewer samples than asked: a point estimate */
 } um_inference_info;
 
 typedef struct um_inference_ops {

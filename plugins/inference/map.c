@@ -356,6 +356,7 @@ out:
 static um_status create(void **self, const void *p, const um_env *env, um_inference_info *info)
 {
 	(void)env;
+	info->fewer = true;
 	info->needs = UM_NEEDS_LOGP;
 	if (((const struct map *)p)->selfcal > 0)
 		info->needs |= UM_NEEDS_CALIBRATE;

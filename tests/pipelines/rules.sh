@@ -25,6 +25,10 @@ if grep -nE '(^|[^_a-zA-Z>.])(exit|_exit|abort|longjmp|printf|puts) *\(' core/[!
 	echo "ends the process or prints"
 	bad=1
 fi
+if grep -nE '#include "\.\./' core/*/*.[ch]; then
+	echo "includes of core are spelled from core: \"folder/file.h\""
+	bad=1
+fi
 # forbidden FOLDER REGEX: what the folder must not include
 forbidden() {
 	if grep -nE "#include \"($2)/" "core/$1"/*.[ch]; then
