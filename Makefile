@@ -29,7 +29,9 @@ UM_C    = -std=c11 -D_POSIX_C_SOURCE=200809L $(WARN) -fPIC -fvisibility=hidden -
 	-MMD -MP $(OMP) $(SAN_F) $(if $(COV),--coverage) -DUM_VERSION='"$(VERSION)"' $(PKG_C) $(OTHER:%=-I%/include)
 UM_LD   = $(OMP) $(SAN_F) $(if $(COV),--coverage) $(OTHER:%=-L%/lib)
 DEFS    = $(if $(SAN),,-Wl$(comma)-z$(comma)defs)
-RPATH   = -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../$(notdir $(LIBDIR))'
+# The built program finds libumbra beside it; the installed one is linked for PREFIX and LIBDIR.
+RPATH   = -Wl,-rpath,'$$ORIGIN'
+TO_LIB  = $(shell realpath -m -s --relative-to=$(PREFIX)/bin $(LIBDIR))
 
 LIB_C   = $(filter-out core/cli/%,$(wildcard core/*/*.c))
 LIB_O   = $(LIB_C:%.c=$B/%.o)
@@ -101,7 +103,8 @@ endif
 install: all $B/umbra.1  ## under PREFIX (LIBDIR for libraries), below DESTDIR
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include/umbra \
 	  $(DESTDIR)$(PREFIX)/share/umbra $(DESTDIR)$(PREFIX)/share/man/man1
-	install $B/umbra $(DESTDIR)$(PREFIX)/bin
+	$(Q)$(CC) $(UM_LD) $(LDFLAGS) $(CLI_O) -L$B -lumbra -ljansson -lm -Wl,-rpath,'$$ORIGIN/$(TO_LIB)' \
+	  -o $(DESTDIR)$(PREFIX)/bin/umbra
 	install -m644 $(LIB) $(DESTDIR)$(LIBDIR)/libumbra.so.1
 	ln -sf libumbra.so.1 $(DESTDIR)$(LIBDIR)/libumbra.so
 	install -m644 core/umbra/*.h $(DESTDIR)$(PREFIX)/include/umbra

@@ -26,8 +26,8 @@ static um_status check_descriptor(const char *path, const um_plugin *p)
 	if (p->caps & ~(uint32_t)UM_SKY)
 		return um_fail(UM_EPLUGIN, "%s: capability bits %#x are unknown to this umbra", path,
 			p->caps & ~(uint32_t)UM_SKY);
-	if (p->name == NULL || p->ops == NULL || (p->nparams > 0 && p->params == NULL))
-		return um_fail(UM_EPLUGIN, "%s: the descriptor has no name, ops or params", path);
+	if (p->name == NULL || p->version == NULL || p->ops == NULL || (p->nparams > 0 && p->params == NULL))
+		return um_fail(UM_EPLUGIN, "%s: the descriptor has no name, version, ops or params", path);
 	return UM_OK;
 }
 
@@ -84,7 +84,7 @@ out:
 
 void um_plugin_help(const um_plugin *p, FILE *out)
 {
-	fprintf(out, "%s/%s %s - %s\n", um_kind_names[p->kind], p->name, p->version, p->doc);
+	fprintf(out, "%s/%s %s - %s\n", um_kind_names[p->kind], p->name, p->version, p->doc ? p->doc : "");
 	if (p->citation != NULL && *p->citation)
 		fprintf(out, "Cite: %s\n", p->citation);
 	fprintf(out, p->nparams ? "\nParameters\n" : "\nIt has no parameters.\n");

@@ -134,10 +134,14 @@ static um_status checkpoint(void *state, int n, const char *const names[], const
 	char *path = um_format("%s/" CHECKPOINT, c->folder);
 	char *bytes = um_format("%zu", c->trace_len);
 	char *seconds = um_format("%.3f", c->earlier + um_seconds() - c->started);
+	char *calls = um_format("%.0f", c->earlier_calls + (double)um_problem_calls(c->problem));
+	char *peak = um_format("%.3f", um_cell_peak_mb(c));
 	for (int i = 0; i < n; i++)
 		UM_TRY(um_tensors_add(&t, names[i], arrays[i]));
 	um_tensors_note(&t, "trace_bytes", bytes);
 	um_tensors_note(&t, "seconds", seconds);
+	um_tensors_note(&t, "nfe", calls);
+	um_tensors_note(&t, "peak_mb", peak);
 	UM_TRY(um_cell_write_trace(c));
 	UM_TRY(um_tensors_write(path, &t));
 out:
@@ -145,15 +149,24 @@ out:
 	free(path);
 	free(bytes);
 	free(seconds);
+	free(calls);
+	free(peak);
 	return st;
 }
 
-/* The trace as long as it was when the checkpoint was written. */
+static double noted(const um_tensors *t, const char *key)
+{
+	const char *text = um_tensors_meta(t, key);
+	return text != NULL ? strtod(text, NULL) : 0;
+}
+
+/* The trace as long as it was when the checkpoint was written, and what was counted by then. */
 static um_status restore_trace(um_cell_out *c, const um_tensors *t)
 {
-	const char *bytes = um_tensors_meta(t, "trace_bytes"), *seconds = um_tensors_meta(t, "seconds");
-	size_t want = bytes != NULL ? (size_t)strtoull(bytes, NULL, 10) : 0, have = 0;
-	c->earlier = seconds != NULL ? strtod(seconds, NULL) : 0;
+	size_t want = (size_t)noted(t, "trace_bytes"), have = 0;
+	c->earlier = noted(t, "seconds");
+	c->earlier_calls = noted(t, "nfe");
+	c->earlier_mb = noted(t, "peak_mb");
 	if (want == 0)
 		return UM_OK;
 	char *path = um_format("%s/trace.csv", c->folder);

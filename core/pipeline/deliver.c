@@ -208,14 +208,19 @@ out:
 	return st;
 }
 
+double um_cell_peak_mb(const um_cell_out *c)
+{
+	struct rusage use;
+	getrusage(RUSAGE_SELF, &use);
+	return fmax(c->earlier_mb, (double)use.ru_maxrss / 1024);
+}
+
 static um_status counts(um_cell_out *c)
 {
 	um_status st = UM_OK;
-	struct rusage use;
-	getrusage(RUSAGE_SELF, &use);
 	UM_TRY(um_cell_metric(c, "seconds", c->earlier + um_seconds() - c->started));
-	UM_TRY(um_cell_metric(c, "peak_mb", (double)use.ru_maxrss / 1024));
-	UM_TRY(um_cell_metric(c, "nfe", (double)um_problem_calls(c->problem)));
+	UM_TRY(um_cell_metric(c, "peak_mb", um_cell_peak_mb(c)));
+	UM_TRY(um_cell_metric(c, "nfe", c->earlier_calls + (double)um_problem_calls(c->problem)));
 	UM_TRY(um_cell_metric(c, "samples", c->samples.data != NULL ? (double)c->samples.dim[0] : 0));
 out:
 	return st;

@@ -124,6 +124,16 @@ out:
 	return st;
 }
 
+static um_status check_measurement(const struct task *k)
+{
+	for (int64_t i = 0; i < k->forward.info.ny; i++)
+		if (!isfinite(um_row_d(&k->y, 0)[i]) || !(um_row_d(&k->sigma, 0)[i] > 0) ||
+			!isfinite(um_row_d(&k->sigma, 0)[i]))
+			return um_fail(UM_EDATA, "forward/%s: measurement %lld is not finite or its sigma is not "
+				"positive", k->forward.plugin->name, (long long)i);
+	return UM_OK;
+}
+
 /* ---- simulate --------------------------------------------------------------------- */
 
 static um_status draw_truth(struct task *k, const um_stage *s)
@@ -213,10 +223,7 @@ static um_status simulate(struct task *k)
 	um_rng rng = um_rng_new(k->env.seed, k->t->name, 0);
 	UM_TRY(um_forward_simulate(&k->forward, &rng, &x, &k->op, &k->y, &k->sigma, &sink));
 	um_phase(NULL, NULL);
-	for (int64_t i = 0; i < k->forward.info.ny; i++)
-		if (!isfinite(um_row_d(&k->y, 0)[i]) || !(um_row_d(&k->sigma, 0)[i] > 0))
-			UM_TRY(um_fail(UM_ENUM, "forward/%s: measurement %lld is not finite or its sigma is not "
-				"positive", k->forward.plugin->name, (long long)i));
+	UM_TRY(check_measurement(k));
 	UM_TRY(write_simulation(k, folder));
 	UM_TRY(truth_figure(k, folder));
 out:
@@ -266,6 +273,7 @@ static um_status read_measurement(struct task *k)
 		um_phase(k->forward.plugin, "data");
 		UM_TRY(k->forward.ops.data(k->forward.self, &k->y, &k->sigma, &k->op));
 	}
+	UM_TRY(check_measurement(k));
 	const char *truth = k->plan->forward_set[k->t->forward].truth;
 	if (truth != NULL && *truth && k->truth.data == NULL)
 		UM_TRY(read_truth(k, truth));

@@ -24,6 +24,7 @@ typedef struct um_cell_out {
 	um_page *page;
 	bool resume;
 	double started, saved, earlier; /* seconds; earlier: of interrupted runs */
+	double earlier_calls, earlier_mb;
 	um_array samples;   /* in instrument units */
 	um_problem *problem;
 	char *trace;
@@ -36,6 +37,8 @@ UM_API um_sink um_cell_sink(um_cell_out *c);
 /* Writes trace.csv as far as it is. */
 UM_API UM_USED um_status um_cell_write_trace(um_cell_out *c);
 UM_API void um_cell_free(um_cell_out *c);
+/* The most memory that this process, or an interrupted one before it, has held. */
+UM_API double um_cell_peak_mb(const um_cell_out *c);
 UM_API UM_USED um_status um_cell_metric(um_cell_out *c, const char *name, double value);
 
 /* Aligns the samples where the stage asks for it and the data allow it; samples.fits, mean.fits,

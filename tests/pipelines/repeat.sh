@@ -52,5 +52,31 @@ status 0 "$UMBRA" run "$T/p.cfg" --only seen/field+dpi -o "$T/rTERM" --resume --
 status 0 "$UMBRA" run "$T/p.cfg" --only seen/field+dpi -o "$T/whole" --quiet
 same "$T/rTERM/seen/field+dpi/samples.fits" "$T/whole/seen/field+dpi/samples.fits"
 same "$T/rTERM/seen/field+dpi/trace.csv" "$T/whole/seen/field+dpi/trace.csv"
+grep -q '"resumed"' "$T/rTERM/run.json" || { echo "run.json says nothing of the resumption"; bad=1; }
+nfe() { sed -n 's/.*"nfe": *\([0-9.]*\).*/\1/p' "$1/seen/field+dpi/metrics.json"; }
+[ "$(nfe "$T/rTERM")" = "$(nfe "$T/whole")" ] || { echo "calls counted: $(nfe "$T/rTERM"), $(nfe "$T/whole")"; bad=1; }
+
+# Results that are gone are made again; a folder is worked on by one run at a time.
+rm -r "$T/whole/seen/field+dpi"
+status 0 "$UMBRA" run "$T/p.cfg" --set $few -o "$T/lock" --only seen/field+exact --quiet
+rm -r "$T/lock/seen/field+exact" "$T/lock/run.json"
+status 0 "$UMBRA" run "$T/p.cfg" --set $few -o "$T/lock" --only seen/field+exact --resume --quiet
+there "$T/lock/seen/field+exact/samples.fits"
+"$UMBRA" run "$T/p.cfg" --only seen/field+dpi -o "$T/hup" --quiet 2>"$T/err" &
+pid=$!
+await "$T/hup/simulate/seen/measurements.fits"
+status 2 "$UMBRA" run "$T/p.cfg" --only seen/field+dpi -o "$T/hup" --resume
+says "another run is at work"
+kill -HUP $pid
+wait $pid
+[ $? = 75 ] || { echo "SIGHUP: exit status is not 75"; bad=1; }
+
+# An input that changed, and text that is not UTF-8.
+cp "$T/a/simulate/seen/truth.fits" "$T/t.fits"
+sed 's/truth = {.*}; }/truth = "t.fits"; }/; 1i title = "caf\xe9";' "$T/p.cfg" >"$T/q.cfg"
+status 0 "$UMBRA" run "$T/q.cfg" --set $few -o "$T/input" --only seen/field+exact --quiet
+cp "$T/a/seen/field+exact/mean.fits" "$T/t.fits"
+status 2 "$UMBRA" run "$T/q.cfg" --set $few -o "$T/input" --resume
+says "simulate.seen.truth has changed"
 [ -e "$T/rTERM/seen/field+dpi/checkpoint.safetensors" ] && { echo "a checkpoint was left"; bad=1; }
 exit $bad
