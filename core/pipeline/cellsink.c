@@ -86,9 +86,24 @@ static void append(um_cell_out *c, char *text)
 	free(text);
 }
 
+/* What an interrupted run wrote of this step and later ones, which are now done again. */
+static void forget(um_cell_out *c, int64_t step)
+{
+	char *line = strchr(c->trace, '\n');
+	while (line != NULL && line[1] != '\0' && strtoll(line + 1, NULL, 10) < step)
+		line = strchr(line + 1, '\n');
+	if (line == NULL)
+		return;
+	line[1] = '\0';
+	c->trace_len = (size_t)(line + 1 - c->trace);
+}
+
 static um_status trace(void *state, int64_t step, int n, const char *const names[], const double values[])
 {
 	um_cell_out *c = state;
+	if (c->restored)
+		forget(c, step);
+	c->restored = false;
 	if (c->trace_len == 0) {
 		append(c, um_strdup("step"));
 		for (int i = 0; i < n; i++)
@@ -176,6 +191,7 @@ static um_status restore_trace(um_cell_out *c, const um_tensors *t)
 	if (st == UM_OK) {
 		c->trace[want] = '\0';
 		c->trace_len = want;
+		c->restored = true;
 	}
 	free(path);
 	return st;

@@ -29,6 +29,7 @@ typedef struct um_cell_out {
 	um_problem *problem;
 	char *trace;
 	size_t trace_len;
+	bool restored;      /* it comes from an interrupted run */
 	struct { char *name; double value; } metric[256];
 	int nmetric;
 } um_cell_out;

@@ -44,6 +44,19 @@ metric() {
 awk -v a="$(metric loglike_before)" -v b="$(metric loglike_after)" -v c="$(metric chi2_vis_mean)" -v n="$(metric selfcal_rounds)" \
 	'BEGIN { print "log likelihood " a " to " b ", chi2 " c ", rounds " n; exit !(b > a / 100 && c < 1.2 && n >= 1) }' || bad=1
 
+# Interrupted wherever it is by then, a run goes on to the same image, gains and trace.
+long='--set inference.map.selfcal=60 --set inference.map.selfcal_tol=0'
+status 0 "$UMBRA" run "$T/p.cfg" -o "$T/whole" --quiet $long
+"$UMBRA" run "$T/p.cfg" -o "$T/broken" --quiet $long >/dev/null 2>&1 &
+await "$T/broken/simulate/eht/measurements.fits"
+sleep 1
+kill -INT $! 2>/dev/null
+wait $!
+status 0 "$UMBRA" run "$T/p.cfg" -o "$T/broken" --quiet --resume $long
+for k in gains.csv samples.fits trace.csv; do
+	same "$T/whole/$cell/$k" "$T/broken/$cell/$k"
+done
+
 status 2 "$UMBRA" check "$T/p.cfg" --set forward.eht.gains=none
 says "nothing to calibrate"
 status 2 "$UMBRA" check "$T/p.cfg" --set 'forward.eht.products=["vis", "amp"]'
