@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Interferometric data: y = products of V, V(u,v) the Fourier transform of the image at
  * the points of a UVFITS file, or of an observation that is planned here. Products are complex
- * visibilities and bispectra (all real parts, then all imaginary parts), amplitudes, closure phases
+ * visibilities (times complex gains of stations, the operator parameters, where these are to be
+ * solved for) and bispectra (all real parts, then all imaginary parts), amplitudes, closure phases
  * (radians), closure amplitudes or their logarithms, then one datum for the total flux. Noise is
  * Gaussian but for closure phases, log p = -sum (1 - cos d)/sigma^2. Averages, closures and
  * chi-squares as in eht-imaging (Chael et al. 2018, doi:10.3847/1538-4357/aab6a8). */
