@@ -331,7 +331,7 @@ static um_env env(void)
 }
 
 /* One simulation by the plugin: chi-squares of the truth by the numbers that the host gets. */
-static void simulate(const char *const *settings, uint64_t seed, struct kept *k, double values[5], um_array *y)
+static void simulate(const char *const *settings, uint64_t seed, struct kept *k, double values[6], um_array *y)
 {
 	const um_sink_ops ops = { .file = keep };
 	um_sink sink = { &ops, k };
@@ -361,7 +361,7 @@ static void plugin(void)
 	for (uint64_t seed = 1; seed < 4; seed++) {
 		struct kept k;
 		um_array y = { 0 };
-		double v[5];
+		double v[6];
 		int64_t n;
 		simulate(SET(ARRAY, ALL), seed, &k, v, &y);
 		CHECK(k.csv == 0 && k.d.nrows > 500);
@@ -382,7 +382,7 @@ static void plugin_gains(void)
 {
 	struct kept k;
 	um_array y[3] = { { 0 }, { 0 }, { 0 } };
-	double v[5];
+	double v[6];
 	simulate(SET(ARRAY, ALL, "thermal_noise=false"), 1, &k, v, &y[0]);
 	for (int i = 0; i < 4; i++)
 		CHECK_NEAR(v[i], 0, 1e-12);
