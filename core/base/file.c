@@ -33,13 +33,29 @@ static um_status sync_path(const char *path)
 	return bad && errno != EINVAL ? io_error(path) : UM_OK;
 }
 
+/* A rename lasts once the folder is synced; not every file system can, so no error. */
+static void sync_folder(const char *path)
+{
+	char *folder = um_strdup(path), *slash = strrchr(folder, '/');
+	if (slash != NULL)
+		slash[slash == folder] = '\0';
+	int fd = open(slash != NULL ? folder : ".", O_RDONLY);
+	if (fd >= 0) {
+		fsync(fd);
+		close(fd);
+	}
+	free(folder);
+}
+
 um_status um_file_commit(const char *temp, const char *path, um_status st)
 {
 	if (st == UM_OK)
 		st = sync_path(temp);
 	if (st == UM_OK && rename(temp, path) != 0)
 		st = io_error(path);
-	if (st != UM_OK)
+	if (st == UM_OK)
+		sync_folder(path);
+	else
 		unlink(temp);
 	return st;
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "base/mem.h"
 #include "pipeline/provenance.h"
+#include "report/text.h"
 
 um_status um_sha256_file(const char *path, char hex[65])
 {
@@ -31,25 +32,12 @@ um_status um_sha256_file(const char *path, char hex[65])
 	return UM_OK;
 }
 
-/* Bytes of the well-formed UTF-8 sequence at s, 0 where there is none. */
-static int utf8_length(const unsigned char *s)
-{
-	int n = *s < 0x80 ? 1 : *s >= 0xc2 && *s < 0xe0 ? 2 : *s >= 0xe0 && *s < 0xf0 ? 3 :
-		*s >= 0xf0 && *s < 0xf5 ? 4 : 0;
-	for (int i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	bool bad = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-		(s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f);
-	return bad ? 0 : n;
-}
-
 json_t *um_json_text(const char *s)
 {
 	char *out = um_new(3 * strlen(s) + 1), *o = out;
 	for (const unsigned char *c = (const unsigned char *)s; *c;) {
-		int n = utf8_length(c);
-		memcpy(o, n ? (const char *)c : "\xef\xbf\xbd", n ? (size_t)n : 3);
+		size_t n = um_utf8_length(c, strlen((const char *)c));
+		memcpy(o, n ? (const char *)c : "\xef\xbf\xbd", n ? n : 3);
 		o += n ? n : 3;
 		c += n ? n : 1;
 	}

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Text that grows, escaping for HTML, and atomic files. */
+/* Text that grows, escaping for HTML, and the files of reports. */
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
+#include "base/file.h"
 #include "text.h"
 
 void um_text_free(um_text *t)
@@ -169,48 +167,9 @@ out:
 	return st;
 }
 
-/* A rename lasts once the folder is synced; not every file system can, so no error. */
-static void sync_folder(const char *path)
-{
-	char *copy = strdup(path);
-	int fd = copy ? open(dirname(copy), O_RDONLY) : -1;
-	if (fd >= 0) {
-		fsync(fd);
-		close(fd);
-	}
-	free(copy);
-}
-
-um_status um_bytes_write(const char *path, const void *bytes, size_t n)
-{
-	um_status st = UM_OK;
-	FILE *f = NULL;
-	bool made = false;
-	size_t room = strlen(path) + 32;
-	char *temp = malloc(room);
-	if (temp == NULL)
-		UM_TRY(um_fail(UM_ENOMEM, "%s: no memory for its name", path));
-	snprintf(temp, room, "%s.%ld.tmp", path, (long)getpid());
-	if ((f = fopen(temp, "wb")) == NULL)
-		UM_TRY(um_fail(UM_EIO, "%s: cannot be created: %s", temp, strerror(errno)));
-	made = true;
-	if (fwrite(bytes, 1, n, f) != n || fflush(f) != 0 || fsync(fileno(f)) != 0)
-		UM_TRY(um_fail(UM_EIO, "%s: writing failed: %s", temp, strerror(errno)));
-	if (rename(temp, path) != 0)
-		UM_TRY(um_fail(UM_EIO, "%s: cannot be put in place: %s", path, strerror(errno)));
-	sync_folder(path);
-out:
-	if (f)
-		fclose(f);
-	if (st != UM_OK && made)
-		unlink(temp);
-	free(temp);
-	return st;
-}
-
 um_status um_text_write(const char *path, const um_text *t)
 {
 	if (t->failed)
 		return um_fail(UM_ENOMEM, "%s: no memory for its text", path);
-	return um_bytes_write(path, t->s ? t->s : "", t->len);
+	return um_file_put(path, t->s ? t->s : "", t->len);
 }

@@ -41,10 +41,7 @@ void um_text_number(um_text *t, double v);
  * *bytes is NULL, with UM_OK, where the file does not exist. */
 UM_USED um_status um_bytes_read(const char *path, size_t max, unsigned char **bytes, size_t *n);
 
-/* Writes beside path, syncs and renames; a failure leaves what was there before. */
-UM_USED um_status um_bytes_write(const char *path, const void *bytes, size_t n);
-
-/* The same for a text; a failed text is UM_ENOMEM. */
+/* Writes a whole file, as um_file_put; a failed text is UM_ENOMEM. */
 UM_USED um_status um_text_write(const char *path, const um_text *t);
 
 #endif
