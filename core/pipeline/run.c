@@ -94,9 +94,15 @@ static um_status write_record(struct run *r)
 
 static void record_cell(struct run *r, const struct child *c)
 {
-	json_t *cells = json_object_get(r->record, "cells");
-	if (c->state == SKIPPED || c->state == LEFT_OUT || c->state == WAITING)
+	json_t *cells = json_object_get(r->record, "cells"), *skipped = json_object_get(r->record, "skipped");
+	if (c->state == LEFT_OUT || c->state == WAITING)
 		return;
+	if (c->state == SKIPPED) {
+		if (skipped == NULL)
+			json_object_set_new(r->record, "skipped", skipped = json_object());
+		json_object_set_new(skipped, c->name, um_json_text(c->reason));
+		return;
+	}
 	json_object_set_new(cells, c->name, json_pack("{s:s, s:o}", "status", state_names[c->state], "reason",
 		c->reason != NULL ? um_json_text(c->reason) : json_null()));
 }

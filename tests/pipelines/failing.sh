@@ -35,4 +35,21 @@ for c in field+crash field+loop wrong+map; do
 done
 grep -A2 'seen/field+crash' "$T/run/run.json" | grep -q '"failed"' || { cat "$T/run/run.json"; bad=1; }
 grep -A2 'seen/field+exact' "$T/run/run.json" | grep -q '"done"' || { cat "$T/run/run.json"; bad=1; }
+
+# Cells that cannot work are left out where the stage allows it, and run.json says why.
+cat >"$T/s.cfg" <<'C'
+image = { pixels = [8, 8]; };
+forward = { seen = { plugin = "denoise"; sigma = 0.3; }; };
+priors = { field = { plugin = "gaussian"; }; tv = { plugin = "tv"; }; };
+inference = { exact = { plugin = "exact"; }; };
+run = (
+  { stage = "simulate"; forward = "seen"; truth = { prior = "field"; }; },
+  { stage = "infer"; forward = "seen"; priors = ["field", "tv"]; inference = ["exact"]; samples = 4;
+    skip_impossible = true; }
+);
+C
+status 0 "$UMBRA" run "$T/s.cfg" -o "$T/skip"
+there "$T/skip/seen/field+exact/samples.fits"
+[ -e "$T/skip/seen/tv+exact/samples.fits" ] && { echo "an impossible cell left samples"; bad=1; }
+grep -A1 '"skipped"' "$T/skip/run.json" | grep -q 'seen/tv+exact.*closed form' || { cat "$T/skip/run.json"; bad=1; }
 exit $bad
