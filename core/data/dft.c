@@ -14,16 +14,7 @@
 #include <string.h>
 #include <umbra/dft.h>
 
-#ifdef _OPENMP
-#include <omp.h>
-#define PARALLEL _Pragma("omp parallel for schedule(static) num_threads(lanes)")
-#define THREADS() omp_get_max_threads()
-#define THREAD() omp_get_thread_num()
-#else
-#define PARALLEL
-#define THREADS() 1
-#define THREAD() 0
-#endif
+#include "base/parallel.h"
 
 #define BLOCK 128            /* visibilities at a time */
 #define WORK (512 * BLOCK)   /* numbers of one part of the work array, about */

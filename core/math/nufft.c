@@ -15,16 +15,7 @@
 #include "nufft_grid.h"
 #include "nufft_kernel.h"
 
-#ifdef _OPENMP
-#include <omp.h>
-#define PARALLEL _Pragma("omp parallel for schedule(static) num_threads(lanes)")
-#define THREADS() omp_get_max_threads()
-#define THREAD() omp_get_thread_num()
-#else
-#define PARALLEL
-#define THREADS() 1
-#define THREAD() 0
-#endif
+#include "base/parallel.h"
 
 #define TILE 16                  /* cells along each side */
 #define GROUP 8                  /* images that share the weights of a block, at most */
