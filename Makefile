@@ -11,14 +11,14 @@ export PKG_CONFIG_PATH := $(PKG_CONFIG_PATH):$(LIBDIR)/pkgconfig
 # Debian packages, for building and for testing; README says what each is for.
 PKGS       = libconfig cfitsio erfa fftw3 openblas jansson cairo nettle
 BUILD_DEPS = pkg-config libconfig-dev libcfitsio-dev liberfa-dev libfftw3-dev libopenblas-openmp-dev \
-	liblapacke-dev liblbfgs-dev librandom123-dev libjansson-dev libcairo2-dev nettle-dev
+	libdnnl-dev zlib1g-dev liblapacke-dev liblbfgs-dev librandom123-dev libjansson-dev libcairo2-dev nettle-dev
 TEST_DEPS  = libcunit1-dev g++ fitsverify
 
 CFLAGS ?= -O2 -g
 WARN    = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
 PKG_OK := $(shell pkg-config --exists $(PKGS) 2>/dev/null && echo yes)
 PKG_C  := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-PKG_L  := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -llapacke -llbfgs -lm -ldl -lpthread
+PKG_L  := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -llapacke -llbfgs -ldnnl -lz -lm -ldl -lpthread
 OTHER  := $(filter-out /usr /usr/local,$(PREFIX))
 # One pool of threads with OpenBLAS, which uses gcc's OpenMP; clang builds leave the threads to BLAS.
 OMP    := $(if $(findstring clang,$(CC)),,-fopenmp)
@@ -33,7 +33,7 @@ DEFS    = $(if $(SAN),,-Wl$(comma)-z$(comma)defs)
 RPATH   = -Wl,-rpath,'$$ORIGIN'
 TO_LIB  = $(shell realpath -m -s --relative-to=$(PREFIX)/bin $(LIBDIR))
 
-LIB_C   = $(filter-out core/cli/%,$(wildcard core/*/*.c))
+LIB_C   = $(filter-out core/cli/%,$(wildcard core/*/*.c core/nn/ops/*.c))
 LIB_O   = $(LIB_C:%.c=$B/%.o)
 CLI_O   = $(patsubst %.c,$B/%.o,$(wildcard core/cli/*.c))
 LIB     = $B/libumbra.so
@@ -45,7 +45,7 @@ FUZZ_O  = $B/tests/fuzz/main.o
 FUZZ_LD =
 FUZZ_SECONDS ?= 60
 BADS    = $(patsubst %.c,$B/%.so,$(wildcard tests/plugins/*.c))
-SOURCES = $(wildcard core/*/*.c plugins/*/*.c tests/*/*.c)
+SOURCES = $(wildcard core/*/*.c core/nn/ops/*.c plugins/*/*.c tests/*/*.c)
 
 all: need-packages $B/umbra $(PLUGS)  ## the program, libumbra and every plugin
 
@@ -55,9 +55,15 @@ ifneq ($(PKG_OK),yes)
 	 echo "'make deps' installs them; their Debian names are: $(BUILD_DEPS)"; exit 1
 endif
 
+# Kernels of networks are loops for the compiler to vectorise, with fused products.
+GNU     = $(if $(findstring clang,$(CC)),,yes)
+NN_C    = -ffp-contract=fast -fno-math-errno -fno-trapping-math -ftree-vectorize \
+	$(if $(GNU),-fvect-cost-model=dynamic) $(if $(findstring x86_64,$(shell uname -m)),-mprefer-vector-width=512)
+$B/core/nn/%.o: NN = $(NN_C)
+
 $B/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(UM_C) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+	$(Q)$(CC) $(UM_C) $(NN) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 $(LIB): $(LIB_O)
 	$(Q)$(CC) -shared -Wl,-soname,libumbra.so.1 $(UM_LD) $(LDFLAGS) $^ $(PKG_L) $(DEFS) -o $@
 	@ln -sf libumbra.so $B/libumbra.so.1

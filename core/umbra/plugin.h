@@ -140,7 +140,7 @@ typedef struct um_prior_info {
 	                        and covariance are there */
 } um_prior_info;
 
-typedef struct um_dataset um_dataset;
+typedef struct um_dataset um_dataset; /* umbra/dataset.h */
 
 /* At least one of logp, score and sample. */
 typedef struct um_prior_ops {

@@ -25,7 +25,7 @@ if grep -nE '(^|[^_a-zA-Z>.])(exit|_exit|abort|longjmp|printf|puts) *\(' core/[!
 	echo "ends the process or prints"
 	bad=1
 fi
-if grep -nE '#include "\.\./' core/*/*.[ch]; then
+if grep -nE '#include "\.\./' core/*/*.[ch] core/nn/ops/*.c; then
 	echo "includes of core are spelled from core: \"folder/file.h\""
 	bad=1
 fi
@@ -47,7 +47,7 @@ if grep -n '#include "' plugins/*/*.c; then
 	echo "a plugin includes a private header"
 	bad=1
 fi
-for f in core/*/*.[ch] plugins/*/*.c tests/*/*.[ch]; do
+for f in core/*/*.[ch] core/nn/ops/*.c plugins/*/*.c tests/*/*.[ch]; do
 	head -1 "$f" | grep -q 'SPDX-License-Identifier: GPL-3.0-or-later' || { echo "$f: no SPDX line"; bad=1; }
 done
 exit $bad

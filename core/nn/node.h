@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What an operation is. One operation is one file in core/nn/ops: its attributes, its shape rule,
+ * its kernels, its derivative, and its builder declared in umbra/graph.h; no list names it.
+ *
+ * A kernel is called for "count" images at a time. Arrays are contiguous; image i of input k begins
+ * stride[k] elements after image i - 1, where stride[k] = 0 for shared inputs. A program in the
+ * per-image schedule calls kernels from several threads at once with call.threads = 1 and
+ * different call.lane; in the per-batch schedule there is one call for the whole batch and kernels
+ * may use call.threads threads. Nodes that do not depend on the batch are computed with count = 1.
+ * Where an operation sums over the batch (um_op.sums_batch), call.add says whether to add to out or
+ * to set it. */
+#ifndef UMBRA_NN_NODE_H
+#define UMBRA_NN_NODE_H
+
+#include <stddef.h>
+#include <umbra/graph.h>
+#include <umbra/program.h>
+
+enum { UM_NN_INPUTS = 3 };
+
+typedef struct um_op um_op;
+
+/* What kernels are told at compile time and may keep in *state. */
+typedef struct um_prepare {
+	um_precision precision;
+	int64_t count;            /* images in a call */
+	int threads;              /* inside a call */
+	int lanes;                /* calls that may run at once: 0 <= call.lane < lanes */
+	bool fixed[UM_NN_INPUTS]; /* the input depends on weights and constants alone: pack it in pack() */
+	int64_t scratch;          /* out: bytes a call needs, planned by the program */
+	int64_t packed;           /* out: bytes of memory of its own, for the report */
+	void *state;              /* out */
+} um_prepare;
+
+typedef struct um_call {
+	const um_node *node;
+	void *state;
+	int64_t count;
+	const void *in[UM_NN_INPUTS];
+	int64_t stride[UM_NN_INPUTS];
+	void *out;                /* image i at i * um_node_len(node) elements */
+	void *scratch;            /* 64-byte aligned, or NULL */
+	bool add;
+	int threads, lane;
+	int64_t first;            /* number of the first image in the batch */
+	uint64_t key;             /* of the run */
+} um_call;
+
+/* An element-wise kernel: o[i] = f(a[i], b[i]; imm) for n numbers; o may be a or b. */
+typedef struct um_tile {
+	void (*f32)(int64_t n, float *o, const float *a, const float *b, double imm);
+	void (*f64)(int64_t n, double *o, const double *a, const double *b, double imm);
+} um_tile;
+
+struct um_op {
+	const char *name;
+	/* Sets rank and dim of n from its inputs and attributes; batched is preset (any input is).
+	 * A failure is um_graph_fail(n->graph, ...) and false. */
+	bool (*shape)(um_node *n);
+	/* dx[k] = contribution of n's adjoint dy to input k, as new nodes, for those with want[k]; NULL: none. */
+	void (*grad)(um_node *n, um_node *dy, const bool want[], um_node *dx[]);
+
+	/* Either element-wise: attr is then one double, imm, or nothing; the shape rule may be NULL:
+	 * broadcasting */
+	um_tile tile;
+	int cost;                 /* 0: cheap; 1: a transcendental function; fusion recomputes cheap ones */
+
+	/* or a kernel. */
+	um_status (*prepare)(const um_node *n, um_prepare *how);      /* (optional) */
+	/* (optional) The fixed inputs changed: pack them. call->in of those that are not fixed is NULL. */
+	um_status (*pack)(const um_call *call);
+	um_status (*run[2])(const um_call *call);                     /* by um_precision */
+	void (*release)(void *state);                                 /* (optional) */
+	double (*flops)(const um_node *n);                            /* (optional) an image */
+	bool sums_batch;          /* the result is shared though inputs are batched */
+	bool view;                /* reshape: the result is the input's memory */
+};
+
+/* Large constant data of a node (indices, a sparse matrix), owned by the graph. */
+typedef struct um_blob {
+	size_t size;
+	uint64_t hash;
+	void *data;
+} um_blob;
+
+struct um_node {
+	um_graph *graph;
+	const um_op *op;
+	int id;                   /* order of making: inputs come first */
+	int nin;
+	um_node *in[UM_NN_INPUTS];
+	int rank;
+	int64_t dim[UM_NN_RANK];
+	bool batched;
+	bool late;                /* depends on a late input */
+	const void *attr;         /* plain bytes (no padding, no pointers): part of the node's identity */
+	size_t attr_size;
+	const um_blob *blob;      /* or NULL */
+	const char *name;         /* of leaves */
+	um_node *next;            /* in the same bucket */
+};
+
+/* A node of op; attr is copied. NULL inputs or a failing shape rule give NULL; an equal node that
+ * exists is returned instead. For leaves rank and dim come from shape rules that read attr. */
+um_node *um_node_new(um_graph *g, const um_op *op, int nin, um_node *const in[], const void *attr,
+	size_t attr_size);
+um_node *um_node_new_blob(um_graph *g, const um_op *op, int nin, um_node *const in[], const void *attr,
+	size_t attr_size, const void *data, size_t data_size);
+/* For operations on one node, or two. */
+um_node *um_node_1(const um_op *op, um_node *a, const void *attr, size_t attr_size);
+um_node *um_node_2(const um_op *op, um_node *a, um_node *b, const void *attr, size_t attr_size);
+
+/* "(32, 32, 64)" for messages; four buffers a thread in turn. */
+const char *um_node_shape(const um_node *n);
+bool um_node_same_shape(const um_node *a, const um_node *b);
+/* Sets rank and dim. */
+void um_node_set(um_node *n, int rank, const int64_t dim[]);
+/* The shape of a broadcast with b; false where they do not fit. */
+bool um_node_broadcast(um_node *n, const um_node *a, const um_node *b);
+
+/* A constant zero, or the value of a constant node whose elements are all equal. */
+bool um_node_is(const um_node *n, double value);
+
+extern const um_op um_op_input, um_op_weight, um_op_constant;
+typedef struct um_weight_attr {
+	double scale;
+	int64_t law;
+} um_weight_attr;
+
+#endif

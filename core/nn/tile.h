@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Element-wise kernels: one definition for float and double, compiled for several instruction sets
+ * and chosen at run time. */
+#ifndef UMBRA_NN_TILE_H
+#define UMBRA_NN_TILE_H
+
+#include <math.h>
+#include "nn/node.h"
+#include "nn/vmath.h"
+
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(UM_NO_CLONES)
+#define UM_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define UM_CLONES
+#endif
+
+/* f32 and f64 from expressions in a, b (the elements) and imm (the attribute). Unary kernels read
+ * a alone: b may be NULL. */
+#define UM_TILE_UNARY(name, expr32, expr64) \
+	UM_CLONES static void name##_f32(int64_t n, float *o, const float *x, const float *unused, double imm_) \
+	{ \
+		const float imm = (float)imm_; \
+		(void)imm, (void)unused; \
+		for (int64_t i = 0; i < n; i++) { \
+			const float a = x[i]; \
+			o[i] = (expr32); \
+		} \
+	} \
+	UM_CLONES static void name##_f64(int64_t n, double *o, const double *x, const double *unused, double imm) \
+	{ \
+		(void)imm, (void)unused; \
+		for (int64_t i = 0; i < n; i++) { \
+			const double a = x[i]; \
+			o[i] = (expr64); \
+		} \
+	}
+#define UM_TILE_BINARY(name, expr) \
+	UM_CLONES static void name##_f32(int64_t n, float *o, const float *x, const float *y, double imm) \
+	{ \
+		(void)imm; \
+		for (int64_t i = 0; i < n; i++) { \
+			const float a = x[i], b = y[i]; \
+			o[i] = (expr); \
+		} \
+	} \
+	UM_CLONES static void name##_f64(int64_t n, double *o, const double *x, const double *y, double imm) \
+	{ \
+		(void)imm; \
+		for (int64_t i = 0; i < n; i++) { \
+			const double a = x[i], b = y[i]; \
+			o[i] = (expr); \
+		} \
+	}
+#define UM_TILE(name) .tile = { name##_f32, name##_f64 }
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A graph compiled for one machine: dead nodes dropped, chains of element-wise operations fused,
+ * memory planned from lifetimes, kernels chosen, all once. A run allocates nothing. Two programs
+ * may run in two threads; one program, in one thread at a time. Not plugin ABI. */
+#ifndef UMBRA_PROGRAM_H
+#define UMBRA_PROGRAM_H
+
+#include <umbra/array.h>
+#include <umbra/graph.h>
+#include <umbra/weights.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct um_program um_program;
+
+typedef enum um_schedule {
+	UM_PER_BATCH, /* one operation after the other, threads inside: flows, dense layers */
+	UM_PER_IMAGE, /* each image through the whole network, images spread over threads, so that
+	                 activations stay in cache: convolutions. Nothing batched may depend on a
+	                 sum over the batch. */
+} um_schedule;
+
+typedef enum um_precision {
+	UM_FLOAT32,
+	UM_FLOAT64,   /* the reference, for tests */
+} um_precision;
+
+typedef struct um_compile_options {
+	um_schedule schedule;
+	um_precision precision;
+	int threads;           /* 0: as many as um_threads allows */
+	const um_weights *weights; /* values of the weights, lent until um_program_free; NULL if none */
+} um_compile_options;
+
+/* A program that computes n nodes of one graph. Errors name the node and the shapes. */
+UM_API UM_USED um_status um_compile(int n, um_node *const outputs[], const um_compile_options *options,
+	um_program **program);
+UM_API void um_program_free(um_program *p);
+
+/* Where to write an input before a run and read output k after it: [batch][shape] for batched
+ * nodes, [shape] for shared ones, in the precision of the program. Valid until um_program_free.
+ * An input that no output needs has data NULL. */
+UM_API um_array um_program_input(um_program *p, const char *name);
+UM_API um_array um_program_output(um_program *p, int k);
+/* Output k is written to memory of the caller's from now on, 64-byte aligned. */
+UM_API void um_program_output_to(um_program *p, int k, void *memory);
+
+/* Runs everything. key chooses the dropout masks. */
+UM_API UM_USED um_status um_program_run(um_program *p, uint64_t key);
+/* UM_PER_BATCH only: what does not depend on late inputs; the next um_program_run then does the rest. So
+ * a caller can compute the gradient that it feeds in from outputs of the same pass. */
+UM_API UM_USED um_status um_program_run_early(um_program *p, uint64_t key);
+
+typedef struct um_program_info {
+	int64_t nodes, steps;       /* after dead nodes were dropped; kernels called, fused ones once */
+	int64_t arena_bytes;        /* memory for values that live between steps, all threads */
+	int64_t live_bytes;         /* the most that is alive at once, all threads: the floor of it */
+	int64_t packed_bytes;       /* weights in the layouts of the kernels */
+	double flops;               /* of a run: multiplications and additions of products */
+	int threads;
+} um_program_info;
+UM_API um_program_info um_program_about(const um_program *p);
+
+/* With UMBRA_PROFILE set, the time in each kind of step since the program was made, as lines for
+ * a person; else "". Valid until the next call. */
+UM_API const char *um_program_profile(um_program *p);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a network learned: named float32 tensors in one block of memory, which an optimiser moves as
+ * one vector and several programs share. Not plugin ABI. */
+#ifndef UMBRA_WEIGHTS_H
+#define UMBRA_WEIGHTS_H
+
+#include <umbra/graph.h>
+#include <umbra/rng.h>
+#include <umbra/sink.h>
+#include <umbra/tensors.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Open for reading; whoever writes into data calls um_weights_touch. */
+typedef struct um_weights {
+	int n;
+	char **name;
+	um_array *array;   /* views into data; each begins at a multiple of 64 bytes */
+	int64_t len;       /* floats in data, gaps (always zero) included */
+	float *data;
+	uint64_t version;  /* moves when data does; programs pack anew */
+} um_weights;
+
+/* Every weight that the graph names, in the order of its making, at its initial law; tensor i
+ * draws from um_rng_at(base, hash of its name, 0), so order changes nothing. */
+UM_API UM_USED um_status um_weights_new(const um_graph *g, const um_rng *base, um_weights **w);
+UM_API um_weights *um_weights_copy(const um_weights *w);
+UM_API void um_weights_free(um_weights *w);
+UM_API void um_weights_touch(um_weights *w);
+
+/* The number of a name, or -1. */
+UM_API int um_weights_find(const um_weights *w, const char *name);
+/* The gradient of scalar node loss with respect to tensors 0 .. n-1 of w, as nodes of its graph. */
+UM_API UM_USED um_status um_weights_grad(const um_weights *w, um_node *loss, um_node *grad[]);
+
+/* Fills w from tensors of its names and shapes; a missing name, another shape or a number that is
+ * not finite is an error that names the tensor. */
+UM_API UM_USED um_status um_weights_load(um_weights *w, const um_tensors *t);
+/* All tensors to a sink, which the host writes as a weight file. */
+UM_API UM_USED um_status um_weights_sink(const um_weights *w, um_sink *sink);
+
+/* mean <- rate mean + (1 - rate) w, the exponential moving average; same tensors. */
+UM_API void um_weights_average(um_weights *mean, const um_weights *w, double rate);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
