@@ -23,16 +23,24 @@ static int type_index(um_dtype type)
 	return i;
 }
 
+/* Takes a. */
+static void append(um_tensors *t, const char *name, um_array a)
+{
+	t->name = um_grow(t->name, sizeof(*t->name) * (size_t)(t->n + 1));
+	t->array = um_grow(t->array, sizeof(*t->array) * (size_t)(t->n + 1));
+	t->name[t->n] = um_strdup(name);
+	t->array[t->n++] = a;
+}
+
 um_status um_tensors_add(um_tensors *t, const char *name, const um_array *a)
 {
 	um_status st = UM_OK;
 	um_array copy = { 0 };
+	if (um_tensors_get(t, name) != NULL)
+		UM_TRY(um_fail(UM_EARG, "two tensors have the name '%s'", name));
 	UM_TRY(um_array_new(&copy, a->dtype, a->rank, a->dim));
 	UM_TRY(um_array_copy(&copy, a));
-	t->name = um_grow(t->name, sizeof(*t->name) * (size_t)(t->n + 1));
-	t->array = um_grow(t->array, sizeof(*t->array) * (size_t)(t->n + 1));
-	t->name[t->n] = um_strdup(name);
-	t->array[t->n++] = copy;
+	append(t, name, copy);
 	return UM_OK;
 out:
 	um_array_free(&copy);
@@ -41,6 +49,12 @@ out:
 
 void um_tensors_note(um_tensors *t, const char *key, const char *value)
 {
+	for (int i = 0; i < t->nmeta; i++)
+		if (strcmp(t->key[i], key) == 0) {
+			free(t->value[i]);
+			t->value[i] = um_strdup(value);
+			return;
+		}
 	t->key = um_grow(t->key, sizeof(*t->key) * (size_t)(t->nmeta + 1));
 	t->value = um_grow(t->value, sizeof(*t->value) * (size_t)(t->nmeta + 1));
 	t->key[t->nmeta] = um_strdup(key);
@@ -180,7 +194,8 @@ static um_status read_one(const char *path, const char *name, const json_t *entr
 	a.dtype = type;
 	UM_TRY(read_shape(path, name, json_object_get(entry, "shape"), &a));
 	memcpy(a.data, data + from, (size_t)(to - from));
-	UM_TRY(um_tensors_add(t, name, &a));
+	append(t, name, a);
+	return UM_OK;
 out:
 	um_array_free(&a);
 	return st;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Sinks pass what plugins deliver to whoever keeps it; here also one that keeps
- * samples and metrics in memory. */
+ * samples, metrics, tensors and notes in memory. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +35,11 @@ um_status um_sink_trace(um_sink *s, int64_t step, int n, const char *const names
 um_status um_sink_tensor(um_sink *s, const char *name, const um_array *a)
 {
 	return PASS(tensor, name, a);
+}
+
+um_status um_sink_note(um_sink *s, const char *key, const char *value)
+{
+	return PASS(note, key, value);
 }
 
 um_status um_sink_file(um_sink *s, const char *name, um_status (*write)(const char *path, void *context),
@@ -116,15 +121,30 @@ static um_status keep_metric(void *state, const char *name, double value)
 	return UM_OK;
 }
 
+static um_status keep_tensor(void *state, const char *name, const um_array *a)
+{
+	um_memory *m = state;
+	return um_tensors_add(&m->tensors, name, a);
+}
+
+static um_status keep_note(void *state, const char *key, const char *value)
+{
+	um_memory *m = state;
+	um_tensors_note(&m->tensors, key, value);
+	return UM_OK;
+}
+
 um_sink um_memory_sink(um_memory *m)
 {
-	static const um_sink_ops ops = { .samples = keep_samples, .metric = keep_metric };
+	static const um_sink_ops ops = { .samples = keep_samples, .metric = keep_metric, .tensor = keep_tensor,
+		.note = keep_note };
 	return (um_sink){ &ops, m };
 }
 
 void um_memory_free(um_memory *m)
 {
 	um_array_free(&m->samples);
+	um_tensors_free(&m->tensors);
 	free(m->logq);
 	*m = (um_memory){ 0 };
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <umbra/config.h>
 #include <umbra/plugin.h>
+#include <umbra/tensors.h>
 
 UM_API extern const char *const um_kind_names[]; /* "", "forward", "priors", "inference" */
 
@@ -114,16 +115,18 @@ typedef struct um_sink_ops {
 	um_status (*restore)(void *state, int n, const char *const names[], um_array *const arrays[], bool *found);
 	um_status (*plot)(void *state, const um_plot *plot);
 	um_status (*picture)(void *state, const um_picture *picture);
+	um_status (*note)(void *state, const char *key, const char *value);
 } um_sink_ops;
 
 struct um_sink { const um_sink_ops *ops; void *state; };
 
-/* Keeps samples and metrics in memory: for tests and for callers of the library. */
+/* Keeps samples, metrics, tensors and notes in memory: for tests and for callers of the library. */
 typedef struct um_memory {
 	um_array samples;      /* float [kept][image], grows */
 	double *logq;          /* NULL where none was given */
 	int nmetrics;
 	struct { char name[64]; double value; } metric[64];
+	um_tensors tensors;    /* what a weight file would hold */
 } um_memory;
 UM_API um_sink um_memory_sink(um_memory *m);
 UM_API void um_memory_free(um_memory *m);

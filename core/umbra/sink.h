@@ -34,8 +34,12 @@ UM_API UM_USED um_status um_sink_metric(um_sink *s, const char *name, double val
 UM_API UM_USED um_status um_sink_trace(um_sink *s, int64_t step, int n, const char *const names[],
 	const double values[]);
 
-/* A tensor of a weight file. */
+/* A tensor of a weight file; each name once. */
 UM_API UM_USED um_status um_sink_tensor(um_sink *s, const char *name, const um_array *a);
+
+/* A line in the header of the weight file, such as a size of the network: UTF-8 text, each key once
+ * (the last value counts). */
+UM_API UM_USED um_status um_sink_note(um_sink *s, const char *key, const char *value);
 
 /* A file of the plugin's own kind: write(path, context) creates it at a temporary
  * path, and the host then moves it to name in the run directory. */

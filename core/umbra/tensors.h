@@ -19,7 +19,8 @@ typedef struct um_tensors {
 	char **key, **value; /* of the header's __metadata__ */
 } um_tensors;
 
-/* Adds a tensor (copied) or a metadata pair to a set that starts zeroed. */
+/* Adds a tensor (copied; a name that is there is an error) or a metadata pair (the last value of a
+ * key counts) to a set that starts zeroed. */
 UM_API UM_USED um_status um_tensors_add(um_tensors *t, const char *name, const um_array *a);
 UM_API void um_tensors_note(um_tensors *t, const char *key, const char *value);
 
