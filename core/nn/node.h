@@ -57,7 +57,9 @@ struct um_op {
 	/* Sets rank and dim of n from its inputs and attributes; batched is preset (any input is).
 	 * A failure is um_graph_fail(n->graph, ...) and false. */
 	bool (*shape)(um_node *n);
-	/* dx[k] = contribution of n's adjoint dy to input k, as new nodes, for those with want[k]; NULL: none. */
+	/* dx[k] = contribution of n's adjoint dy to input k, as new nodes, for those with want[k]; NULL:
+	 * none. dy has the shape of n and is batched if n is. um_grad sums dx[k] to the shape of input
+	 * k, over the batch too where the input is shared, so broadcasting needs no care here. */
 	void (*grad)(um_node *n, um_node *dy, const bool want[], um_node *dx[]);
 
 	/* Either element-wise: attr is then one double, imm, or nothing; the shape rule may be NULL:
@@ -122,9 +124,17 @@ bool um_node_broadcast(um_node *n, const um_node *a, const um_node *b);
 bool um_node_is(const um_node *n, double value);
 
 extern const um_op um_op_input, um_op_weight, um_op_constant;
-typedef struct um_weight_attr {
-	double scale;
-	int64_t law;
-} um_weight_attr;
+typedef struct um_leaf_attr {
+	double scale;             /* of a weight: its initial law */
+	int64_t law, rank, dim[UM_NN_RANK], batched, late;
+} um_leaf_attr;
+
+/* A leaf with a name, and the one that exists, or NULL. */
+um_node *um_node_new_named(um_graph *g, const um_op *op, const char *name, const void *attr,
+	size_t attr_size);
+um_node *um_node_find(const um_graph *g, const um_op *op, const char *name);
+
+/* A shared node as a batched one, the same for every image; batched nodes stay themselves. */
+um_node *um_nn_spread(um_node *a);
 
 #endif
