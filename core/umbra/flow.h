@@ -6,6 +6,7 @@
 
 #include <umbra/array.h>
 #include <umbra/graph.h>
+#include <umbra/tensors.h>
 #include <umbra/weights.h>
 
 #ifdef __cplusplus
@@ -15,25 +16,40 @@ extern "C" {
 /* Sizes of a flow, all of which a weight file records. */
 typedef struct um_flow_spec {
 	bool convolutional;  /* couplings: dense nets on halves, or convolutions on checkerboards and channels */
-	int64_t rows, columns, channels; /* of x; a vector of n numbers is 1, n, 1 */
+	int64_t rows, columns, channels; /* of x, stored [channels][rows][columns]; n numbers are 1, n, 1 */
 	int64_t couplings;
-	int64_t hidden;      /* width of the nets; 0: n / 8, between 32 and 1024 */
+	int64_t hidden;      /* width of the nets; 0: n / 8 between 32 and 1024, convolutional 32 */
 	int64_t depth;       /* layers of a net, >= 2 */
 	bool batchnorm;      /* after each hidden layer; off: samples never depend on each other */
-	double bound;        /* |log s| <= bound in a coupling */
+	double bound;        /* |log s| <= bound in a coupling; 0: 2 */
 	uint64_t seed;       /* of the permutations */
 } um_flow_spec;
 
-/* Checks the numbers and fills hidden; names the key that is wrong. */
+/* Checks the numbers and fills those that are 0; names the key that is wrong. */
 UM_API UM_USED um_status um_flow_check(um_flow_spec *spec);
 
-/* The nodes of one direction: from z (n numbers an image, rank 1) x of rank 1 and log |det dx/dz|
- * (rank 0), or back. prefix goes before the names of the weights. Both directions use the same
- * weights. training: BatchNorm takes the statistics of the batch; otherwise frozen ones. */
-UM_API void um_flow_sample(um_graph *g, const um_flow_spec *spec, const char *prefix, bool training,
-	um_node *z, um_node **x, um_node **logdet);
-UM_API void um_flow_invert(um_graph *g, const um_flow_spec *spec, const char *prefix, bool training,
-	um_node *x, um_node **z, um_node **logdet);
+/* The nodes of one direction. */
+typedef struct um_flow_nodes {
+	um_node *out;        /* x or z, rank 1 */
+	um_node *logdet;     /* log |det d out / d in|, rank 0 */
+	um_node *mean, *var; /* BatchNorm in training: statistics of this batch, for um_flow_follow; else NULL */
+} um_flow_nodes;
+
+/* From z (n numbers an image, rank 1) to x, or back; both use the same weights, whose names begin
+ * with prefix and a dot. A flow at its start is a permutation. training: BatchNorm takes the
+ * statistics of the batch (logdet then leaves out how they depend on the image), otherwise the frozen
+ * ones. Mistakes are found by um_graph_status. */
+UM_API um_flow_nodes um_flow_sample(um_graph *g, const um_flow_spec *spec, const char *prefix,
+	bool training, um_node *z);
+UM_API um_flow_nodes um_flow_invert(um_graph *g, const um_flow_spec *spec, const char *prefix,
+	bool training, um_node *x);
+
+/* The frozen statistics of BatchNorm move towards those of a batch: 0.9 old + 0.1 new. */
+UM_API void um_flow_follow(um_weights *w, const char *prefix, const um_array *mean, const um_array *var);
+
+/* The spec as metadata of a weight file, and back; what is missing or wrong is an error. */
+UM_API UM_USED um_status um_flow_note(const um_flow_spec *spec, um_sink *sink);
+UM_API UM_USED um_status um_flow_read(um_flow_spec *spec, const um_tensors *t);
 
 #ifdef __cplusplus
 }
