@@ -165,6 +165,9 @@ typedef struct um_fir {
 } um_fir;
 UM_API um_node *um_nn_fir(um_node *x, const um_fir *spec);
 
+/* The same value, constant for um_grad: where an expression does not change with a. */
+UM_API um_node *um_nn_detach(um_node *a);
+
 /* ---- others ----------------------------------------------------------------------------- */
 
 /* Over the last axis. */
