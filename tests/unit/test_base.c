@@ -2,7 +2,6 @@
 /* Status messages, arrays, random numbers, whole files, named tensors. */
 #include <umbra/array.h>
 #include <umbra/rng.h>
-#include <umbra/tensors.h>
 #include "base/file.h"
 #include "check.h"
 
@@ -108,61 +107,5 @@ static void test_files(void)
 	CHECK_FAILS(um_file_put("/nowhere/x", "", 0), UM_EIO, "/nowhere/x");
 }
 
-static void test_tensors(void)
-{
-	char path[128];
-	um_tensors t = { 0 }, u;
-	um_array a, b;
-	CHECK_OK(um_array_new(&a, UM_F32, 2, (const int64_t[]){ 2, 3 }));
-	CHECK_OK(um_array_new(&b, UM_I64, 1, (const int64_t[]){ 0 }));
-	((float *)a.data)[5] = 2.5f;
-	CHECK_OK(um_tensors_add(&t, "weights \"w\"", &a));
-	CHECK_OK(um_tensors_add(&t, "none", &b));
-	um_tensors_note(&t, "made by", "test");
-	snprintf(path, sizeof(path), "%s/t.safetensors", dir);
-	CHECK_OK(um_tensors_write(path, &t));
-	CHECK_OK(um_tensors_read(path, &u));
-	const um_array *got = um_tensors_get(&u, "weights \"w\"");
-	CHECK_FATAL(got != NULL);
-	CHECK(got->rank == 2 && got->dim[1] == 3 && ((float *)got->data)[5] == 2.5f);
-	CHECK(strcmp(um_tensors_meta(&u, "made by"), "test") == 0 && um_tensors_get(&u, "x") == NULL);
-	um_tensors_free(&u);
-	um_tensors_free(&t);
-	um_array_free(&a);
-	um_array_free(&b);
-}
-
-/* Headers that promise more than the file holds, or nonsense. */
-static void test_bad_tensors(void)
-{
-	static const struct { const char *header, *says; } cases[] = {
-		{ "{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}", "outside the file" },
-		{ "{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", "does not fit" },
-		{ "{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", "larger than the file" },
-		{ "{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,8]}}", "larger" },
-		{ "{\"a\":{\"dtype\":\"F31\",\"shape\":[2],\"data_offsets\":[0,8]}}", "none of F32" },
-		{ "{\"a\":{\"shape\":[2],\"data_offsets\":[0,8]}}", "none of F32" },
-		{ "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}", "outside the file" },
-		{ "[1]", "no JSON object" },
-		{ "{", "no JSON object" },
-	};
-	char path[128], file[512];
-	um_tensors t;
-	snprintf(path, sizeof(path), "%s/bad", dir);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		uint64_t n = strlen(cases[i].header);
-		memcpy(file, &n, 8);
-		memcpy(file + 8, cases[i].header, n);
-		memset(file + 8 + n, 0, 8);
-		CHECK_OK(um_file_put(path, file, 16 + n));
-		CHECK_FAILS(um_tensors_read(path, &t), UM_EDATA, cases[i].says);
-	}
-	memset(file, 255, 8);
-	CHECK_OK(um_file_put(path, file, 8));
-	CHECK_FAILS(um_tensors_read(path, &t), UM_EDATA, "length is wrong");
-	CHECK_OK(um_file_put(path, "abc", 3));
-	CHECK_FAILS(um_tensors_read(path, &t), UM_EDATA, "length is wrong");
-}
-
 CHECK_MAIN(CHECK_CASE(test_status), CHECK_CASE(test_array), CHECK_CASE(test_philox), CHECK_CASE(test_streams),
-	CHECK_CASE(test_moments), CHECK_CASE(test_files), CHECK_CASE(test_tensors), CHECK_CASE(test_bad_tensors))
+	CHECK_CASE(test_moments), CHECK_CASE(test_files))
