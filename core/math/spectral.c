@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Three bases: the identity, the Fourier modes of a torus, eigenvectors of a matrix. */
+/* Three bases: the identity, the Fourier modes of a torus, eigenvectors of a matrix (all, or some and
+ * what is orthogonal to them). */
+#include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,9 +73,31 @@ um_status um_spectral_dense(int64_t n, const double *matrix, um_spectral *out)
 					"its mirror %g", (long long)i, (long long)j, a, b));
 			out->basis[i * n + j] = (a + b) / 2;
 		}
+	out->rank = n;
 	for (int64_t i = 0; i < n; i++)
 		out->many[i] = 1;
 	UM_TRY(um_eigh(n, out->basis, out->c));
+out:
+	if (st != UM_OK)
+		um_spectral_free(out);
+	return st;
+}
+
+um_status um_spectral_leading(int64_t n, int64_t rank, const double *basis, const double *c, double rest,
+	um_spectral *out)
+{
+	um_status st = UM_OK;
+	*out = (um_spectral){ 0 };
+	UM_TRY(allocate(out, n, rank < n ? rank + 1 : n));
+	out->rank = rank;
+	out->basis = malloc(sizeof(double) * (size_t)(n * rank));
+	if (out->basis == NULL)
+		UM_TRY(um_fail(UM_ENOMEM, "no memory for a covariance of %lld pixels", (long long)n));
+	memcpy(out->basis, basis, sizeof(double) * (size_t)(n * rank));
+	for (int64_t i = 0; i < out->count; i++) {
+		out->c[i] = i < rank ? c[i] : rest;
+		out->many[i] = i < rank ? 1 : (double)(n - rank);
+	}
 out:
 	if (st != UM_OK)
 		um_spectral_free(out);
@@ -117,16 +141,26 @@ static void apply_fft(const um_spectral *s, const double *gain, const double *in
 	memcpy(out, um_fft2_image(s->fft), sizeof(double) * (size_t)s->n);
 }
 
+/* out = rest in + B^T diag(gain - rest) B in, where rest is the gain of what B leaves out. */
+static void apply_basis(const um_spectral *s, const double *gain, const double *in, double *out)
+{
+	const double rest = s->rank < s->n ? gain[s->rank] : 0;
+	um_gemv(false, s->rank, s->n, s->basis, in, s->work);
+	for (int64_t i = 0; i < s->rank; i++)
+		s->work[i] *= gain[i] - rest;
+	if (out != in)
+		memcpy(out, in, sizeof(double) * (size_t)s->n);
+	cblas_dgemv(CblasRowMajor, CblasTrans, (blasint)s->rank, (blasint)s->n, 1, s->basis, (blasint)s->n,
+		s->work, 1, rest, out, 1);
+}
+
 /* Row by row, so that a result never depends on what else is in its batch. */
 void um_spectral_apply(const um_spectral *s, const double *gain, const double *in, double *out)
 {
 	if (s->fft != NULL) {
 		apply_fft(s, gain, in, out);
 	} else if (s->basis != NULL) {
-		um_gemv(false, s->n, s->n, s->basis, in, s->work);
-		for (int64_t i = 0; i < s->n; i++)
-			s->work[i] *= gain[i];
-		um_gemv(true, s->n, s->n, s->basis, s->work, out);
+		apply_basis(s, gain, in, out);
 	} else {
 		for (int64_t i = 0; i < s->n; i++)
 			out[i] = gain[0] * in[i];

@@ -16,7 +16,8 @@ typedef struct um_spectral {
 	int64_t n;          /* C is n x n */
 	int64_t count;      /* eigenvalues c, each with multiplicity many: sum of many = n */
 	double *c, *many;
-	double *basis;      /* rows are eigenvectors [n][n]; NULL: not a dense matrix */
+	int64_t rank;       /* rows of basis; where rank < n, c[rank] is of all that is orthogonal to them */
+	double *basis;      /* rows are eigenvectors [rank][n]; NULL: not a dense matrix */
 	um_fft2 *fft;       /* NULL: U is not the Fourier basis; then, without basis, U = I */
 	double *work;
 } um_spectral;
@@ -31,6 +32,11 @@ UM_API UM_USED um_status um_spectral_power(int64_t rows, int64_t columns, double
 
 /* Any symmetric matrix [n][n]; UM_ENUM where it is not symmetric or not finite. */
 UM_API UM_USED um_status um_spectral_dense(int64_t n, const double *matrix, um_spectral *out);
+
+/* rank <= n leading eigenvectors, the rows of basis [rank][n] (copied; orthonormal), with eigenvalues
+ * c[rank], and the eigenvalue rest of everything orthogonal to them. */
+UM_API UM_USED um_status um_spectral_leading(int64_t n, int64_t rank, const double *basis,
+	const double *c, double rest, um_spectral *out);
 
 /* Releases all and zeroes *s; fine on a zeroed one. */
 UM_API void um_spectral_free(um_spectral *s);
