@@ -65,7 +65,7 @@ $B/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(UM_C) $(NN) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 $(LIB): $(LIB_O)
-	$(Q)$(CC) -shared -Wl,-soname,libumbra.so.1 $(UM_LD) $(LDFLAGS) $^ $(PKG_L) $(DEFS) -o $@
+	$(Q)$(CC) -shared -Wl,-soname,libumbra.so.1 -Wl,--version-script=core/exports.map $(UM_LD) $(LDFLAGS) $^ $(PKG_L) $(DEFS) -o $@
 	@ln -sf libumbra.so $B/libumbra.so.1
 $B/umbra: $(CLI_O) $(LIB)
 	$(Q)$(CC) $(UM_LD) $(LDFLAGS) $(CLI_O) -L$B -lumbra -ljansson -lm $(RPATH) -o $@

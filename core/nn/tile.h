@@ -8,7 +8,9 @@
 #include "nn/node.h"
 #include "nn/vmath.h"
 
-/* Sanitizers instrument the resolvers of clones, which run before the sanitizers are ready. */
+/* UM_CLONES before a function compiles it for several instruction sets. Its name must be the only one
+ * in the library, though static: clang 14 lets the symbols of clones leak out of a file.
+ * Sanitizers instrument the resolvers of clones, which run before the sanitizers are ready. */
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
 #define UM_NO_CLONES
@@ -32,7 +34,8 @@
 /* f32 and f64 from expressions in a, b (the elements) and imm (the attribute). Unary kernels read
  * a alone: b may be NULL. */
 #define UM_TILE_UNARY(name, expr32, expr64) \
-	UM_CLONES static void name##_f32(int64_t n, float *o, const float *x, const float *unused, double imm_) \
+	UM_CLONES static void name##_f32(int64_t n, float *o, const float *x, const float *unused, \
+		double imm_) \
 	{ \
 		const float imm = (float)imm_; \
 		(void)imm, (void)unused; \
@@ -42,7 +45,8 @@
 			o[i] = (expr32); \
 		} \
 	} \
-	UM_CLONES static void name##_f64(int64_t n, double *o, const double *x, const double *unused, double imm) \
+	UM_CLONES static void name##_f64(int64_t n, double *o, const double *x, const double *unused, \
+		double imm) \
 	{ \
 		(void)imm, (void)unused; \
 		UM_EACH \

@@ -59,8 +59,8 @@ static inline void philox(uint32_t c[4][LANES], uint32_t k0, uint32_t k1)
 			} \
 		} \
 	}
-MASK(mask_f32, float)
-MASK(mask_f64, double)
+MASK(dropout_f32, float)
+MASK(dropout_f64, double)
 
 static um_status run_f32(const um_call *c)
 {
@@ -69,7 +69,7 @@ static um_status run_f32(const um_call *c)
 	(void)lanes;
 	PARALLEL
 	for (int64_t i = 0; i < c->count; i++)
-		mask_f32(n, (float *)c->out + i * n, c->node->attr, c->key, c->first + i);
+		dropout_f32(n, (float *)c->out + i * n, c->node->attr, c->key, c->first + i);
 	return UM_OK;
 }
 
@@ -80,7 +80,7 @@ static um_status run_f64(const um_call *c)
 	(void)lanes;
 	PARALLEL
 	for (int64_t i = 0; i < c->count; i++)
-		mask_f64(n, (double *)c->out + i * n, c->node->attr, c->key, c->first + i);
+		dropout_f64(n, (double *)c->out + i * n, c->node->attr, c->key, c->first + i);
 	return UM_OK;
 }
 

@@ -2,10 +2,10 @@
 /* Sine; derivative cosine. */
 #include "nn/tile.h"
 
-UM_TILE_UNARY(near, um_sinf(a), sin(a))
+UM_TILE_UNARY(sin_near, um_sinf(a), sin(a))
 
 /* Arguments too large for um_sinf, and NaN, have large bits. */
-UM_CLONES static uint32_t most(int64_t n, const float *x)
+UM_CLONES static uint32_t sin_most(int64_t n, const float *x)
 {
 	uint32_t m = 0;
 	for (int64_t i = 0; i < n; i++) {
@@ -17,8 +17,8 @@ UM_CLONES static uint32_t most(int64_t n, const float *x)
 
 static void sin_f32(int64_t n, float *o, const float *x, const float *unused, double imm)
 {
-	if (most(n, x) <= um_float_bits(UM_SIN_MOST)) {
-		near_f32(n, o, x, unused, imm);
+	if (sin_most(n, x) <= um_float_bits(UM_SIN_MOST)) {
+		sin_near_f32(n, o, x, unused, imm);
 		return;
 	}
 	for (int64_t i = 0; i < n; i++)
@@ -31,7 +31,7 @@ static void grad(um_node *n, um_node *dy, const bool want[], um_node *dx[])
 	dx[0] = um_nn_mul(dy, um_nn_cos(n->in[0]));
 }
 
-static const um_op op = { .name = "sin", .grad = grad, .tile = { sin_f32, near_f64 }, .cost = 1 };
+static const um_op op = { .name = "sin", .grad = grad, .tile = { sin_f32, sin_near_f64 }, .cost = 1 };
 
 um_node *um_nn_sin(um_node *a)
 {

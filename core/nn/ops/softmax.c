@@ -33,8 +33,8 @@
 				y[i] *= factor; \
 		} \
 	}
-SOFTMAX(rows_f32, float, um_expf)
-SOFTMAX(rows_f64, double, exp)
+SOFTMAX(softmax_rows_f32, float, um_expf)
+SOFTMAX(softmax_rows_f64, double, exp)
 
 /* All rows of all images follow each other: a batched softmax has a batched input. */
 static void spread(const um_call *c, int64_t *len, int64_t *rows, int64_t *lanes)
@@ -52,7 +52,7 @@ static um_status run_f32(const um_call *c)
 	PARALLEL
 	for (int64_t t = 0; t < lanes; t++) {
 		int64_t first = t * rows / lanes, count = (t + 1) * rows / lanes - first;
-		rows_f32(count, len, (float *)c->out + first * len, (const float *)c->in[0] + first * len);
+		softmax_rows_f32(count, len, (float *)c->out + first * len, (const float *)c->in[0] + first * len);
 	}
 	return UM_OK;
 }
@@ -64,7 +64,7 @@ static um_status run_f64(const um_call *c)
 	PARALLEL
 	for (int64_t t = 0; t < lanes; t++) {
 		int64_t first = t * rows / lanes, count = (t + 1) * rows / lanes - first;
-		rows_f64(count, len, (double *)c->out + first * len, (const double *)c->in[0] + first * len);
+		softmax_rows_f64(count, len, (double *)c->out + first * len, (const double *)c->in[0] + first * len);
 	}
 	return UM_OK;
 }
