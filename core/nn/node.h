@@ -76,6 +76,7 @@ struct um_op {
 	double (*flops)(const um_node *n);                            /* (optional) an image */
 	bool sums_batch;          /* the result is shared though inputs are batched */
 	bool view;                /* reshape: the result is the input's memory */
+	bool copy;                /* element-wise: the input itself, repeated where the shape is larger */
 };
 
 /* Large constant data of a node (indices, a sparse matrix), owned by the graph. */
