@@ -69,7 +69,8 @@ struct um_op {
 
 	/* or a kernel. */
 	um_status (*prepare)(const um_node *n, um_prepare *how);      /* (optional) */
-	/* (optional) The fixed inputs changed: pack them. call->in of those that are not fixed is NULL. */
+	/* (optional) The fixed inputs changed: pack them. call->in of those that are not fixed is NULL;
+	 * call->scratch is there as in run. */
 	um_status (*pack)(const um_call *call);
 	um_status (*run[2])(const um_call *call);                     /* by um_precision */
 	void (*release)(void *state);                                 /* (optional) */
