@@ -375,6 +375,17 @@ out:
 	return st;
 }
 
+void um_node_wrap(um_node *n)
+{
+	um_node *item = node_new(NULL, n->type, n->file, n->line, n->base);
+	item->integer = n->integer;
+	item->real = n->real;
+	item->text = n->text;
+	n->text = NULL;
+	n->type = UM_NODE_ARRAY;
+	append(n, item);
+}
+
 /* ---- writing ------------------------------------------------------------------- */
 
 static void write_text(const char *text, FILE *out)

@@ -86,6 +86,12 @@ static bool text(struct fill *f, const um_node *v, const char **out)
 	return true;
 }
 
+/* Folders will do as well as files. */
+static bool places(const um_param *q)
+{
+	return q->type == UM_PATHS && q->max > 0;
+}
+
 static bool path(struct fill *f, um_node *v, const char **at)
 {
 	if (!text(f, v, at))
@@ -96,7 +102,7 @@ static bool path(struct fill *f, um_node *v, const char **at)
 	struct stat s;
 	if (access(full, R_OK) != 0)
 		um_problems_add(f->problems, UM_EDATA, f->node, "%s: %s: %s", f->what, full, strerror(errno));
-	else if (stat(full, &s) == 0 && S_ISDIR(s.st_mode))
+	else if (stat(full, &s) == 0 && S_ISDIR(s.st_mode) && !places(f->q))
 		um_problems_add(f->problems, UM_EDATA, f->node, "%s: %s is a folder, not a file", f->what, full);
 	free(v->text); /* what the run record shows */
 	v->text = um_file_absolute(full);
@@ -126,6 +132,8 @@ static void reals(struct fill *f, um_reals *at)
 
 static void texts(struct fill *f, um_texts *at)
 {
+	if (f->q->type == UM_PATHS && f->node->type == UM_NODE_TEXT)
+		um_node_wrap(f->node);
 	if (!is_sequence(f))
 		return;
 	const char **v = block(f->out, sizeof(*v) * (size_t)(f->node->n + 1));
@@ -282,7 +290,7 @@ void um_params_free(um_params *p)
 static void print_kind(const um_param *q, FILE *out)
 {
 	bool numeric = q->type == UM_REAL || q->type == UM_INT || q->type == UM_REALS || q->type == UM_PAIR;
-	fprintf(out, "%s", type_names[q->type]);
+	fprintf(out, "%s%s", type_names[q->type], places(q) ? " or folders, or one of them" : "");
 	if (q->choices != NULL)
 		fprintf(out, ", of %s", q->choices);
 	if (numeric && (isfinite(q->min) || isfinite(q->max)))

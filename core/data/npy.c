@@ -4,10 +4,12 @@
  * (NumPy Enhancement Proposal 1.) */
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <umbra/fits.h>
+#include "data/npy.h"
 
 typedef struct npy {
 	char kind;       /* f, i, u or b */
@@ -152,6 +154,12 @@ static int64_t place(const npy *h, int64_t i)
 
 um_status um_npy_read(const char *path, um_array *out)
 {
+	double top;
+	return um_npy_read_typed(path, out, &top);
+}
+
+um_status um_npy_read_typed(const char *path, um_array *out, double *top)
+{
 	um_status st = UM_OK;
 	npy h = { .len = 1 };
 	memset(out, 0, sizeof(*out));
@@ -172,6 +180,7 @@ um_status um_npy_read(const char *path, um_array *out)
 			UM_TRY(bad(path, "truncated"));
 		((double *)out->data)[place(&h, i)] = number(&h, b);
 	}
+	*top = h.kind == 'f' ? 0 : h.kind == 'b' ? 1 : ldexp(1, 8 * h.size - (h.kind == 'i')) - 1;
 out:
 	fclose(f);
 	if (st != UM_OK)

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <umbra/tensors.h>
 #include "base/file.h"
 #include "base/mem.h"
@@ -35,6 +36,8 @@ static um_status samples(void *state, const um_array *u, const double *logq)
 	um_status st = UM_OK;
 	um_array all = { 0 };
 	(void)logq;
+	if (c->problem == NULL)
+		return um_fail(UM_EPLUGIN, "only inference delivers samples");
 	int64_t old = c->samples.data != NULL ? c->samples.dim[0] : 0;
 	UM_TRY(um_problem_images(c->problem, old + u->dim[0], &all));
 	if (old > 0)
@@ -149,7 +152,7 @@ static um_status checkpoint(void *state, int n, const char *const names[], const
 	char *path = um_format("%s/" CHECKPOINT, c->folder);
 	char *bytes = um_format("%zu", c->trace_len);
 	char *seconds = um_format("%.3f", c->earlier + um_seconds() - c->started);
-	char *calls = um_format("%.0f", c->earlier_calls + (double)um_problem_calls(c->problem));
+	char *calls = um_format("%.0f", c->earlier_calls + (c->problem != NULL ? (double)um_problem_calls(c->problem) : 0));
 	char *peak = um_format("%.3f", um_cell_peak_mb(c));
 	for (int i = 0; i < n; i++)
 		UM_TRY(um_tensors_add(&t, names[i], arrays[i]));
@@ -167,6 +170,23 @@ out:
 	free(calls);
 	free(peak);
 	return st;
+}
+
+static um_status tensor(void *state, const char *name, const um_array *a)
+{
+	um_cell_out *c = state;
+	const um_array rows = um_array_view(NULL, a->dtype, a->rank, a->dim);
+	for (int k = 0; k < a->rank; k++)
+		if (a->stride[k] != rows.stride[k] && a->dim[k] > 1)
+			return um_fail(UM_EPLUGIN, "the tensor %s is not contiguous", name);
+	return um_tensors_add(&c->weights, name, a);
+}
+
+static um_status note(void *state, const char *key, const char *value)
+{
+	um_cell_out *c = state;
+	um_tensors_note(&c->weights, key, value);
+	return UM_OK;
 }
 
 static double noted(const um_tensors *t, const char *key)
@@ -221,6 +241,25 @@ out:
 	return st;
 }
 
+double um_cell_earlier(const um_cell_out *c)
+{
+	um_tensors t = { 0 };
+	char *path = um_format("%s/" CHECKPOINT, c->folder);
+	double seconds = 0;
+	if (c->resume && um_file_exists(path) && um_tensors_read(path, &t) == UM_OK)
+		seconds = noted(&t, "seconds");
+	um_tensors_free(&t);
+	free(path);
+	return seconds;
+}
+
+void um_cell_finish(const um_cell_out *c)
+{
+	char *path = um_format("%s/" CHECKPOINT, c->folder);
+	unlink(path);
+	free(path);
+}
+
 /* Where the figure of this name goes. */
 static um_status figure_path(const um_cell_out *c, const char *name, char **path)
 {
@@ -262,7 +301,7 @@ um_sink um_cell_sink(um_cell_out *c)
 {
 	static const um_sink_ops ops = { .progress = progress, .samples = samples, .metric = metric,
 		.trace = trace, .file = file, .checkpoint = checkpoint, .restore = restore, .plot = plot,
-		.picture = picture };
+		.picture = picture, .tensor = tensor, .note = note };
 	return (um_sink){ &ops, c };
 }
 
@@ -271,6 +310,7 @@ void um_cell_free(um_cell_out *c)
 	for (int i = 0; i < c->nmetric; i++)
 		free(c->metric[i].name);
 	um_array_free(&c->samples);
+	um_tensors_free(&c->weights);
 	free(c->trace);
 	free(c->folder);
 }

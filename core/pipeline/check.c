@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What only plugins know: whether instances can be created, whether cells can work,
  * where measurements come from, whether truths fit the image. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <umbra/fits.h>
@@ -13,8 +14,8 @@ um_status um_plan_open_prior(const um_plan *p, int index, const um_env *env, um_
 	const um_prior_item *item = &p->prior[index];
 	um_prior *factors = um_new(sizeof(*factors) * (size_t)item->n);
 	for (int k = 0; k < item->n; k++)
-		UM_TRY(um_prior_open(item->factor[k].plugin, um_params_data(item->factor[k].params), env,
-			&factors[k]));
+		UM_TRY(um_prior_open(item->factor[k].plugin, item->trained != NULL ? item->trained :
+			um_params_data(item->factor[k].params), env, &factors[k]));
 	*out = factors;
 	return UM_OK;
 out:
@@ -143,6 +144,28 @@ static void check_simulation(um_plan *p, const um_task *t, const struct opened *
 			"its plugin cannot sample");
 }
 
+static void check_training(um_plan *p, const um_task *t, const struct opened *o, um_problems *problems)
+{
+	const um_stage *s = &p->stage[t->stage];
+	const um_node *data = um_node_get(s->node, "data");
+	const int i = um_plan_prior(p, s->data.prior);
+	const double wish = s->data.held_out;
+	um_array x = { 0 };
+	double step;
+	if (i >= 0 && o->prior[i] != NULL && (p->prior[i].n != 1 || o->prior[i][0].ops.sample == NULL))
+		um_problems_add(problems, UM_EPARAM, um_node_get(data, "prior"), "nothing can be drawn from '%s': %s",
+			p->prior[i].key, p->prior[i].n != 1 ? "it is a product of priors" : "its plugin cannot sample");
+	if (i >= 0)
+		return;
+	um_status st = um_data_images(s, &p->env, &x, &step);
+	if (st != UM_OK)
+		um_problems_add(problems, st, um_node_get(data, "files"), "%s", um_message());
+	else if (floor(wish < 1 ? wish * (double)x.dim[0] + 0.5 : wish) >= (double)x.dim[0])
+		um_problems_add(problems, UM_EPARAM, um_node_get(data, "held_out"), "there are %lld images, and all would be "
+			"held out", (long long)x.dim[0]);
+	um_array_free(&x);
+}
+
 void um_plan_check(um_plan *p, um_problems *problems)
 {
 	struct opened o = {
@@ -164,6 +187,8 @@ void um_plan_check(um_plan *p, um_problems *problems)
 			last_stage = t->stage;
 		} else if (t->forward >= 0) {
 			check_simulation(p, t, &o, problems);
+		} else if (t->prior >= 0) {
+			check_training(p, t, &o, problems);
 		}
 	}
 	close_all(p, &o);

@@ -148,7 +148,7 @@ out:
 	return st;
 }
 
-static um_status write_metrics(um_cell_out *c)
+um_status um_cell_write_metrics(const um_cell_out *c)
 {
 	json_t *j = json_object();
 	for (int i = 0; i < c->nmetric; i++)
@@ -251,7 +251,7 @@ um_status um_cell_deliver(um_cell_out *c, um_forward *f, const um_array *y, cons
 		UM_TRY(ring_metrics(c));
 	UM_TRY(write_images(c, aligned, sky, &mean, &std, unit));
 	UM_TRY(figures(c, f, y, sigma, op, truth, unit));
-	UM_TRY(write_metrics(c));
+	UM_TRY(um_cell_write_metrics(c));
 out:
 	um_array_free(&mean);
 	um_array_free(&std);

@@ -287,20 +287,6 @@ static void add_cells(um_plan *p, int stage, um_problems *problems)
 		}
 }
 
-static void add_training(um_plan *p, const um_stage *s, um_problems *problems)
-{
-	int i = um_plan_prior(p, s->set.prior);
-	const um_node *inference = um_node_get(s->node, "inference");
-	if (inference != NULL) {
-		um_problems_add(problems, UM_EPARAM, inference, "no inference plugin of this umbra can be trained");
-	} else if (i < 0) {
-		um_problems_add(problems, UM_EPARAM, s->node, "train needs prior = a key of the group priors");
-	} else if (p->prior[i].factor[0].plugin != NULL) {
-		um_problems_add(problems, UM_EPARAM, s->node, "priors/%s cannot be trained: it has no fit function",
-			p->prior[i].factor[0].plugin->name);
-	}
-}
-
 static void read_run(um_plan *p, um_problems *problems)
 {
 	um_node *run = um_node_get(p->root, "run");
@@ -321,7 +307,9 @@ static void read_run(um_plan *p, um_problems *problems)
 		if (s->kind == UM_INFER && s->params != NULL) {
 			add_cells(p, i, problems);
 		} else if (s->kind == UM_TRAIN) {
-			add_training(p, s, problems);
+			if (um_training_check(p, s, problems))
+				add_task(p, um_format("train/%s", s->set.prior), i, -1, um_plan_prior(p, s->set.prior), -1,
+					s->node, problems);
 		} else if (s->kind == UM_COMPARE) {
 			int k = i;
 			while (k > 0 && p->stage[k].kind != UM_INFER)
@@ -353,6 +341,7 @@ um_status um_plan_load(const char *file, const char *const *sets, um_problems *p
 	read_priors(p, problems);
 	read_inference(p, problems);
 	read_run(p, problems);
+	um_training_order(p, problems);
 	*out = p;
 	p = NULL;
 out:
@@ -379,12 +368,15 @@ void um_plan_free(um_plan *p)
 			free_item(&p->prior[i].factor[k]);
 		free(p->prior[i].factor);
 		free(p->prior[i].key);
+		free(p->prior[i].weights);
+		free(p->prior[i].trained);
 	}
 	for (int i = 0; i < p->ninference; i++)
 		free_item(&p->inference[i]);
 	for (int i = 0; i < p->nstage; i++) {
 		um_params_free(p->stage[i].params);
 		um_params_free(p->stage[i].truth_params);
+		um_params_free(p->stage[i].data_params);
 	}
 	for (int i = 0; i < p->ntask; i++)
 		free(p->task[i].name);

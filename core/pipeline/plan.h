@@ -20,6 +20,8 @@ typedef struct um_prior_item {
 	um_node *node;
 	int n;
 	um_item *factor;
+	char *weights;  /* the weight file that a train stage of this run makes, once the folder is known */
+	void *trained;  /* parameters of the only factor with that file as model */
 } um_prior_item;
 
 /* Settings that the host reads from a forward group. */
@@ -42,20 +44,29 @@ typedef struct um_stage_settings {
 	const char *stage, *forward, *prior, *truth_file, *truth_prior, *align;
 	um_texts priors, inference;
 	int64_t samples, truth_seed;
-	double time_limit;
+	double time_limit, seconds;
 	bool skip_impossible, has_truth_seed;
 } um_stage_settings;
+
+/* What a train stage learns from. */
+typedef struct um_data_settings {
+	um_texts files;
+	const char *prior, *values, *size, *augment;
+	int64_t count, seed;
+	double factor, offset, noise, held_out;
+} um_data_settings;
 
 typedef struct um_stage {
 	um_stage_kind kind;
 	um_node *node;
-	um_params *params, *truth_params;
+	um_params *params, *truth_params, *data_params;
 	um_stage_settings set;
+	um_data_settings data;
 } um_stage;
 
 /* One thing that a process of its own does. */
 typedef struct um_task {
-	char *name;   /* "simulate/eht", "eht/tv+dpi", "compare" */
+	char *name;   /* "simulate/eht", "train/ring", "eht/tv+dpi", "compare" */
 	int stage;
 	int forward, prior, inference; /* indices into the plan, or -1 */
 } um_task;
@@ -94,6 +105,12 @@ UM_API int um_plan_task(const um_plan *p, const char *name);
 /* The index of a prior's key, or -1. */
 UM_API int um_plan_prior(const um_plan *p, const char *key);
 
+/* The stage that trains a prior, or NULL; whether task t uses what task k makes. */
+UM_API const um_stage *um_plan_training(const um_plan *p, int prior);
+UM_API bool um_plan_needs(const um_plan *p, const um_task *t, const um_task *k);
+/* Says where the run directory is: priors that it trains are opened with their weight files. */
+UM_API void um_plan_set_dir(um_plan *p, const char *dir);
+
 /* The factors of a prior, created; closes what it opened where it fails. */
 UM_API UM_USED um_status um_plan_open_prior(const um_plan *p, int index, const um_env *env, um_prior **out);
 UM_API void um_plan_close_prior(um_prior *factors, int n);
@@ -107,5 +124,19 @@ UM_API void um_plan_help(FILE *out);
 UM_API const um_param *um_image_table(size_t *n);
 UM_API const um_param *um_stage_table(um_stage_kind kind, size_t *n);
 UM_API void um_stage_read(um_plan *p, um_node *node, um_problems *problems);
+
+/* ---- private to core/pipeline: training.c, data.c -------------------------------- */
+
+/* Complains about a train stage that cannot work; false where there was something. */
+UM_API bool um_training_check(const um_plan *p, const um_stage *s, um_problems *problems);
+/* Complains about priors that are used untrained, or before their train stage. */
+UM_API void um_training_order(const um_plan *p, um_problems *problems);
+/* The key that a prior that can be trained keeps its weight file under, or NULL. */
+UM_API const um_param *um_training_model(const um_plugin *p);
+
+UM_API const um_param *um_data_table(size_t *n);
+UM_API void um_data_read(um_plan *p, um_stage *s, um_problems *problems);
+/* The images of the files of a stage, and the width of the noise that hides their rounding. */
+UM_API UM_USED um_status um_data_images(const um_stage *s, const um_env *env, um_array *x, double *step);
 
 #endif

@@ -4,28 +4,55 @@
 #include <nettle/sha2.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 #include "base/mem.h"
+#include "data/imageset.h"
 #include "pipeline/provenance.h"
 #include "report/text.h"
 
-um_status um_sha256_file(const char *path, char hex[65])
+static um_status add_bytes(const char *path, struct sha256_ctx *ctx)
 {
-	unsigned char buffer[1 << 15], digest[SHA256_DIGEST_SIZE];
-	struct sha256_ctx ctx;
+	unsigned char buffer[1 << 15];
 	size_t n;
 	FILE *f = fopen(path, "r");
 	if (f == NULL)
 		return um_fail(UM_EDATA, "%s: %s", path, strerror(errno));
-	sha256_init(&ctx);
 	while ((n = fread(buffer, 1, sizeof(buffer), f)) > 0)
-		sha256_update(&ctx, n, buffer);
+		sha256_update(ctx, n, buffer);
 	bool bad = ferror(f);
 	fclose(f);
-	if (bad)
-		return um_fail(UM_EDATA, "%s: %s", path, strerror(errno));
+	return bad ? um_fail(UM_EDATA, "%s: %s", path, strerror(errno)) : UM_OK;
+}
+
+/* Of a folder of images: each file's name, a zero byte and its bytes, in the order of names. */
+static um_status add_folder(const char *path, struct sha256_ctx *ctx)
+{
+	char **list = NULL;
+	int64_t n = 0;
+	um_status st = um_imageset_files(1, &path, &list, &n);
+	for (int64_t i = 0; i < n; i++) {
+		const char *name = strrchr(list[i], '/') + 1;
+		sha256_update(ctx, strlen(name) + 1, (const uint8_t *)name);
+		if (st == UM_OK)
+			st = add_bytes(list[i], ctx);
+		free(list[i]);
+	}
+	free(list);
+	return st;
+}
+
+um_status um_sha256_file(const char *path, char hex[65])
+{
+	unsigned char digest[SHA256_DIGEST_SIZE];
+	struct sha256_ctx ctx;
+	struct stat s;
+	sha256_init(&ctx);
+	um_status st = stat(path, &s) == 0 && S_ISDIR(s.st_mode) ? add_folder(path, &ctx) : add_bytes(path, &ctx);
+	if (st != UM_OK)
+		return st;
 	sha256_digest(&ctx, sizeof(digest), digest);
 	for (int i = 0; i < SHA256_DIGEST_SIZE; i++)
 		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
@@ -67,6 +94,28 @@ static void add_item(um_input **list, int *n, const char *group, const um_item *
 	}
 }
 
+/* What the priors of a run, or of one task, read: their own files, the weights that a train stage
+ * of this run made for them, and what that stage learns from. */
+static void add_priors(um_input **list, int *n, const um_plan *p, const um_task *task)
+{
+	const um_stage *own = task != NULL ? &p->stage[task->stage] : NULL;
+	for (int i = 0; i < p->nprior; i++) {
+		const um_stage *s = um_plan_training(p, i);
+		const bool fitted = own != NULL && own->kind == UM_TRAIN && s == own;
+		const bool drawn = own != NULL && own->kind != UM_INFER && um_plan_prior(p, own->kind == UM_TRAIN ?
+			own->data.prior : own->set.truth_prior) == i;
+		if (task != NULL && task->prior != i && !drawn)
+			continue;
+		for (int k = 0; k < p->prior[i].n; k++)
+			add_item(list, n, "priors", &p->prior[i].factor[k]);
+		for (int64_t k = 0; s != NULL && (task == NULL || fitted) && k < s->data.files.n; k++)
+			add_input(list, n, s->data.files.n == 1 ? um_format("train.%s.data", p->prior[i].key) :
+				um_format("train.%s.data.%lld", p->prior[i].key, (long long)k + 1), s->data.files.v[k]);
+		if (task != NULL && !fitted && p->prior[i].weights != NULL)
+			add_input(list, n, um_format("train.%s", p->prior[i].key), p->prior[i].weights);
+	}
+}
+
 int um_plan_inputs(const um_plan *p, int t, um_input **list)
 {
 	int n = 0;
@@ -82,9 +131,7 @@ int um_plan_inputs(const um_plan *p, int t, um_input **list)
 		if (sim != NULL && sim->set.truth_file != NULL)
 			add_input(list, &n, um_format("simulate.%s.truth", p->forward[i].key), sim->set.truth_file);
 	}
-	for (int i = 0; i < p->nprior; i++)
-		for (int k = 0; k < p->prior[i].n && (task == NULL || task->prior == i); k++)
-			add_item(list, &n, "priors", &p->prior[i].factor[k]);
+	add_priors(list, &n, p, task);
 	for (int i = 0; i < p->ninference; i++)
 		if (task == NULL || task->inference == i)
 			add_item(list, &n, "inference", &p->inference[i]);

@@ -7,7 +7,7 @@
 #include <jansson.h>
 #include "pipeline/plan.h"
 
-/* SHA-256 of a file as 64 hexadecimal digits. */
+/* SHA-256 of a file, or of the images in a folder and their names, as 64 hexadecimal digits. */
 UM_API UM_USED um_status um_sha256_file(const char *path, char hex[65]);
 
 /* Foreign text as a JSON string: bytes that are not UTF-8 become U+FFFD. */

@@ -115,6 +115,15 @@ static bool there(const char *dir, const char *task, const char *file)
 	return is;
 }
 
+/* The weight file of a train task. */
+static bool there_weights(const char *dir, const um_plan *plan, int t)
+{
+	char *file = um_format("%s.safetensors", plan->prior[plan->task[t].prior].key);
+	bool is = there(dir, plan->task[t].name, file);
+	free(file);
+	return is;
+}
+
 /* The record goes on: how the run began stays, every resumption is added. */
 static void continue_record(const json_t *old, json_t *record)
 {
@@ -146,6 +155,8 @@ um_status um_rundir_resume(const char *dir, const um_plan *plan, json_t *record,
 	UM_TRY(compare(path, old, record, "inputs", "the input"));
 	UM_TRY(compare(path, old, record, "plugins", "the version of"));
 	continue_record(old, record);
+	if (json_object_get(old, "training") != NULL)
+		json_object_set(record, "training", json_object_get(old, "training"));
 	for (int i = 0; i < plan->ntask; i++) {
 		const char *name = plan->task[i].name;
 		bool cell = plan->task[i].inference >= 0;
@@ -156,6 +167,8 @@ um_status um_rundir_resume(const char *dir, const um_plan *plan, json_t *record,
 				there(dir, name, "samples.fits");
 		else if (plan->task[i].forward >= 0)
 			done[i] = there(dir, name, "measurements.fits") && there(dir, name, "truth.fits");
+		else if (plan->task[i].prior >= 0)
+			done[i] = there(dir, name, "metrics.json") && there_weights(dir, plan, i);
 		if (entry != NULL && (done[i] || strcmp(status ? status : "", "done") != 0))
 			json_object_set(json_object_get(record, "cells"), name, entry);
 	}

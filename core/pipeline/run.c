@@ -92,9 +92,17 @@ static um_status write_record(struct run *r)
 	return um_rundir_write(r->dir, r->record);
 }
 
-static void record_cell(struct run *r, const struct child *c)
+/* The states of cells are under "cells", of those that cannot work under "skipped", and of fits
+ * under "training". */
+static void record_task(struct run *r, const struct child *c)
 {
-	json_t *cells = json_object_get(r->record, "cells"), *skipped = json_object_get(r->record, "skipped");
+	const um_task *t = &r->plan->task[c - r->child];
+	if (t->prior < 0)
+		return;
+	if (t->inference < 0 && json_object_get(r->record, "training") == NULL)
+		json_object_set_new(r->record, "training", json_object());
+	json_t *cells = json_object_get(r->record, t->inference >= 0 ? "cells" : "training");
+	json_t *skipped = json_object_get(r->record, "skipped");
 	if (c->state == LEFT_OUT || c->state == WAITING)
 		return;
 	if (c->state == SKIPPED) {
@@ -204,8 +212,8 @@ static void reap(struct run *r)
 		for (int i = 0; i <= r->plan->ntask; i++)
 			if (r->child[i].state == RUNNING && r->child[i].pid == pid) {
 				finish(r, &r->child[i], status);
-				if (i < r->plan->ntask && r->plan->task[i].inference >= 0) {
-					record_cell(r, &r->child[i]);
+				if (i < r->plan->ntask) {
+					record_task(r, &r->child[i]);
 					if (write_record(r) != UM_OK)
 						um_log(UM_ERROR, "%s", um_message());
 				}
@@ -261,8 +269,7 @@ static int running(const struct run *r)
 	return n;
 }
 
-/* The next task that may start: everything of earlier stages has ended, and the simulation
- * that it needs succeeded. */
+/* The next task that may start: everything of earlier stages has ended. */
 static struct child *next(struct run *r)
 {
 	for (int i = 0; i < r->plan->ntask; i++) {
@@ -279,20 +286,21 @@ static struct child *next(struct run *r)
 	return NULL;
 }
 
-/* A cell whose simulation failed fails with it. */
+/* A task that needs what a failed one should have made fails with it. */
 static bool lost_its_data(struct run *r, struct child *c)
 {
 	const um_task *t = &r->plan->task[c - r->child];
-	for (int i = 0; i < r->plan->ntask && t->inference >= 0; i++) {
-		const um_task *s = &r->plan->task[i];
-		if (s->inference < 0 && s->forward == t->forward && r->child[i].state == FAILED) {
-			c->state = FAILED;
-			c->reason = um_format("its measurements could not be simulated");
-			record_cell(r, c);
-			r->done++;
-			fprintf(stderr, "umbra: %s: failed: %s\n", c->name, c->reason);
-			return true;
-		}
+	for (int i = 0; i < r->plan->ntask; i++) {
+		const um_task *k = &r->plan->task[i];
+		if (!um_plan_needs(r->plan, t, k) || (r->child[i].state != FAILED && r->child[i].state != INTERRUPTED))
+			continue;
+		c->state = FAILED;
+		c->reason = k->forward >= 0 ? um_format("its measurements could not be simulated") :
+			um_format("priors.%s could not be trained", r->plan->prior[k->prior].key);
+		record_task(r, c);
+		r->done++;
+		fprintf(stderr, "umbra: %s: failed: %s\n", c->name, c->reason);
+		return true;
 	}
 	return false;
 }
@@ -307,7 +315,7 @@ static void run_tasks(struct run *r, const sigset_t *signals)
 			if (spawn_task(r, c) != UM_OK) {
 				c->state = FAILED;
 				c->reason = um_strdup(um_message());
-				record_cell(r, c);
+				record_task(r, c);
 				fprintf(stderr, "umbra: %s: failed: %s\n", c->name, c->reason);
 			}
 			continue;
@@ -338,6 +346,15 @@ out:
 
 /* ---- the whole ------------------------------------------------------------------------- */
 
+/* A task and whatever it needs, which comes before it. */
+static void keep_task(struct run *r, int want)
+{
+	r->child[want].state = WAITING;
+	for (int i = 0; i < want; i++)
+		if (um_plan_needs(r->plan, &r->plan->task[want], &r->plan->task[i]))
+			keep_task(r, i);
+}
+
 static um_status choose_tasks(struct run *r)
 {
 	int want = -1;
@@ -350,7 +367,7 @@ static um_status choose_tasks(struct run *r)
 	if (r->o->only == NULL)
 		return UM_OK;
 	want = um_plan_task(r->plan, r->o->only);
-	if (want < 0 || r->plan->task[want].forward < 0) {
+	if (want < 0 || r->plan->task[want].forward + r->plan->task[want].prior == -2) {
 		const char **words = um_new(sizeof(*words) * (size_t)(r->plan->ntask + 1));
 		for (int i = 0; i < r->plan->ntask; i++)
 			words[i] = r->plan->task[i].name;
@@ -360,11 +377,9 @@ static um_status choose_tasks(struct run *r)
 		free(words);
 		return st;
 	}
-	for (int i = 0; i < r->plan->ntask; i++) {
-		const um_task *t = &r->plan->task[i];
-		if (i != want && !(t->inference < 0 && t->forward >= 0 && t->forward == r->plan->task[want].forward))
-			r->child[i].state = LEFT_OUT;
-	}
+	for (int i = 0; i < r->plan->ntask; i++)
+		r->child[i].state = LEFT_OUT;
+	keep_task(r, want);
 	return UM_OK;
 }
 

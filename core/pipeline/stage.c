@@ -50,7 +50,10 @@ static const um_param compare_table[] = {
 };
 static const um_param train_table[] = {
 	UM_CHOICE(um_stage_settings, stage, NULL, "train", "Fits a prior to data, or an inference to measurements."),
-	UM_PARAM_TEXT(um_stage_settings, prior, "", "A key of the group priors, to be fitted."),
+	UM_PARAM_TEXT(um_stage_settings, prior, "", "A key of the group priors, to be fitted; later stages use "
+		"what was learned under that name. Its model is left out, or is where the fit starts from."),
+	UM_PARAM(um_stage_settings, seconds, "0", 0, 1e9, "s", "Time budget: the fit begins no step after so "
+		"many seconds and delivers what it has learned by then; 0: none."),
 };
 
 static const struct { const char *name; const um_param *table; size_t n; } kinds[] = {
@@ -83,6 +86,13 @@ void um_plan_help(FILE *out)
 		if (i == UM_SIMULATE) {
 			fprintf(out, "  truth: a FITS file, or a group { prior = ...; seed = ...; }; required\n"
 				"      What is measured: an image in instrument units, or a draw from a prior.\n");
+		}
+		if (i == UM_TRAIN) {
+			size_t n;
+			const um_param *table = um_data_table(&n);
+			fprintf(out, "  data: a group; required\n      What the prior learns from: files or draws.\n\n"
+				"data = { ... } of a train stage\n");
+			um_params_help(table, n, out);
 		}
 	}
 }
@@ -169,4 +179,6 @@ void um_stage_read(um_plan *p, um_node *node, um_problems *problems)
 		s->set = *(const um_stage_settings *)um_params_data(s->params);
 	if (kind == UM_SIMULATE)
 		read_truth(p, s, problems);
+	if (kind == UM_TRAIN && um_node_get(node, "inference") == NULL)
+		um_data_read(p, s, problems);
 }

@@ -327,9 +327,7 @@ static um_status infer(struct task *k, bool resume)
 	if (got < 1 || (got < s->set.samples && !k->inference.info.fewer))
 		UM_TRY(um_fail(UM_EPLUGIN, "inference/%s delivered %lld of %lld samples", k->inference.plugin->name,
 			(long long)got, (long long)s->set.samples));
-	char *checkpoint = um_format("%s/checkpoint.safetensors", c.folder);
-	unlink(checkpoint);
-	free(checkpoint);
+	um_cell_finish(&c);
 out:
 	um_problem_free(c.problem);
 	um_cell_free(&c);
@@ -346,6 +344,7 @@ static um_status load(struct task *k)
 	UM_TRY(um_plan_load(file, NULL, &problems, &k->plan));
 	if (problems.config || problems.data)
 		st = um_fail(problems.config ? UM_EPARAM : UM_EDATA, "%s", problems.line[0]);
+	um_plan_set_dir(k->plan, k->dir);
 out:
 	um_problems_free(&problems);
 	free(file);
@@ -367,7 +366,8 @@ static um_status do_task(struct task *k, const char *name, bool resume)
 	int threads = k->env.threads;
 	k->env = k->plan->env;
 	k->env.threads = threads;
-	UM_TRY(k->t->inference >= 0 ? infer(k, resume) : simulate(k));
+	UM_TRY(k->t->inference >= 0 ? infer(k, resume) : k->t->forward >= 0 ? simulate(k) :
+		um_train(k->plan, k->index, k->dir, &k->env, page, resume));
 out:
 	return st;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The work of one process: a simulation, a cell, a comparison, the report. */
+/* The work of one process: a simulation, a fit, a cell, a comparison, the report. */
 #ifndef UMBRA_PIPELINE_TASK_H
 #define UMBRA_PIPELINE_TASK_H
 
 #include <umbra/fits.h>
 #include <umbra/host.h>
+#include <umbra/tensors.h>
 #include "pipeline/page.h"
 #include "pipeline/plan.h"
 
@@ -26,6 +27,7 @@ typedef struct um_cell_out {
 	double started, saved, earlier; /* seconds; earlier: of interrupted runs */
 	double earlier_calls, earlier_mb;
 	um_array samples;   /* in instrument units */
+	um_tensors weights; /* of a fit */
 	um_problem *problem;
 	char *trace;
 	size_t trace_len;
@@ -41,6 +43,17 @@ UM_API void um_cell_free(um_cell_out *c);
 /* The most memory that this process, or an interrupted one before it, has held. */
 UM_API double um_cell_peak_mb(const um_cell_out *c);
 UM_API UM_USED um_status um_cell_metric(um_cell_out *c, const char *name, double value);
+
+UM_API UM_USED um_status um_cell_write_metrics(const um_cell_out *c);
+/* How long interrupted runs worked on it, in seconds; 0 without a checkpoint. */
+UM_API double um_cell_earlier(const um_cell_out *c);
+/* Removes the checkpoint of a cell that is finished. */
+UM_API void um_cell_finish(const um_cell_out *c);
+
+/* Fits the prior of train task number task to its data: DIR/train/KEY with weight file, trace,
+ * metrics and figures. */
+UM_API UM_USED um_status um_train(const um_plan *p, int task, const char *dir, const um_env *env,
+	um_page *page, bool resume);
 
 /* Aligns the samples where the stage asks for it and the data allow it; samples.fits, mean.fits,
  * std.fits, metrics.json and figures of a cell; truth [image] double in instrument

@@ -42,6 +42,9 @@ UM_API UM_USED um_status um_config_set(um_node *root, const char *assignment);
 /* Adds a member to a group, parsed from the text of a parameter's default. */
 UM_API UM_USED um_status um_node_add(um_node *group, const char *name, um_type type, const char *text);
 
+/* Makes a value the only item of a list [ ] in its place. */
+UM_API void um_node_wrap(um_node *n);
+
 /* Writes the tree as libconfig text that reads back equal; paths as they are. */
 UM_API void um_config_write(const um_node *root, FILE *out);
 

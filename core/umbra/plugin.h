@@ -164,7 +164,13 @@ typedef struct um_prior_ops {
 	 * S_k S_k^T = C_k, so that white v gives draws about the mean. v, out [B][n]. */
 	um_status (*covariance)(void *self, int64_t k, bool root, const um_array *v, um_array *out);
 
-	/* (optional) learns from a data set; tensors go to the sink, the host writes the file. */
+	/* (optional, with a parameter model, UM_FILE with default "") learns from a data set. Tensors and
+	 * notes go to the sink once the fit is over, and the host writes them as the weight file that
+	 * model names from then on. create with model "" makes an instance with the info that it would
+	 * have after training; only fit and destroy are called of it. The model of an instance that has
+	 * one is where its fit may start. Long work calls um_sink_restore first and um_sink_progress
+	 * every step, writes a checkpoint where the answer says so, and begins no step after the
+	 * budget of um_dataset_info. */
 	um_status (*fit)(void *self, um_dataset *data, um_sink *sink);
 } um_prior_ops;
 

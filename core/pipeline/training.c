@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What train stages mean for a plan: which priors can be trained, what waits for them, and where
+ * what they learned lies. */
+#include <stdlib.h>
+#include <string.h>
+#include "base/mem.h"
+#include "pipeline/plan.h"
+
+const um_stage *um_plan_training(const um_plan *p, int prior)
+{
+	for (int i = 0; prior >= 0 && i < p->nstage; i++)
+		if (p->stage[i].kind == UM_TRAIN && um_plan_prior(p, p->stage[i].set.prior) == prior)
+			return &p->stage[i];
+	return NULL;
+}
+
+static bool can_fit(const um_plugin *p)
+{
+	um_prior_ops ops = { 0 };
+	memcpy(&ops, p->ops, p->ops_size < sizeof(ops) ? p->ops_size : sizeof(ops));
+	return ops.fit != NULL;
+}
+
+const um_param *um_training_model(const um_plugin *p)
+{
+	for (size_t i = 0; i < p->nparams && can_fit(p); i++)
+		if (strcmp(p->params[i].name, "model") == 0 && p->params[i].type == UM_PATH)
+			return &p->params[i];
+	return NULL;
+}
+
+bool um_training_check(const um_plan *p, const um_stage *s, um_problems *problems)
+{
+	const int i = um_plan_prior(p, s->set.prior);
+	const um_node *inference = um_node_get(s->node, "inference"), *at = um_node_get(s->node, "prior");
+	const um_plugin *plugin = i >= 0 ? p->prior[i].factor[0].plugin : NULL;
+	if (inference != NULL)
+		um_problems_add(problems, UM_EPARAM, inference, "no inference plugin of this umbra can be trained");
+	else if (i < 0 && s->set.prior != NULL && *s->set.prior)
+		um_problems_add(problems, UM_EPARAM, at, "there is no '%s' in the group priors", s->set.prior);
+	else if (i < 0)
+		um_problems_add(problems, UM_EPARAM, s->node, "train needs prior = a key of the group priors");
+	else if (p->prior[i].n != 1)
+		um_problems_add(problems, UM_EPARAM, at, "'%s' is a product of priors; train one of them under a key of "
+			"its own", s->set.prior);
+	else if (plugin != NULL && !can_fit(plugin))
+		um_problems_add(problems, UM_EPARAM, s->node, "priors/%s cannot be trained: it has no fit function",
+			plugin->name);
+	else if (plugin != NULL && um_training_model(plugin) == NULL)
+		um_problems_add(problems, UM_EPARAM, s->node, "priors/%s cannot be trained: it has no parameter model that "
+			"names a file", plugin->name);
+	else
+		return plugin != NULL && s->params != NULL && s->data_params != NULL;
+	return false;
+}
+
+/* The priors that a task draws from or multiplies, apart from what a train stage fits. */
+static int used_prior(const um_plan *p, const um_task *t)
+{
+	const um_stage *s = &p->stage[t->stage];
+	if (t->inference >= 0)
+		return t->prior;
+	return um_plan_prior(p, s->kind == UM_TRAIN ? s->data.prior : s->set.truth_prior);
+}
+
+bool um_plan_needs(const um_plan *p, const um_task *t, const um_task *k)
+{
+	if (k->inference >= 0)
+		return false;
+	if (k->forward >= 0)
+		return t->inference >= 0 && t->forward == k->forward;
+	return k->prior >= 0 && used_prior(p, t) == k->prior;
+}
+
+static void check_use(const um_plan *p, int t, um_problems *problems)
+{
+	const int i = used_prior(p, &p->task[t]);
+	const um_node *at = p->stage[p->task[t].stage].node;
+	if (i < 0)
+		return;
+	for (int k = 0; k < p->ntask; k++)
+		if (p->task[k].inference < 0 && p->task[k].forward < 0 && p->task[k].prior == i && k >= t)
+			um_problems_add(problems, UM_EPARAM, at, "the train stage of priors.%s comes after its use, in %s",
+				p->prior[i].key, p->task[t].name);
+	for (int k = 0; um_plan_training(p, i) == NULL && k < p->prior[i].n; k++) {
+		const um_item *f = &p->prior[i].factor[k];
+		const um_param *q = f->plugin != NULL && f->params != NULL ? um_training_model(f->plugin) : NULL;
+		if (q != NULL && **(const char *const *)((const char *)um_params_data(f->params) + q->offset) == '\0')
+			um_problems_add(problems, UM_EPARAM, f->node, "priors/%s has not been trained: give model = a weight "
+				"file, or put a train stage before %s", f->plugin->name, p->task[t].name);
+	}
+}
+
+void um_training_order(const um_plan *p, um_problems *problems)
+{
+	bool *seen = um_new(sizeof(*seen) * (size_t)(p->nprior + 1));
+	for (int t = 0; t < p->ntask; t++) {
+		const int i = used_prior(p, &p->task[t]);
+		if (i >= 0 && !seen[i])
+			check_use(p, t, problems);
+		if (i >= 0)
+			seen[i] = true;
+	}
+	free(seen);
+}
+
+void um_plan_set_dir(um_plan *p, const char *dir)
+{
+	for (int i = 0; i < p->nprior; i++) {
+		um_prior_item *item = &p->prior[i];
+		const um_plugin *plugin = item->factor[0].plugin;
+		const um_param *q = plugin != NULL ? um_training_model(plugin) : NULL;
+		if (q == NULL || um_plan_training(p, i) == NULL || item->factor[0].params == NULL)
+			continue;
+		item->weights = um_format("%s/train/%s/%s.safetensors", dir, item->key, item->key);
+		item->trained = um_new(plugin->params_size);
+		memcpy(item->trained, um_params_data(item->factor[0].params), plugin->params_size);
+		*(const char **)((char *)item->trained + q->offset) = item->weights;
+	}
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Two blocks of images side by side, four columns each. */
+#include <stdlib.h>
+#include "figure.h"
+
+enum { SIDE = 4, SHOWN = SIDE * SIDE, COLUMNS = 2 * SIDE + 1 };
+
+static int64_t size_of(const um_array *a)
+{
+	const int k = a->rank;
+	const int64_t channels = k > 3 && a->dim[k - 3] == 3 ? 3 : 1;
+	return channels * a->dim[k - 1] * (k > 2 ? a->dim[k - 2] : 1);
+}
+
+/* Image i of a block as a panel; its numbers go to v. */
+static um_panel panel(const um_array *a, int i, double *v)
+{
+	const int k = a->rank;
+	const int64_t size = size_of(a);
+	for (int64_t j = 0; j < size; j++)
+		v[j] = (double)um_row_f(a, i)[j];
+	return (um_panel){ .data = v, .channels = k > 3 && a->dim[k - 3] == 3 ? 3 : 1,
+		.rows = k > 2 ? a->dim[k - 2] : 1, .columns = a->dim[k - 1] };
+}
+
+um_status um_figure_gallery(const char *path, const char *title, const um_array *left, const um_array *right,
+	double pixel)
+{
+	const um_array *block[2] = { left, right };
+	um_panel panels[SIDE * COLUMNS] = { 0 };
+	const int columns = right != NULL ? COLUMNS : SIDE;
+	const int most = (int)(left->dim[0] < SHOWN ? left->dim[0] : SHOWN);
+	const int rows = (most + SIDE - 1) / SIDE;
+	double *v = calloc((size_t)(2 * SHOWN * size_of(left)), sizeof(*v));
+	if (v == NULL)
+		return um_fail(UM_ENOMEM, "no memory for %d images", 2 * SHOWN);
+	for (int b = 0; b < 2; b++)
+		for (int i = 0; block[b] != NULL && i < block[b]->dim[0] && i < rows * SIDE; i++)
+			panels[i / SIDE * columns + b * (SIDE + 1) + i % SIDE] = panel(block[b], i,
+				v + (b * SHOWN + i) * size_of(left));
+	const um_scale scale = { .map = pixel > 0 ? UM_AFMHOT : UM_GREY };
+	um_status st = um_figure_write(path, &(um_figure){ .title = title, .panels = panels,
+		.npanels = rows * columns, .columns = columns, .scales = &scale, .nscales = 1, .smooth = pixel > 0,
+		.pixel = pixel });
+	free(v);
+	return st;
+}
