@@ -3,7 +3,7 @@
  * loops over them; the libraries' are vectorised only where NaN may be ignored. Arguments are reduced
  * as in Cody & Waite (Software Manual for the Elementary Functions, 1980); the polynomials are
  * minimax in relative error, found by Remez' exchange with 40 digits and then rounded. Errors are a
- * few units in the last place (tests/unit/test_nnvalues.c bounds them). NaN gives NaN. Results below
+ * few units in the last place (tests/unit/test_nnops_values.c bounds them). NaN gives NaN. Results below
  * about 1e-36 may become zero. Double precision uses libm. */
 #ifndef UMBRA_NN_VMATH_H
 #define UMBRA_NN_VMATH_H
