@@ -69,13 +69,15 @@ struct um_op {
 
 	/* or a kernel. */
 	um_status (*prepare)(const um_node *n, um_prepare *how);      /* (optional) */
-	/* (optional) The fixed inputs changed: pack them. call->in of those that are not fixed is NULL. */
+	/* (optional) The fixed inputs changed: pack them. call->in of those that are not fixed is NULL;
+	 * call->scratch is there as in run. */
 	um_status (*pack)(const um_call *call);
 	um_status (*run[2])(const um_call *call);                     /* by um_precision */
 	void (*release)(void *state);                                 /* (optional) */
 	double (*flops)(const um_node *n);                            /* (optional) an image */
 	bool sums_batch;          /* the result is shared though inputs are batched */
 	bool view;                /* reshape: the result is the input's memory */
+	bool copy;                /* element-wise: the input itself, repeated where the shape is larger */
 };
 
 /* Large constant data of a node (indices, a sparse matrix), owned by the graph. */

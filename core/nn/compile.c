@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* From nodes to a program: what is needed, when it is computed, and with which kernels. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/mem.h"
+#include "base/parallel.h"
+#include "nn/compile.h"
+#include "nn/tile.h"
+
+UM_TILE_UNARY(output, a, a)
+static const um_op op_output = { .name = "output", UM_TILE(output), .copy = true };
+
+bool um_is_leaf(const um_node *n)
+{
+	return n->op->run[0] == NULL && n->op->tile.f32 == NULL && !n->op->view;
+}
+
+bool um_sums_batch(const um_node *n)
+{
+	bool batched = false;
+	for (int k = 0; k < n->nin; k++)
+		batched |= n->in[k]->batched;
+	return batched && !n->batched;
+}
+
+um_step *um_program_add_step(um_program *p)
+{
+	if ((p->nsteps & (p->nsteps - 1)) == 0)
+		p->step = um_grow(p->step, sizeof(*p->step) * (size_t)(p->nsteps > 0 ? 2 * p->nsteps : 1));
+	um_step *s = &p->step[p->nsteps++];
+	*s = (um_step){ 0 };
+	return s;
+}
+
+/* ---- what is needed -------------------------------------------------------------------- */
+
+static um_status check(int n, um_node *const outputs[])
+{
+	if (n < 1)
+		return um_fail(UM_EARG, "um_compile: no outputs");
+	for (int i = 0; i < n; i++)
+		if (outputs[i] == NULL)
+			return um_fail(UM_EARG, "um_compile: output %d is NULL; um_graph_status says why", i);
+	for (int i = 0; i < n; i++)
+		if (outputs[i]->graph != outputs[0]->graph)
+			return um_fail(UM_EARG, "um_compile: the outputs belong to different graphs");
+	return um_graph_status(outputs[0]->graph);
+}
+
+/* Outputs get nodes, and so memory, of their own where they would share it. */
+static void own_outputs(um_program *p, int n, um_node *const outputs[])
+{
+	p->noutputs = n;
+	p->output = um_new(sizeof(*p->output) * (size_t)n);
+	for (int i = 0; i < n; i++) {
+		const um_node *o = outputs[i];
+		bool alone = !um_is_leaf(o) && !o->op->view;
+		for (int j = 0; j < i; j++)
+			alone &= outputs[j] != o;
+		const double number = i; /* makes it differ from the copy for another output */
+		p->output[i].node = alone ? o : um_node_1(&op_output, outputs[i], &number, sizeof(number));
+	}
+}
+
+static void mark_live(um_program *p)
+{
+	p->nnodes = p->graph->n;
+	p->fact = um_new(sizeof(*p->fact) * (size_t)p->nnodes);
+	for (int i = 0; i < p->noutputs; i++)
+		p->fact[p->output[i].node->id].live = p->fact[p->output[i].node->id].output = true;
+	for (int i = p->nnodes - 1; i >= 0; i--) {
+		const um_node *n = p->graph->node[i];
+		p->fact[i].step = -1;
+		if (!p->fact[i].live)
+			continue;
+		p->info.nodes++;
+		for (int k = 0; k < n->nin; k++) {
+			p->fact[n->in[k]->id].live = true;
+			p->fact[n->in[k]->id].uses++;
+		}
+	}
+}
+
+static um_phase phase_of(const um_program *p, const um_node *n)
+{
+	um_phase phase = n->op == &um_op_input ? UM_BEFORE : UM_ON_WEIGHTS;
+	for (int k = 0; k < n->nin; k++) {
+		const um_phase in = p->fact[n->in[k]->id].phase;
+		phase = in > phase ? in : phase;
+	}
+	if (p->schedule == UM_PER_BATCH)
+		return phase > UM_ON_WEIGHTS || n->batched ? UM_IMAGES : phase;
+	if (n->batched)
+		return phase == UM_AFTER ? UM_AFTER : UM_IMAGES;
+	return um_sums_batch(n) ? UM_AFTER : phase;
+}
+
+static um_status set_phases(um_program *p)
+{
+	for (int i = 0; i < p->nnodes; i++) {
+		const um_node *n = p->graph->node[i];
+		if (!p->fact[i].live)
+			continue;
+		p->fact[i].phase = phase_of(p, n);
+		if (n->batched && p->fact[i].phase == UM_AFTER)
+			return um_fail(UM_EARG, "um_compile: %s %s of each image depends on a sum over the batch, "
+				"which the per-image schedule cannot do; use the per-batch schedule",
+				n->op->name, um_node_shape(n));
+		if (n->late && p->schedule == UM_PER_IMAGE)
+			return um_fail(UM_EARG, "um_compile: late inputs need the per-batch schedule");
+	}
+	return UM_OK;
+}
+
+/* ---- order -------------------------------------------------------------------------------- */
+
+static int by_time(const void *x, const void *y)
+{
+	const um_step *a = x, *b = y;
+	if (a->phase != b->phase)
+		return a->phase < b->phase ? -1 : 1;
+	if (a->late != b->late)
+		return a->late ? 1 : -1;
+	return (a->order > b->order) - (a->order < b->order);
+}
+
+static void order_steps(um_program *p)
+{
+	qsort(p->step, (size_t)p->nsteps, sizeof(*p->step), by_time);
+	for (int s = p->nsteps - 1; s >= 0; s--) {
+		const um_step *step = &p->step[s];
+		if (step->node != NULL)
+			p->fact[step->node->id].step = s;
+		for (int k = 0; step->fused != NULL && k < step->fused->nresults; k++)
+			p->fact[step->fused->result[k].node->id].step = s;
+	}
+	for (int phase = 0, s = 0; phase <= UM_PHASES; phase++) {
+		while (s < p->nsteps && p->step[s].phase < (um_phase)phase)
+			s++;
+		p->first[phase] = s;
+	}
+}
+
+/* ---- kernels -------------------------------------------------------------------------------- */
+
+static um_status prepare_step(um_program *p, um_step *s)
+{
+	const um_node *n = s->node;
+	const bool images = s->phase == UM_IMAGES;
+	const bool lanes = images && p->schedule == UM_PER_IMAGE;
+	bool batched = n->batched || um_sums_batch(n);
+	const int64_t count = p->schedule == UM_PER_BATCH && batched ? p->batch : 1;
+	um_prepare how = { .precision = p->precision, .count = count, .threads = lanes ? 1 : p->threads,
+		.lanes = lanes ? p->lanes : 1 };
+	for (int k = 0; k < n->nin; k++)
+		how.fixed[k] = p->fact[n->in[k]->id].phase == UM_ON_WEIGHTS && s->phase != UM_ON_WEIGHTS;
+	if (n->op->flops != NULL)
+		p->info.flops += n->op->flops(n) * (double)(batched ? p->batch : 1);
+	if (n->op->prepare == NULL)
+		return UM_OK;
+	const um_status st = n->op->prepare(n, &how);
+	s->state = how.state;
+	s->scratch = how.scratch;
+	s->packs = n->op->pack != NULL;
+	p->info.packed_bytes += how.packed;
+	return st != UM_OK ? um_context(st, "um_compile: %s %s", n->op->name, um_node_shape(n)) : UM_OK;
+}
+
+static um_status prepare_steps(um_program *p)
+{
+	um_status st = UM_OK;
+	for (int i = 0; i < p->nsteps; i++) {
+		um_step *s = &p->step[i];
+		s->scratch_lane = s->phase == UM_IMAGES && p->schedule == UM_PER_IMAGE;
+		if (s->fused != NULL)
+			s->scratch = um_fused_scratch(s->fused, p->size, s->scratch_lane ? 1 : p->threads);
+		else
+			UM_TRY(prepare_step(p, s));
+	}
+out:
+	return st;
+}
+
+/* ---- the whole --------------------------------------------------------------------------------- */
+
+um_status um_compile(int n, um_node *const outputs[], const um_compile_options *options,
+	um_program **program)
+{
+	um_status st = UM_OK;
+	um_program *p = NULL;
+	UM_TRY(check(n, outputs));
+	p = um_new(sizeof(*p));
+	p->graph = outputs[0]->graph;
+	p->schedule = options->schedule;
+	p->precision = options->precision;
+	p->size = options->precision == UM_FLOAT64 ? 8 : 4;
+	p->threads = options->threads > 0 ? options->threads : THREADS();
+	p->batch = p->graph->batch;
+	p->lanes = p->schedule == UM_PER_BATCH ? 1 : p->batch < p->threads ? (int)p->batch : p->threads;
+	p->weights = options->weights;
+	p->fresh = true;
+	p->profiling = getenv("UMBRA_PROFILE") != NULL;
+	own_outputs(p, n, outputs);
+	UM_TRY(um_graph_status(p->graph));
+	mark_live(p);
+	UM_TRY(set_phases(p));
+	UM_TRY(um_program_fuse(p));
+	order_steps(p);
+	UM_TRY(prepare_steps(p));
+	UM_TRY(um_program_plan(p));
+	p->info.steps = p->nsteps;
+	p->info.threads = p->threads;
+	*program = p;
+	p = NULL;
+out:
+	um_program_free(p);
+	return st;
+}
+
+void *um_program_memory(um_program *p, int64_t bytes)
+{
+	void *memory = NULL;
+	if (posix_memalign(&memory, 64, (size_t)(bytes > 0 ? bytes : 64)) != 0) {
+		(void)um_fail(UM_ENOMEM, "a network needs %.1f MB more than there is", (double)bytes / 1e6);
+		return NULL;
+	}
+	memset(memory, 0, (size_t)(bytes > 0 ? bytes : 64));
+	p->owned = um_grow(p->owned, sizeof(*p->owned) * (size_t)(p->nowned + 1));
+	return p->owned[p->nowned++] = memory;
+}
+
+void um_program_free(um_program *p)
+{
+	if (p == NULL)
+		return;
+	for (int s = 0; s < p->nsteps; s++) {
+		const um_step *step = &p->step[s];
+		if (step->node != NULL && step->node->op->release != NULL && step->state != NULL)
+			step->node->op->release(step->state);
+		free(step->fused);
+	}
+	for (int i = 0; i < p->nowned; i++)
+		free(p->owned[i]);
+	free(p->owned);
+	free(p->step);
+	free(p->fact);
+	free(p->output);
+	free(p->sums);
+	free(p->profile);
+	free(p);
+}
+
+um_program_info um_program_about(const um_program *p)
+{
+	return p->info;
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Runs programs: what depends on the weights when they changed, then either one step after the other
+ * for the whole batch, or image after image through all steps, images spread over lanes. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "base/mem.h"
+#include "base/parallel.h"
+#include "nn/compile.h"
+
+/* What a step is called for: an image of a lane, or everything. */
+typedef struct um_turn {
+	int lane;
+	int64_t image;         /* -1: the whole batch, or nothing batched */
+	int64_t first;         /* first image of the lane: sums are set there and added to later */
+	uint64_t key;
+} um_turn;
+
+static char *address(um_program *p, const um_node *n, const um_turn *turn)
+{
+	um_slot *s = um_program_slot(p, n);
+	char *base = s->base;
+	if (base == NULL)
+		base = (s->lane ? p->arena + p->shared_bytes + turn->lane * p->lane_bytes : p->arena) +
+			s->offset;
+	return turn->image > 0 ? base + turn->image * s->image : base;
+}
+
+/* Where a step writes node n: sums over the batch have a place in each lane. */
+static char *target(um_program *p, const um_node *n, const um_turn *turn)
+{
+	if (turn->image < 0 || turn->lane == 0 || !um_sums_batch(n))
+		return address(p, n, turn);
+	return p->sums[turn->lane] + p->fact[n->id].sum_at;
+}
+
+static bool adds(const um_node *n, const um_turn *turn)
+{
+	return turn->image > turn->first && um_sums_batch(n);
+}
+
+static void run_fused(um_program *p, um_step *s, const um_turn *turn)
+{
+	const um_fused *f = s->fused;
+	um_fused_call c = { .size = p->size, .threads = s->scratch_lane ? 1 : p->threads };
+	const bool whole = f->batched && p->schedule == UM_PER_BATCH;
+	c.count = whole ? p->batch : 1;
+	for (int k = 0; k < f->noperands; k++) {
+		c.in[k] = address(p, f->operand[k].node, turn);
+		c.in_image[k] = whole ? um_program_slot(p, f->operand[k].node)->image : 0;
+	}
+	for (int k = 0; k < f->nresults; k++) {
+		c.out[k] = target(p, f->result[k].node, turn);
+		c.out_image[k] = whole ? um_program_slot(p, f->result[k].node)->image : 0;
+		c.add = turn->image > turn->first;
+	}
+	c.scratch = p->arena + s->scratch_at +
+		(s->scratch_lane ? p->shared_bytes + turn->lane * p->lane_bytes : 0);
+	um_fused_run(f, &c);
+}
+
+static um_call kernel_call(um_program *p, um_step *s, const um_turn *turn)
+{
+	const um_node *n = s->node;
+	um_call c = { .node = n, .state = s->state, .key = turn->key, .lane = turn->lane };
+	const bool whole = p->schedule == UM_PER_BATCH && (n->batched || um_sums_batch(n));
+	c.count = whole ? p->batch : 1;
+	for (int k = 0; k < n->nin; k++) {
+		c.in[k] = address(p, n->in[k], turn);
+		c.stride[k] = n->in[k]->batched ? um_node_len(n->in[k]) : 0;
+	}
+	c.out = target(p, n, turn);
+	c.add = adds(n, turn);
+	c.threads = s->scratch_lane ? 1 : p->threads;
+	c.first = turn->image > 0 ? turn->image : 0;
+	if (s->scratch > 0)
+		c.scratch = p->arena + s->scratch_at +
+			(s->scratch_lane ? p->shared_bytes + turn->lane * p->lane_bytes : 0);
+	return c;
+}
+
+static double now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static um_status run_step(um_program *p, um_step *s, const um_turn *turn)
+{
+	um_status st = UM_OK;
+	const bool timed = p->profiling && turn->lane == 0;
+	const double begin = timed ? now() : 0;
+	if (s->fused != NULL) {
+		run_fused(p, s, turn);
+	} else {
+		const um_call c = kernel_call(p, s, turn);
+		st = s->node->op->run[p->precision](&c);
+	}
+	if (timed) {
+		s->seconds += now() - begin;
+		s->calls++;
+	}
+	return st;
+}
+
+static um_status run_steps(um_program *p, int from, int to, const um_turn *turn)
+{
+	um_status st = UM_OK;
+	for (int i = from; i < to; i++)
+		UM_TRY(run_step(p, &p->step[i], turn));
+out:
+	return st;
+}
+
+/* ---- weights ---------------------------------------------------------------------------- */
+
+static void widen(um_program *p)
+{
+	for (int i = 0; i < p->nnodes; i++) {
+		const um_node *n = p->graph->node[i];
+		if (n->op != &um_op_weight || !p->fact[i].live)
+			continue;
+		const um_array *a = &p->weights->array[um_weights_find(p->weights, n->name)];
+		double *to = (double *)(void *)p->fact[i].slot.base;
+		for (int64_t k = 0; k < um_node_len(n); k++)
+			to[k] = (double)((const float *)a->data)[k];
+	}
+}
+
+static um_status take_weights(um_program *p)
+{
+	um_status st = UM_OK;
+	const um_turn turn = { .image = -1 };
+	if (!p->fresh && (p->weights == NULL || p->weights->version == p->seen))
+		return UM_OK;
+	if (p->precision == UM_FLOAT64)
+		widen(p);
+	UM_TRY(run_steps(p, p->first[UM_ON_WEIGHTS], p->first[UM_BEFORE], &turn));
+	for (int i = p->first[UM_BEFORE]; i < p->nsteps; i++) {
+		um_step *s = &p->step[i];
+		if (!s->packs)
+			continue;
+		um_call c = kernel_call(p, s, &turn);
+		for (int k = 0; k < s->node->nin; k++)
+			if (p->fact[s->node->in[k]->id].phase != UM_ON_WEIGHTS)
+				c.in[k] = NULL;
+		UM_TRY(s->node->op->pack(&c));
+	}
+	p->fresh = false;
+	p->seen = p->weights != NULL ? p->weights->version : 0;
+out:
+	return st;
+}
+
+/* ---- images over lanes ---------------------------------------------------------------------- */
+
+static um_status run_lane(um_program *p, int lane, uint64_t key)
+{
+	um_status st = UM_OK;
+	const int64_t first = p->batch * lane / p->lanes, last = p->batch * (lane + 1) / p->lanes;
+	for (int64_t i = first; i < last; i++) {
+		const um_turn turn = { lane, i, first, key };
+		UM_TRY(run_steps(p, p->first[UM_IMAGES], p->first[UM_AFTER], &turn));
+	}
+out:
+	return st;
+}
+
+/* Adds the sums of the other lanes to those of the first, in their order. */
+static void join_sums(um_program *p)
+{
+	const um_turn turn = { .image = -1 };
+	const int lanes = p->lanes;
+	for (int i = 0; i < p->nnodes; i++) {
+		const um_node *n = p->graph->node[i];
+		if (!p->fact[i].live || !p->fact[i].stored || !um_sums_batch(n) || p->lanes == 1)
+			continue;
+		char *sum = address(p, n, &turn);
+		const int64_t len = um_node_len(n), at = p->fact[i].sum_at;
+		PARALLEL
+		for (int part = 0; part < lanes; part++)
+			for (int t = 1; t < lanes; t++) {
+				const int64_t from = len * part / lanes, to = len * (part + 1) / lanes;
+				const char *more = p->sums[t] + at;
+				for (int64_t k = from; p->size == 4 && k < to; k++)
+					((float *)(void *)sum)[k] += ((const float *)(const void *)more)[k];
+				for (int64_t k = from; p->size == 8 && k < to; k++)
+					((double *)(void *)sum)[k] += ((const double *)(const void *)more)[k];
+			}
+	}
+}
+
+static um_status run_images(um_program *p, uint64_t key)
+{
+	um_status st = UM_OK;
+	const int lanes = p->lanes;
+	um_status *each = um_new(sizeof(*each) * (size_t)lanes);
+	char message[512] = "";
+	PARALLEL
+	for (int t = 0; t < lanes; t++) {
+		each[t] = run_lane(p, t, key);
+		if (each[t] != UM_OK) {
+#ifdef _OPENMP
+#pragma omp critical(um_program_message)
+#endif
+			snprintf(message, sizeof(message), "%s", um_message());
+		}
+	}
+	for (int t = 0; t < lanes && st == UM_OK; t++)
+		st = each[t];
+	free(each);
+	return st != UM_OK ? um_fail(st, "%s", message) : UM_OK;
+}
+
+/* ---- running ----------------------------------------------------------------------------------- */
+
+static int first_late(const um_program *p)
+{
+	int i = p->first[UM_BEFORE];
+	while (i < p->nsteps && !p->step[i].late)
+		i++;
+	return i;
+}
+
+um_status um_program_run_early(um_program *p, uint64_t key)
+{
+	um_status st = UM_OK;
+	const um_turn turn = { .image = -1, .key = key };
+	if (p->schedule != UM_PER_BATCH)
+		return um_fail(UM_EARG, "um_program_run_early: the program runs image by image");
+	UM_TRY(take_weights(p));
+	UM_TRY(run_steps(p, p->first[UM_BEFORE], first_late(p), &turn));
+	p->early = true;
+out:
+	return st;
+}
+
+um_status um_program_run(um_program *p, uint64_t key)
+{
+	um_status st = UM_OK;
+	const um_turn turn = { .image = -1, .key = key };
+	if (p->schedule == UM_PER_BATCH) {
+		if (!p->early)
+			UM_TRY(um_program_run_early(p, key));
+		p->early = false;
+		return run_steps(p, first_late(p), p->nsteps, &turn);
+	}
+	UM_TRY(take_weights(p));
+	UM_TRY(run_steps(p, p->first[UM_BEFORE], p->first[UM_IMAGES], &turn));
+	UM_TRY(run_images(p, key));
+	join_sums(p);
+	UM_TRY(run_steps(p, p->first[UM_AFTER], p->nsteps, &turn));
+out:
+	return st;
+}
+
+/* ---- inputs and outputs --------------------------------------------------------------------------- */
+
+static um_array view(const um_program *p, const um_node *n, void *memory)
+{
+	int64_t dim[UM_NN_RANK + 1] = { p->batch };
+	const int lead = n->batched ? 1 : 0;
+	for (int i = 0; i < n->rank; i++)
+		dim[lead + i] = n->dim[i];
+	if (n->rank + lead == 0)
+		dim[0] = 1;
+	const int rank = n->rank + lead;
+	return um_array_view(memory, p->size == 8 ? UM_F64 : UM_F32, rank > 0 ? rank : 1, dim);
+}
+
+um_array um_program_input(um_program *p, const char *name)
+{
+	const um_node *n = um_node_find(p->graph, &um_op_input, name);
+	if (n == NULL || n->id >= p->nnodes || !p->fact[n->id].live)
+		return (um_array){ 0 };
+	return view(p, n, p->fact[n->id].slot.base);
+}
+
+um_array um_program_output(um_program *p, int k)
+{
+	return view(p, p->output[k].node, um_program_slot(p, p->output[k].node)->base);
+}
+
+void um_program_output_to(um_program *p, int k, void *memory)
+{
+	um_program_slot(p, p->output[k].node)->base = memory != NULL ? memory : p->output[k].memory;
+}
+
+/* ---- profile ------------------------------------------------------------------------------------- */
+
+static void label(const um_step *s, char *text, size_t size)
+{
+	if (s->node != NULL)
+		snprintf(text, size, "%s %s%s%s", s->node->op->name, um_node_shape(s->node),
+			s->node->nin > 0 ? " of " : "", s->node->nin > 0 ? um_node_shape(s->node->in[0]) : "");
+	else
+		snprintf(text, size, "fused %d on %d, %s as %lld x %lld", s->fused->ninstrs,
+			s->fused->noperands, um_node_shape(s->fused->shape), (long long)s->fused->rows,
+			(long long)s->fused->cols);
+}
+
+typedef struct um_line {
+	char label[160];
+	double seconds;
+	int64_t calls;
+} um_line;
+
+static int by_seconds(const void *x, const void *y)
+{
+	const um_line *a = x, *b = y;
+	return (a->seconds < b->seconds) - (a->seconds > b->seconds);
+}
+
+const char *um_program_profile(um_program *p)
+{
+	int n = 0;
+	um_line *line = um_new(sizeof(*line) * (size_t)(p->nsteps + 1));
+	double all = 0;
+	for (int i = 0; p->profiling && i < p->nsteps; i++) {
+		char text[160];
+		int k = 0;
+		label(&p->step[i], text, sizeof(text));
+		while (k < n && strcmp(line[k].label, text) != 0)
+			k++;
+		n = k == n ? n + 1 : n;
+		memcpy(line[k].label, text, sizeof(text));
+		line[k].seconds += p->step[i].seconds;
+		line[k].calls += p->step[i].calls;
+		all += p->step[i].seconds;
+	}
+	qsort(line, (size_t)n, sizeof(*line), by_seconds);
+	free(p->profile);
+	p->profile = um_new((size_t)(n + 1) * 256);
+	for (int i = 0, at = 0; i < n; i++)
+		at += snprintf(p->profile + at, 256, "%5.1f %% %9.3f ms %8lld calls  %s\n",
+			100 * line[i].seconds / (all > 0 ? all : 1), 1e3 * line[i].seconds,
+			(long long)line[i].calls, line[i].label);
+	free(line);
+	return p->profile;
+}
