@@ -99,7 +99,8 @@ static um_status check_places(const char *path, const entry *e, int n, int64_t r
 		at = order[i]->to;
 	}
 	if (at != room)
-		UM_TRY(um_fail(UM_EDATA, "%s: %" PRId64 " bytes after the data belong to no tensor", path, room - at));
+		UM_TRY(um_fail(UM_EDATA, "%s: %" PRId64 " bytes after the data belong to no tensor", path,
+			room - at));
 out:
 	free(order);
 	return st;

@@ -24,7 +24,7 @@ typedef struct {
 /* Moments of a weight whose gradient has become zero decay for ever; they are cut where they are
  * far too small to move x, before they become subnormal and slow. */
 #define KERNELS(real, s, root, magnitude, tiny) \
-	UM_CLONES static void update_##s(int64_t n, const update *u, real *restrict x, const real *restrict g, \
+	UM_CLONES static void adam_update_##s(int64_t n, const update *u, real *restrict x, const real *restrict g, \
 		real *restrict m, real *restrict v) \
 	{ \
 		const real clip = (real)u->clip, b1 = (real)u->beta1, b2 = (real)u->beta2, keep = (real)u->keep; \
@@ -40,7 +40,7 @@ typedef struct {
 		} \
 	} \
 	/* sum g^2, the same whatever the width of vectors */ \
-	UM_CLONES static double squares_##s(int64_t n, const real *g) \
+	UM_CLONES static double adam_squares_##s(int64_t n, const real *g) \
 	{ \
 		double sum[LANES] = { 0 }, all = 0; \
 		int64_t i = 0; \
@@ -97,19 +97,21 @@ static int64_t block_length(int64_t n, int64_t block)
 
 static int lanes_for(int64_t blocks)
 {
-	return blocks < THREADS() ? (int)blocks : THREADS();
+	const int64_t most = blocks < THREADS() ? blocks : THREADS();
+	return most > 0 ? (int)most : 1;
 }
 
 static double norm(const um_adam *a, const void *g)
 {
 	const int64_t blocks = (a->n + BLOCK - 1) / BLOCK;
 	const int lanes = lanes_for(blocks);
+	(void)lanes;
 	double *part = um_new(sizeof(*part) * (size_t)(blocks + 1)), sum = 0;
 	PARALLEL
 	for (int64_t b = 0; b < blocks; b++) {
 		const int64_t i = b * BLOCK, n = block_length(a->n, b);
-		part[b] = a->moments.dtype == UM_F32 ? squares_f(n, (const float *)g + i)
-			: squares_d(n, (const double *)g + i);
+		part[b] = a->moments.dtype == UM_F32 ? adam_squares_f(n, (const float *)g + i)
+			: adam_squares_d(n, (const double *)g + i);
 	}
 	for (int64_t b = 0; b < blocks; b++)
 		sum += part[b];
@@ -121,14 +123,15 @@ static void update_all(um_adam *a, const update *u, void *x, const void *g)
 {
 	const int64_t blocks = (a->n + BLOCK - 1) / BLOCK;
 	const int lanes = lanes_for(blocks);
+	(void)lanes;
 	PARALLEL
 	for (int64_t b = 0; b < blocks; b++) {
 		const int64_t i = b * BLOCK, n = block_length(a->n, b);
 		if (a->moments.dtype == UM_F32)
-			update_f(n, u, (float *)x + i, (const float *)g + i, um_row_f(&a->moments, 0) + i,
+			adam_update_f(n, u, (float *)x + i, (const float *)g + i, um_row_f(&a->moments, 0) + i,
 				um_row_f(&a->moments, 1) + i);
 		else
-			update_d(n, u, (double *)x + i, (const double *)g + i, um_row_d(&a->moments, 0) + i,
+			adam_update_d(n, u, (double *)x + i, (const double *)g + i, um_row_d(&a->moments, 0) + i,
 				um_row_d(&a->moments, 1) + i);
 	}
 }

@@ -167,7 +167,8 @@ um_status um_weights_grad(const um_weights *w, um_node *loss, um_node *grad[])
 	if (loss == NULL)
 		UM_TRY(um_fail(UM_EARG, "um_weights_grad: the loss is NULL: see um_graph_status"));
 	if (um_node_len(loss) != 1)
-		UM_TRY(um_fail(UM_EARG, "um_weights_grad: the loss has shape %s, not one number", um_node_shape(loss)));
+		UM_TRY(um_fail(UM_EARG, "um_weights_grad: the loss has shape %s, not one number",
+			um_node_shape(loss)));
 	for (int i = 0; i < w->n; i++) {
 		x[i] = um_node_find(loss->graph, &um_op_weight, w->name[i]);
 		if (x[i] == NULL)
@@ -180,7 +181,7 @@ out:
 	return st;
 }
 
-UM_CLONES static void average(int64_t n, float *restrict mean, const float *restrict x, float part)
+UM_CLONES static void weights_average(int64_t n, float *mean, const float *x, float part)
 {
 	UM_EACH
 	for (int64_t i = 0; i < n; i++)
@@ -191,12 +192,13 @@ UM_CLONES static void average(int64_t n, float *restrict mean, const float *rest
 void um_weights_average(um_weights *mean, const um_weights *w, double rate)
 {
 	const int64_t blocks = (w->len + BLOCK - 1) / BLOCK;
-	const int lanes = blocks < THREADS() ? (int)blocks : THREADS();
+	const int64_t most = blocks < THREADS() ? blocks : THREADS();
+	const int lanes = most > 0 ? (int)most : 1;
 	(void)lanes;
 	PARALLEL
 	for (int64_t b = 0; b < blocks; b++) {
-		const int64_t i = b * BLOCK;
-		average(w->len - i < BLOCK ? w->len - i : BLOCK, mean->data + i, w->data + i, (float)(1 - rate));
+		const int64_t i = b * BLOCK, n = w->len - i < BLOCK ? w->len - i : BLOCK;
+		weights_average(n, mean->data + i, w->data + i, (float)(1 - rate));
 	}
 	um_weights_touch(mean);
 }
