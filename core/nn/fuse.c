@@ -342,8 +342,12 @@ um_status um_program_fuse(um_program *p)
 	decide(p);
 	for (int i = 0; i < p->nnodes; i++) {
 		const um_node *n = p->graph->node[i];
-		if (!p->fact[i].live || !p->fact[i].stored || um_is_leaf(n) || n->op->view)
+		if (!p->fact[i].live || !p->fact[i].stored || um_is_leaf(n))
 			continue;
+		if (n->op->view) {
+			p->fact[i].step = p->fact[n->in[0]->id].step;
+			continue;
+		}
 		if (fusable(n)) {
 			cols = make_loop(p, n, cols);
 			continue;

@@ -6,7 +6,7 @@ A U-Net of torch_unet.py with random weights, and what PyTorch computes with it 
 safetensors: weights under umbra's names, input.x (batch, rows, columns, 1), input.t (batch), input.v
 and input.e (as x), output.y, output.vjp = v^T J, output.jvp = J e, output.second = the gradient of
 e^T J e, training.loss = mean (y + v)^2 and training.KEY, its gradient for a few weights.
-tests/unit/test_layers.c reads it; tests/data/unet.safetensors was made without options."""
+tests/unit/test_torch.c reads it; tests/data/unet.safetensors was made without options."""
 import argparse
 import os
 import sys

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Layers (umbra/layers.h). Normalisations are written so that every pass over the activations is
+ * one chain of element-wise operations or one sum: statistics become a factor and a term for each
+ * channel, which are small nodes. */
+#include <math.h>
+#include <stdio.h>
+#include <umbra/layers.h>
+
+#define EPS 1e-6 /* of normalisations, as in the networks of Song et al. 2021 */
+
+static const um_init zero = { UM_INIT_CONSTANT, 0 }, one = { UM_INIT_CONSTANT, 1 };
+
+/* The weight name.part. */
+static um_node *weight(um_graph *g, const char *name, const char *part, int rank,
+	const int64_t dim[], um_init init)
+{
+	char full[160];
+	if (snprintf(full, sizeof(full), "%s.%s", name, part) >= (int)sizeof(full))
+		return um_graph_fail(g, "weight %.40s...: the name is longer than %d characters", name,
+			(int)sizeof(full) - 1);
+	return um_nn_weight(g, full, rank, dim, init);
+}
+
+/* A layer inside another. */
+typedef struct label {
+	char text[144];
+} label;
+
+static label inner(const char *name, const char *part)
+{
+	label l;
+	snprintf(l.text, sizeof(l.text), "%s.%s", name, part);
+	return l;
+}
+
+um_node *um_layer_dense(um_node *x, const char *name, int64_t width, double gain)
+{
+	if (x == NULL)
+		return NULL;
+	um_graph *g = um_node_graph(x);
+	const int rank = um_node_rank(x);
+	if (rank == 0 || width < 1)
+		return um_graph_fail(g, "dense layer %s: %lld outputs of an input of rank %d", name,
+			(long long)width, rank);
+	const int64_t before = um_node_dim(x)[rank - 1];
+	um_node *w = weight(g, name, "w", 2, (int64_t[]){ before, width }, (um_init){ UM_INIT_FAN, gain });
+	um_node *b = weight(g, name, "b", 1, (int64_t[]){ width }, zero);
+	um_node *y = x;
+	if (rank == 1)
+		y = um_nn_reshape(y, 2, (int64_t[]){ 1, before });
+	y = um_nn_matmul(y, w, false, false);
+	if (rank == 1)
+		y = um_nn_reshape(y, 1, (int64_t[]){ width });
+	return um_nn_add(y, b);
+}
+
+/* Without bias. */
+static um_node *convolve(um_node *x, const char *name, int64_t channels, int64_t kernel,
+	int64_t stride, double gain)
+{
+	if (x == NULL)
+		return NULL;
+	um_graph *g = um_node_graph(x);
+	if (um_node_rank(x) != 3 || kernel % 2 == 0 || kernel < 1 || stride < 1 || channels < 1)
+		return um_graph_fail(g, "convolution %s: %lld channels, kernel %lld, stride %lld on rank %d: "
+			"the kernel must be odd, the rank 3", name, (long long)channels, (long long)kernel,
+			(long long)stride, um_node_rank(x));
+	const int64_t pad = kernel / 2;
+	const int64_t dim[] = { kernel, kernel, um_node_dim(x)[2], channels };
+	um_node *w = weight(g, name, "w", 4, dim, (um_init){ UM_INIT_FAN, gain });
+	return um_nn_conv(x, w, &(um_conv){ stride, pad, pad, pad, pad });
+}
+
+static um_node *bias(um_graph *g, const char *name, int64_t channels)
+{
+	return weight(g, name, "b", 1, (int64_t[]){ channels }, zero);
+}
+
+um_node *um_layer_conv(um_node *x, const char *name, int64_t channels, int64_t kernel, int64_t stride,
+	double gain)
+{
+	um_node *y = convolve(x, name, channels, kernel, stride, gain);
+	return y == NULL ? NULL : um_nn_add(y, bias(um_node_graph(y), name, channels));
+}
+
+/* ---- normalisation ----------------------------------------------------------------- */
+
+int64_t um_layer_groups(int64_t channels)
+{
+	int64_t groups = channels / 4;
+	return groups < 1 ? 1 : groups > 32 ? 32 : groups;
+}
+
+/* (.., C) -> (C): means over all positions and over the channels of a group. */
+static um_node *group_mean(um_node *x, int64_t groups)
+{
+	if (x == NULL)
+		return NULL;
+	const int rank = um_node_rank(x);
+	const int64_t channels = um_node_dim(x)[rank - 1];
+	const int64_t split[] = { groups, channels / groups };
+	um_node *m = um_nn_mean(x, (1u << (rank - 1)) - 1);
+	m = um_nn_mean(um_nn_reshape(m, 2, split), 2);
+	return um_nn_reshape(um_nn_broadcast(m, 2, split), 1, &channels);
+}
+
+/* var = E[(x - c)^2] - (E[x] - c)^2 for any c. With c = E[x] nothing cancels, and as the identity
+ * holds for every c, c may be held fixed in derivatives: so they need no sum of (x - c), which is
+ * zero. */
+um_node *um_layer_group_norm(um_node *x, const char *name, int64_t groups)
+{
+	if (x == NULL)
+		return NULL;
+	um_graph *g = um_node_graph(x);
+	const int rank = um_node_rank(x);
+	const int64_t channels = rank > 0 ? um_node_dim(x)[rank - 1] : 0;
+	if (rank == 0 || groups < 1 || channels % groups != 0)
+		return um_graph_fail(g, "normalisation %s: %lld channels cannot be split into %lld groups",
+			name, (long long)channels, (long long)groups);
+	um_node *gamma = weight(g, name, "gamma", 1, &channels, one);
+	um_node *beta = weight(g, name, "beta", 1, &channels, zero);
+	um_node *mean = group_mean(x, groups);
+	um_node *fixed = um_nn_detach(mean);
+	um_node *off = um_nn_sub(mean, fixed);
+	um_node *centred = um_nn_sub(x, fixed);
+	um_node *var = um_nn_sub(group_mean(um_nn_square(centred), groups), um_nn_square(off));
+	um_node *factor = um_nn_div(gamma, um_nn_sqrt(um_nn_shift(var, EPS)));
+	return um_nn_add(um_nn_mul(centred, factor), um_nn_sub(beta, um_nn_mul(off, factor)));
+}
+
+um_node *um_layer_norm(um_node *x, const char *name)
+{
+	if (x == NULL)
+		return NULL;
+	um_graph *g = um_node_graph(x);
+	const int rank = um_node_rank(x);
+	if (rank == 0)
+		return um_graph_fail(g, "normalisation %s: the input is a single number", name);
+	const int64_t *channels = um_node_dim(x) + rank - 1;
+	const unsigned last = 1u << (rank - 1);
+	um_node *mean = um_nn_mean(x, last);
+	um_node *fixed = um_nn_detach(mean);
+	um_node *off = um_nn_sub(mean, fixed);
+	um_node *centred = um_nn_sub(x, fixed);
+	um_node *var = um_nn_sub(um_nn_mean(um_nn_square(centred), last), um_nn_square(off));
+	um_node *y = um_nn_div(um_nn_sub(centred, off), um_nn_sqrt(um_nn_shift(var, EPS)));
+	y = um_nn_mul(y, weight(g, name, "gamma", 1, channels, one));
+	return um_nn_add(y, weight(g, name, "beta", 1, channels, zero));
+}
+
+/* ---- time, dropout ------------------------------------------------------------------- */
+
+um_node *um_layer_time(um_node *t, int64_t width)
+{
+	enum { MOST = 2048 };
+	double w[MOST];
+	if (t == NULL)
+		return NULL;
+	um_graph *g = um_node_graph(t);
+	const int64_t half = width / 2;
+	if (um_node_rank(t) != 0 || width % 2 != 0 || half < 2 || half > MOST)
+		return um_graph_fail(g, "time embedding: width %lld of a time of rank %d: the width must be "
+			"even, 4 to %d, the rank 0", (long long)width, um_node_rank(t), 2 * MOST);
+	for (int64_t j = 0; j < half; j++)
+		w[j] = exp(-log(10000.0) * (double)j / (double)(half - 1));
+	um_node *phase = um_nn_mul(t, um_nn_constant(g, 1, &half, w));
+	return um_nn_concat(um_nn_sin(phase), um_nn_cos(phase), 0);
+}
+
+um_node *um_layer_dropout(um_node *x, double rate)
+{
+	if (x == NULL || rate == 0)
+		return x;
+	return um_nn_mul(x, um_nn_dropout_mask(um_node_graph(x), um_node_rank(x), um_node_dim(x), rate));
+}
+
+/* ---- blocks ---------------------------------------------------------------------------- */
+
+um_node *um_layer_attention(um_node *x, const char *name, int64_t groups)
+{
+	if (x == NULL)
+		return NULL;
+	if (um_node_rank(x) != 3)
+		return um_graph_fail(um_node_graph(x), "attention %s: the input has rank %d, not 3", name,
+			um_node_rank(x));
+	const int64_t *dim = um_node_dim(x);
+	const int64_t c = dim[2];
+	um_node *h = um_layer_group_norm(x, inner(name, "norm").text, groups);
+	h = um_nn_reshape(h, 2, (int64_t[]){ dim[0] * dim[1], c });
+	um_node *q = um_nn_scale(um_layer_dense(h, inner(name, "q").text, c, 0.1), 1 / sqrt((double)c));
+	um_node *k = um_layer_dense(h, inner(name, "k").text, c, 0.1);
+	um_node *v = um_layer_dense(h, inner(name, "v").text, c, 0.1);
+	h = um_nn_matmul(um_nn_softmax(um_nn_matmul(q, k, false, true)), v, false, false);
+	h = um_nn_reshape(um_layer_dense(h, inner(name, "out").text, c, 0), 3, dim);
+	return um_nn_scale(um_nn_add(x, h), sqrt(0.5));
+}
+
+um_node *um_layer_residual(um_node *x, um_node *temb, const char *name, const um_residual *r)
+{
+	if (x == NULL || temb == NULL)
+		return NULL;
+	um_graph *g = um_node_graph(x);
+	const int64_t co = r->channels;
+	const int64_t ci = um_node_rank(x) == 3 ? um_node_dim(x)[2] : 0;
+	um_node *h = um_layer_group_norm(x, inner(name, "norm1").text, r->groups ? r->groups : um_layer_groups(ci));
+	h = convolve(um_nn_silu(h), inner(name, "conv1").text, co, 3, 1, 1);
+	um_node *t = um_layer_dense(um_nn_silu(temb), inner(name, "time").text, co, 1);
+	/* The bias and the time make one term a channel. */
+	h = um_nn_add(h, um_nn_add(t, bias(g, inner(name, "conv1").text, co)));
+	h = um_layer_group_norm(h, inner(name, "norm2").text, r->groups ? r->groups : um_layer_groups(co));
+	h = um_layer_dropout(um_nn_silu(h), r->dropout);
+	h = um_layer_conv(h, inner(name, "conv2").text, co, 3, 1, 0);
+	if (ci != co)
+		x = um_layer_dense(x, inner(name, "skip").text, co, 1);
+	return um_nn_scale(um_nn_add(x, h), sqrt(0.5));
+}
+
+/* ---- resampling ------------------------------------------------------------------------ */
+
+um_node *um_layer_nearest(um_node *x, int64_t factor)
+{
+	if (x == NULL)
+		return NULL;
+	if (um_node_rank(x) != 3 || factor < 1)
+		return um_graph_fail(um_node_graph(x), "nearest neighbours: factor %lld on rank %d, not 3",
+			(long long)factor, um_node_rank(x));
+	const int64_t *d = um_node_dim(x);
+	const int64_t r = d[0];
+	const int64_t c = d[1];
+	const int64_t n = d[2];
+	x = um_nn_reshape(x, 5, (int64_t[]){ r, 1, c, 1, n });
+	x = um_nn_broadcast(x, 5, (int64_t[]){ r, factor, c, factor, n });
+	return um_nn_reshape(x, 3, (int64_t[]){ r * factor, c * factor, n });
+}
+
+/* gain^2 times the kernel of unit sum on both axes. */
+static um_node *fir(um_node *x, int64_t up, int64_t down, double gain, int64_t before, int64_t after)
+{
+	static const double tap[4] = { 0.125, 0.375, 0.375, 0.125 };
+	double kernel[4][4];
+	for (int i = 0; i < 4; i++)
+		for (int j = 0; j < 4; j++)
+			kernel[i][j] = gain * gain * tap[i] * tap[j];
+	return um_nn_fir(x, &(um_fir){ .up = up, .down = down, .kernel_rows = 4, .kernel_columns = 4,
+		.kernel = kernel[0], .top = before, .bottom = after, .left = before, .right = after });
+}
+
+um_node *um_layer_fir_up(um_node *x)
+{
+	return fir(x, 2, 1, 2, 2, 1);
+}
+
+um_node *um_layer_fir_down(um_node *x)
+{
+	return fir(x, 1, 2, 1, 1, 1);
+}
