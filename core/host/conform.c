@@ -64,8 +64,11 @@ um_status conform_instance(struct battery *b, const um_env *env, struct fixture 
 		f->n *= env->shape[i];
 	if (b->plugin->kind == UM_FORWARD)
 		return um_forward_open(b->plugin, b->params, env, &f->forward);
-	if (b->plugin->kind == UM_PRIOR)
-		return um_prior_open(b->plugin, b->params, env, &f->prior);
+	if (b->plugin->kind == UM_PRIOR) {
+		const void *params;
+		um_status st = conform_learned(b, env, &params);
+		return st == UM_OK ? um_prior_open(b->plugin, params, env, &f->prior) : st;
+	}
 	return um_inference_open(b->plugin, b->params, env, &f->inference);
 }
 
@@ -130,6 +133,7 @@ static void run_kind(struct battery *b, struct fixture *f, int n)
 		conform_prior(b, f, n);
 		conform_score(b, f, n);
 		conform_closed(b, f, n);
+		conform_fit(b, f, n);
 	}
 	if (b->plugin->kind == UM_INFERENCE)
 		conform_inference(b, f, n);
@@ -152,6 +156,7 @@ um_status um_conform(const um_plugin *p, const char *const *settings, FILE *out,
 		run_kind(&b, f, n);
 	for (int i = 0; i < n; i++)
 		conform_close(&f[i]);
+	conform_forget(&b);
 	um_params_free(params);
 	*failed = b.failed;
 	return UM_OK;

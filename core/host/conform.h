@@ -9,6 +9,13 @@
 
 enum { CONFORM_BATCH = 3 };
 
+/* What a prior learned on images of one shape, for its instances. */
+struct learned {
+	int64_t shape[5];
+	char *path;            /* of its weight file */
+	void *params;
+};
+
 /* One plugin under test. */
 struct battery {
 	const um_plugin *plugin;
@@ -16,6 +23,8 @@ struct battery {
 	FILE *out;
 	int failed;
 	bool flaky;            /* sample was found not to repeat */
+	struct learned *learned;
+	int nlearned;
 };
 
 /* An instance of it on images of one shape. */
@@ -44,6 +53,11 @@ void conform_line(struct battery *b, const char *name, um_status st);
 um_status conform_open(struct battery *b, struct fixture f[2], int *n);
 um_status conform_instance(struct battery *b, const um_env *env, struct fixture *f);
 void conform_close(struct fixture *f);
+
+/* The parameters for images of this shape: those of the battery, or, of a prior that learns and has
+ * no model, with what a short fit to smooth positive images gave. */
+um_status conform_learned(struct battery *b, const um_env *env, const void **params);
+void conform_forget(struct battery *b);
 
 /* Arrays of NaN: images [count][shape], rows of n doubles, plain doubles; n may be 0. */
 um_array *conform_images(struct fixture *f, int64_t count);
@@ -76,6 +90,7 @@ um_status conform_statics(struct fixture *f);
 um_status conform_file_name(struct fixture *f);
 void conform_forward(struct battery *b, struct fixture *f, int n);
 void conform_prior(struct battery *b, struct fixture *f, int n);
+void conform_fit(struct battery *b, struct fixture *f, int n);
 void conform_score(struct battery *b, struct fixture *f, int n);
 void conform_closed(struct battery *b, struct fixture *f, int n);
 void conform_inference(struct battery *b, struct fixture *f, int n);

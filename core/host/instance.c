@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 #include <umbra/host.h>
+#include "base/mem.h"
 
 static um_phase_fn *phase_hook;
 
@@ -81,10 +82,31 @@ um_status um_prior_open(const um_plugin *p, const void *params, const um_env *en
 	if (out->info.components > 0 && (out->ops.component == NULL || out->ops.covariance == NULL))
 		UM_TRY(um_fail(UM_EPLUGIN, "priors/%s: info.components is set without component() and "
 			"covariance()", p->name));
+	if (out->ops.fit != NULL && um_prior_model(p) == NULL)
+		UM_TRY(um_fail(UM_EPLUGIN, "priors/%s: it has fit() without a parameter model that names a file", p->name));
 out:
 	if (st != UM_OK)
 		um_prior_close(out);
 	return st;
+}
+
+const um_param *um_prior_model(const um_plugin *p)
+{
+	um_prior_ops ops = { 0 };
+	if (p->kind == UM_PRIOR)
+		memcpy(&ops, p->ops, p->ops_size < sizeof(ops) ? p->ops_size : sizeof(ops));
+	for (size_t i = 0; ops.fit != NULL && i < p->nparams; i++)
+		if (strcmp(p->params[i].name, "model") == 0 && p->params[i].type == UM_PATH)
+			return &p->params[i];
+	return NULL;
+}
+
+void *um_prior_with_model(const um_plugin *p, const void *params, const char *path)
+{
+	char *copy = um_new(p->params_size);
+	memcpy(copy, params, p->params_size);
+	memcpy(copy + um_prior_model(p)->offset, &path, sizeof(path));
+	return copy;
 }
 
 um_status um_inference_open(const um_plugin *p, const void *params, const um_env *env, um_inference *out)

@@ -66,9 +66,10 @@ void um_data_read(um_plan *p, um_stage *s, um_problems *problems)
 	um_node *at = um_node_get(s->node, "data");
 	size_t n;
 	const um_param *table = um_data_table(&n);
-	if (at == NULL || at->type != UM_NODE_GROUP) {
-		um_problems_add(problems, UM_EPARAM, at != NULL ? at : s->node, "train needs data = { files = \"...\"; } or "
-			"data = { prior = \"...\"; }");
+	if (at == NULL)
+		return; /* um_training_check says so */
+	if (at->type != UM_NODE_GROUP) {
+		um_problems_add(problems, UM_EPARAM, at, "expected a group: data = { files = \"...\"; } or { prior = \"...\"; }");
 		return;
 	}
 	if (um_params_fill(table, n, sizeof(s->data), at, NULL, "data", problems, &s->data_params) != UM_OK)

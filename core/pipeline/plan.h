@@ -131,8 +131,6 @@ UM_API void um_stage_read(um_plan *p, um_node *node, um_problems *problems);
 UM_API bool um_training_check(const um_plan *p, const um_stage *s, um_problems *problems);
 /* Complains about priors that are used untrained, or before their train stage. */
 UM_API void um_training_order(const um_plan *p, um_problems *problems);
-/* The key that a prior that can be trained keeps its weight file under, or NULL. */
-UM_API const um_param *um_training_model(const um_plugin *p);
 
 UM_API const um_param *um_data_table(size_t *n);
 UM_API void um_data_read(um_plan *p, um_stage *s, um_problems *problems);

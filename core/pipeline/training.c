@@ -14,21 +14,6 @@ const um_stage *um_plan_training(const um_plan *p, int prior)
 	return NULL;
 }
 
-static bool can_fit(const um_plugin *p)
-{
-	um_prior_ops ops = { 0 };
-	memcpy(&ops, p->ops, p->ops_size < sizeof(ops) ? p->ops_size : sizeof(ops));
-	return ops.fit != NULL;
-}
-
-const um_param *um_training_model(const um_plugin *p)
-{
-	for (size_t i = 0; i < p->nparams && can_fit(p); i++)
-		if (strcmp(p->params[i].name, "model") == 0 && p->params[i].type == UM_PATH)
-			return &p->params[i];
-	return NULL;
-}
-
 bool um_training_check(const um_plan *p, const um_stage *s, um_problems *problems)
 {
 	const int i = um_plan_prior(p, s->set.prior);
@@ -43,12 +28,12 @@ bool um_training_check(const um_plan *p, const um_stage *s, um_problems *problem
 	else if (p->prior[i].n != 1)
 		um_problems_add(problems, UM_EPARAM, at, "'%s' is a product of priors; train one of them under a key of "
 			"its own", s->set.prior);
-	else if (plugin != NULL && !can_fit(plugin))
-		um_problems_add(problems, UM_EPARAM, s->node, "priors/%s cannot be trained: it has no fit function",
+	else if (plugin != NULL && um_prior_model(plugin) == NULL)
+		um_problems_add(problems, UM_EPARAM, s->node, "priors/%s cannot be trained: it has no fit function with a parameter model",
 			plugin->name);
-	else if (plugin != NULL && um_training_model(plugin) == NULL)
-		um_problems_add(problems, UM_EPARAM, s->node, "priors/%s cannot be trained: it has no parameter model that "
-			"names a file", plugin->name);
+	else if (um_node_get(s->node, "data") == NULL)
+		um_problems_add(problems, UM_EPARAM, s->node, "train needs data = { files = \"...\"; } or data = { prior = "
+			"\"...\"; }");
 	else
 		return plugin != NULL && s->params != NULL && s->data_params != NULL;
 	return false;
@@ -84,7 +69,7 @@ static void check_use(const um_plan *p, int t, um_problems *problems)
 				p->prior[i].key, p->task[t].name);
 	for (int k = 0; um_plan_training(p, i) == NULL && k < p->prior[i].n; k++) {
 		const um_item *f = &p->prior[i].factor[k];
-		const um_param *q = f->plugin != NULL && f->params != NULL ? um_training_model(f->plugin) : NULL;
+		const um_param *q = f->plugin != NULL && f->params != NULL ? um_prior_model(f->plugin) : NULL;
 		if (q != NULL && **(const char *const *)((const char *)um_params_data(f->params) + q->offset) == '\0')
 			um_problems_add(problems, UM_EPARAM, f->node, "priors/%s has not been trained: give model = a weight "
 				"file, or put a train stage before %s", f->plugin->name, p->task[t].name);
@@ -109,12 +94,10 @@ void um_plan_set_dir(um_plan *p, const char *dir)
 	for (int i = 0; i < p->nprior; i++) {
 		um_prior_item *item = &p->prior[i];
 		const um_plugin *plugin = item->factor[0].plugin;
-		const um_param *q = plugin != NULL ? um_training_model(plugin) : NULL;
-		if (q == NULL || um_plan_training(p, i) == NULL || item->factor[0].params == NULL)
+		if (plugin == NULL || um_prior_model(plugin) == NULL || um_plan_training(p, i) == NULL ||
+			item->factor[0].params == NULL)
 			continue;
 		item->weights = um_format("%s/train/%s/%s.safetensors", dir, item->key, item->key);
-		item->trained = um_new(plugin->params_size);
-		memcpy(item->trained, um_params_data(item->factor[0].params), plugin->params_size);
-		*(const char **)((char *)item->trained + q->offset) = item->weights;
+		item->trained = um_prior_with_model(plugin, um_params_data(item->factor[0].params), item->weights);
 	}
 }

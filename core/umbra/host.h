@@ -66,6 +66,11 @@ UM_API void um_forward_close(um_forward *f);
 UM_API void um_prior_close(um_prior *p);
 UM_API void um_inference_close(um_inference *i);
 
+/* The parameter model of a prior that can be trained, or NULL: where its weight file is named. A
+ * copy of params in which it is path; path and what params points to are borrowed, free the copy. */
+UM_API const um_param *um_prior_model(const um_plugin *p);
+UM_API void *um_prior_with_model(const um_plugin *p, const void *params, const char *path);
+
 /* An image array [count][shape of env], float, zeroed. */
 UM_API UM_USED um_status um_env_images(const um_env *env, int64_t count, um_array *x);
 

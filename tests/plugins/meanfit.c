@@ -9,6 +9,11 @@
 #include <umbra/plugin.h>
 #include <umbra/tensors.h>
 
+#ifndef NAME
+#define NAME "meanfit"
+#define SKIPPED 0 /* steps that a resumed fit leaves out: none */
+#endif
+
 struct meanfit {
 	const char *model;
 	int64_t steps, batch;
@@ -151,6 +156,7 @@ static um_status fit(void *self, um_dataset *data, um_sink *sink)
 	UM_TRY(um_array_new(&sum, UM_F64, 1, (const int64_t[]){ 1 + 2 * s->n }));
 	um_array at = um_array_view(&step, UM_I64, 1, &one), *const state[] = { &sum, &at };
 	UM_TRY(um_sink_restore(sink, 2, names, state, &found));
+	step += found ? SKIPPED : 0;
 	for (; step < s->p.steps && (budget == 0 || now() - start < budget);) {
 		UM_TRY(um_dataset_batch(data, step, s->p.batch, &x));
 		learn(s, &x, sum.data);
@@ -177,6 +183,6 @@ static const um_prior_ops ops = { .create = create, .destroy = destroy, .logp = 
 	.fit = fit };
 
 UM_PLUGIN = {
-	UM_HEADER, UM_PRIOR, 0, "meanfit", "1.0", "Independent Gaussian pixels, fitted; for tests.", "",
+	UM_HEADER, UM_PRIOR, 0, NAME, "1.0", "Independent Gaussian pixels, fitted; for tests.", "",
 	UM_PARAMS(struct meanfit, params), UM_OPS(ops),
 };

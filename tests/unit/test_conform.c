@@ -29,6 +29,7 @@ static const struct { const char *name, *failed; } wrong[] = {
 	{ "batch_mean", "batch = loop;" }, { "wrong_div", "exact div;" }, { "wrong_jtv", "jtv of score;" },
 	{ "wrong_tangent", "tangent;" }, { "wrong_adjoint", "adjoint;" }, { "wrong_linear", "linear;" },
 	{ "wrong_solve", "solve;" }, { "wrong_loglike", "gradient of loglike;" }, { "few_samples", "run;" },
+	{ "forgetful", "fit resumes;" },
 	{ "stubborn", "stops when told to;" }, { "flaky_run", "run repeats;" },
 };
 
