@@ -19,7 +19,7 @@ static const double MOST = 1e15; /* floats of no machine, far from overflow */
 static double fan(const um_array *a)
 {
 	if (a->rank < 2)
-		return (double)a->dim[0];
+		return (double)um_array_len(a);
 	double n = 0.5 * (double)(a->dim[a->rank - 2] + a->dim[a->rank - 1]);
 	for (int i = 0; i < a->rank - 2; i++)
 		n *= (double)a->dim[i];
@@ -72,9 +72,8 @@ static um_status lay_out(const um_graph *g, um_weights *w)
 	for (int i = 0; i < um_graph_nodes(g); i++) {
 		if ((n = um_graph_node(g, i))->op != &um_op_weight)
 			continue;
-		const int64_t one = 1;
 		w->name[k] = um_strdup(n->name);
-		w->array[k++] = um_array_view(NULL, UM_F32, n->rank > 0 ? n->rank : 1, n->rank > 0 ? n->dim : &one);
+		w->array[k++] = um_array_view(NULL, UM_F32, n->rank, n->dim);
 		double len = 1;
 		for (int d = 0; d < n->rank; d++)
 			len *= (double)n->dim[d];
@@ -215,16 +214,24 @@ static const char *shape(const um_array *a, char *text, size_t room)
 	return text;
 }
 
-static um_status check(const char *name, const um_array *want, const um_array *a)
+/* As files have it: a number alone is an array of one. */
+static um_array filed(const um_array *a)
+{
+	const int64_t one = 1;
+	return a->rank > 0 ? *a : um_array_view(a->data, a->dtype, 1, &one);
+}
+
+static um_status check(const char *name, const um_array *have, const um_array *a)
 {
 	char s[2][256];
+	const um_array want = filed(have);
 	if (a == NULL)
 		return um_fail(UM_EDATA, "weight %s is missing", name);
 	if (a->dtype != UM_F32 && a->dtype != UM_F64)
 		return um_fail(UM_EDATA, "weight %s is not of real numbers", name);
-	if (a->rank != want->rank || memcmp(a->dim, want->dim, sizeof(*a->dim) * (size_t)a->rank) != 0)
+	if (a->rank != want.rank || memcmp(a->dim, want.dim, sizeof(*a->dim) * (size_t)a->rank) != 0)
 		return um_fail(UM_EDATA, "weight %s has shape %s, this network needs %s", name,
-			shape(a, s[0], sizeof(s[0])), shape(want, s[1], sizeof(s[1])));
+			shape(a, s[0], sizeof(s[0])), shape(&want, s[1], sizeof(s[1])));
 	const int64_t n = um_array_len(a);
 	for (int64_t i = 0; i < n; i++) {
 		const double x = a->dtype == UM_F32 ? ((const float *)a->data)[i] : ((const double *)a->data)[i];
@@ -250,8 +257,10 @@ out:
 um_status um_weights_sink(const um_weights *w, um_sink *sink)
 {
 	um_status st = UM_OK;
-	for (int i = 0; i < w->n; i++)
-		UM_TRY(um_sink_tensor(sink, w->name[i], &w->array[i]));
+	for (int i = 0; i < w->n; i++) {
+		const um_array a = filed(&w->array[i]);
+		UM_TRY(um_sink_tensor(sink, w->name[i], &a));
+	}
 out:
 	return st;
 }

@@ -18,7 +18,7 @@ extern "C" {
 typedef struct um_weights {
 	int n;
 	char **name;
-	um_array *array;   /* views into data, rank >= 1; each begins at a multiple of 64 bytes */
+	um_array *array;   /* views into data; each begins at a multiple of 64 bytes */
 	int64_t len;       /* floats in data, gaps (always zero) included */
 	float *data;
 	uint64_t version;  /* moves when data does; programs pack anew */
@@ -41,7 +41,7 @@ UM_API UM_USED um_status um_weights_grad(const um_weights *w, um_node *loss, um_
 /* Fills w from tensors of its names and shapes, and ignores others; a missing name, another shape or
  * a number that is not finite is an error that names the tensor and leaves w as it was. */
 UM_API UM_USED um_status um_weights_load(um_weights *w, const um_tensors *t);
-/* All tensors to a sink, which the host writes as a weight file. */
+/* All tensors to a sink, which the host writes as a weight file; rank 0 becomes an array of one. */
 UM_API UM_USED um_status um_weights_sink(const um_weights *w, um_sink *sink);
 
 /* mean <- rate mean + (1 - rate) w, the exponential moving average; same tensors. */

@@ -2,6 +2,7 @@
 #include <umbra/host.h>
 #include <umbra/linalg.h>
 #include <umbra/optim.h>
+#include <umbra/program.h>
 #include <umbra/weights.h>
 #include "check.h"
 
@@ -49,7 +50,7 @@ static void layout(void)
 	}
 	CHECK(at == w->len);
 	CHECK(w->array[0].rank == 4 && w->array[0].dim[3] == 48);
-	CHECK(w->array[3].rank == 1 && w->array[3].dim[0] == 1 && um_row_f(&w->array[3], 0)[0] == 1);
+	CHECK(w->array[3].rank == 0 && *(float *)w->array[3].data == 1);
 	for (int i = 0; i < 7; i++)
 		CHECK(um_row_f(&w->array[2], 0)[i] == 0.25f);
 	um_weights_free(w);
@@ -163,7 +164,7 @@ static void copies(void)
 	um_weights_touch(c);
 	CHECK(c->version != before && w->version == before);
 	um_weights_free(w);
-	CHECK(um_row_f(&c->array[3], 0)[0] == 1);
+	CHECK(*(float *)c->array[3].data == 1);
 	um_weights_free(c);
 	um_weights_free(NULL);
 }
@@ -219,6 +220,56 @@ static void one_vector(void)
 	um_weights_free(g);
 }
 
+/* The line through 16 points, found by what training is made of: gradients written into a set of the
+ * same layout, moved as one vector. */
+static void fitted(void)
+{
+	enum { N = 16, STEPS = 1500 };
+	static const int64_t three[] = { 3 };
+	um_graph *g = um_graph_new(N);
+	const um_rng base = um_rng_new(9, "fit", 0);
+	um_rng r = um_rng_at(&base, 1, 0);
+	um_node *x = um_nn_input(g, "x", 1, three, true), *y = um_nn_input(g, "y", 0, NULL, true);
+	um_node *w = um_nn_weight(g, "slope", 1, three, (um_init){ UM_INIT_FAN, 1 });
+	um_node *b = um_nn_weight(g, "level", 0, NULL, (um_init){ UM_INIT_CONSTANT, 0 });
+	um_node *line = um_nn_add(um_nn_reshape(um_nn_sum(um_nn_mul(w, x), UM_NN_ALL), 0, NULL), b);
+	um_node *out[3] = { um_nn_batch_mean(um_nn_square(um_nn_sub(line, y))) };
+	um_weights *set = NULL, *grad;
+	um_program *p = NULL;
+	um_adam a;
+	CHECK_OK(um_weights_new(g, &base, &set));
+	CHECK_OK(um_weights_grad(set, out[0], &out[1]));
+	CHECK_OK(um_compile(3, out, &(um_compile_options){ .schedule = UM_PER_BATCH, .weights = set }, &p));
+	grad = um_weights_copy(set);
+	for (int i = 0; i < 2; i++)
+		um_program_output_to(p, i + 1, grad->array[i].data);
+	CHECK_OK(um_adam_new_f(&a, set->len, 0.05));
+	a.decay = UM_DECAY_COSINE;
+	a.span = STEPS;
+	float *px = um_program_input(p, "x").data, *py = um_program_input(p, "y").data;
+	for (int i = 0; i < N; i++) {
+		for (int k = 0; k < 3; k++)
+			px[3 * i + k] = (float)um_normal(&r);
+		py[i] = 0.5f * px[3 * i] - px[3 * i + 1] + 2 * px[3 * i + 2] + 0.75f;
+	}
+	for (int k = 0; k < STEPS; k++) {
+		CHECK_OK(um_program_run(p, 0));
+		um_adam_step_f(&a, set->data, grad->data);
+		um_weights_touch(set);
+	}
+	const float *slope = set->array[0].data, *level = set->array[1].data;
+	CHECK_NEAR(slope[0], 0.5, 1e-3);
+	CHECK_NEAR(slope[1], -1, 1e-3);
+	CHECK_NEAR(slope[2], 2, 1e-3);
+	CHECK_NEAR(*level, 0.75, 1e-3);
+	CHECK(*(float *)um_program_output(p, 0).data < 1e-6f);
+	um_adam_free(&a);
+	um_program_free(p);
+	um_weights_free(set);
+	um_weights_free(grad);
+	um_graph_free(g);
+}
+
 /* ---- files ---------------------------------------------------------------------------------- */
 
 static void through_a_file(void)
@@ -254,7 +305,8 @@ static um_tensors without(const um_weights *w, const char *name, const um_array 
 {
 	um_tensors t = { 0 };
 	for (int i = 0; i < w->n; i++) {
-		const um_array *is = strcmp(w->name[i], name) == 0 ? a : &w->array[i];
+		const um_array one = um_array_view(w->array[i].data, UM_F32, 1, (const int64_t[]){ 1 });
+		const um_array *is = strcmp(w->name[i], name) == 0 ? a : w->array[i].rank > 0 ? &w->array[i] : &one;
 		if (is != NULL)
 			CHECK_OK(um_tensors_add(&t, w->name[i], is));
 	}
@@ -299,4 +351,4 @@ static void bad_files(void)
 
 CHECK_MAIN(CHECK_CASE(layout), CHECK_CASE(laws), CHECK_CASE(order), CHECK_CASE(too_large),
 	CHECK_CASE(gradient), CHECK_CASE(copies), CHECK_CASE(averages), CHECK_CASE(one_vector),
-	CHECK_CASE(through_a_file), CHECK_CASE(bad_files))
+	CHECK_CASE(fitted), CHECK_CASE(through_a_file), CHECK_CASE(bad_files))
