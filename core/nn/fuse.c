@@ -310,8 +310,7 @@ static int64_t *note_cols(um_program *p, int64_t *cols, int64_t value)
 static um_step *new_step(um_program *p, const um_node *n)
 {
 	um_step *s = um_program_add_step(p);
-	const bool images = loop_shape(n)->batched;
-	s->phase = n->batched || (um_sums_batch(n) && images) ? UM_IMAGES : p->fact[n->id].phase;
+	s->phase = n->batched || um_sums_batch(n) ? UM_IMAGES : p->fact[n->id].phase;
 	s->late = n->late;
 	s->order = n->id;
 	return s;

@@ -27,7 +27,6 @@ OP_BUILD(b_leaky, SQ(um_nn_leaky_relu(x[0], 0.2)))
 OP_BUILD(b_step, um_nn_mul(SQ(x[0]), um_nn_step(x[0], 0.1)))
 OP_BUILD(b_constants, um_nn_div(um_nn_sub(um_nn_scalar(g, 2), um_nn_mul(x[0], um_nn_scalar(g, 0.5))),
 	um_nn_add(SQ(x[0]), um_nn_scalar(g, 1))))
-/* tanh(x)^3 has a third derivative in its second: derivatives of derivatives of derivatives. */
 OP_BUILD(b_chain, um_nn_mul(um_nn_silu(um_nn_tanh(x[0])), um_nn_exp(um_nn_neg(SQ(um_nn_sin(x[0]))))))
 OP_BUILD(b_shared, um_nn_mul(um_nn_sigmoid(um_nn_mul(x[0], x[1])), um_nn_add(x[2], x[0])))
 
@@ -86,7 +85,8 @@ OP_BUILD(b_batch_norm, um_nn_div(um_nn_sub(x[0], um_nn_batch_mean(x[0])),
 	um_nn_sqrt(um_nn_shift(um_nn_batch_mean(SQ(x[0])), 0.1))))
 OP_BUILD(b_sum_to, SQ(um_nn_sum_to(SQ(x[0]), 2, (const int64_t[]){ 3, 1 }, false)))
 OP_BUILD(b_sum_to_images, SQ(um_nn_sum_to(SQ(x[0]), 1, (const int64_t[]){ 3 }, true)))
-OP_BUILD(b_loss, um_nn_batch_mean(um_nn_sum(SQ(um_nn_sub(um_nn_tanh(um_nn_mul(x[0], x[1])), x[2])), UM_NN_ALL)))
+OP_BUILD(b_loss,
+	um_nn_batch_mean(um_nn_sum(SQ(um_nn_sub(um_nn_tanh(um_nn_mul(x[0], x[1])), x[2])), UM_NN_ALL)))
 
 #define CUBE IMAGE(3, 2, 3, 5)
 static const op_case sums[] = {

@@ -174,7 +174,8 @@ static const op_case networks[] = {
 	OP("attention", b_attention, 2, IMAGE(2, 5, 3), SHARED(2, 3, 3)),
 	OP("residual block", b_residual, 3, IMAGE(3, 4, 3, 2), SHARED(4, 3, 3, 2, 2), SHARED(1, 2)),
 	OP("dense", b_dense, 3, IMAGE(2, 1, 5), SHARED(2, 5, 4), SHARED(2, 5, 4)),
-	OP_WITH(OP_BIG, "large: attention", b_attention, 2, IMAGE(2, 65, 33), SHARED_IN(-0.2, 0.2, 2, 33, 33)),
+	OP_WITH(OP_BIG, "large: attention", b_attention, 2, IMAGE(2, 65, 33),
+		SHARED_IN(-0.2, 0.2, 2, 33, 33)),
 	OP_WITH(OP_BIG, "large: residual block", b_residual, 3, IMAGE(3, 16, 17, 24),
 		SHARED_IN(-0.2, 0.2, 4, 3, 3, 24, 24), SHARED(1, 24)),
 };
