@@ -119,7 +119,8 @@ static um_status add_entry(json_t *h, const char *name, const um_array *a, const
 	*at += um_array_len(a) * as->size;
 	json_t *entry = json_pack("{s:s, s:o, s:[I, I]}", "dtype", as->name, "shape", shape, "data_offsets",
 		(json_int_t)from, (json_int_t)*at);
-	if (strcmp(name, UM_TENSORS_META) == 0 || json_object_set_new(h, name, entry) != 0)
+	const bool taken = strcmp(name, UM_TENSORS_META) == 0;
+	if (json_object_set_new(h, name, entry) != 0 || taken)
 		return um_fail(UM_EARG, "a tensor cannot have the name '%s'", name);
 	return UM_OK;
 }

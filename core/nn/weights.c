@@ -72,13 +72,13 @@ static um_status lay_out(const um_graph *g, um_weights *w)
 	for (int i = 0; i < um_graph_nodes(g); i++) {
 		if ((n = um_graph_node(g, i))->op != &um_op_weight)
 			continue;
-		w->name[k] = um_strdup(n->name);
-		w->array[k++] = um_array_view(NULL, UM_F32, n->rank, n->dim);
 		double len = 1;
 		for (int d = 0; d < n->rank; d++)
 			len *= (double)n->dim[d];
 		if ((double)w->len + len > MOST)
 			return um_fail(UM_ENOMEM, "weight %s: no memory for shape %s", n->name, um_node_shape(n));
+		w->name[k] = um_strdup(n->name);
+		w->array[k++] = um_array_view(NULL, UM_F32, n->rank, n->dim);
 		w->len += (um_node_len(n) + ALIGN - 1) / ALIGN * ALIGN;
 	}
 	return UM_OK;
