@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/parallel.h"
 #include "nn/rows.h"
+#include "nn/tile.h"
 #include "nn/walk.h"
 
 void um_walk_simplify(um_walk *w)
@@ -48,20 +49,26 @@ static void run(const job *j, char *o, const char *x)
 	memcpy(o, x, (size_t)j->n);
 }
 
+UM_CLONES static void walk_fill_4(int64_t n, float *o, float v)
+{
+	for (int64_t i = 0; i < n; i++)
+		o[i] = v;
+}
+
+UM_CLONES static void walk_fill_8(int64_t n, double *o, double v)
+{
+	for (int64_t i = 0; i < n; i++)
+		o[i] = v;
+}
+
 static void fill_4(const job *j, char *o, const char *x)
 {
-	float v;
-	memcpy(&v, x, 4);
-	for (int64_t i = 0; i < j->n; i++)
-		memcpy(o + 4 * i, &v, 4);
+	walk_fill_4(j->n, (float *)(void *)o, *(const float *)(const void *)x);
 }
 
 static void fill_8(const job *j, char *o, const char *x)
 {
-	double v;
-	memcpy(&v, x, 8);
-	for (int64_t i = 0; i < j->n; i++)
-		memcpy(o + 8 * i, &v, 8);
+	walk_fill_8(j->n, (double *)(void *)o, *(const double *)(const void *)x);
 }
 
 static inline void transpose(const job *j, char *o, const char *x, size_t size)

@@ -716,6 +716,8 @@ static void nothing_is_done_twice(void)
 	CHECK(um_nn_reshape(um_nn_reshape(x, 1, flat), 3, dim) == x);
 	CHECK(um_nn_permute(x, (int[]){ 0, 1, 2 }) == x);
 	CHECK(um_nn_permute(um_nn_permute(x, (int[]){ 1, 2, 0 }), (int[]){ 2, 0, 1 }) == x);
+	CHECK(um_nn_permute(um_nn_permute(x, (int[]){ 1, 2, 0 }), (int[]){ 1, 0, 2 })
+		== um_nn_permute(x, (int[]){ 2, 1, 0 }));
 	CHECK(um_nn_slice(x, 1, 0, 5) == x);
 	CHECK(um_nn_slice(um_nn_slice(x, 1, 1, 4), 1, 2, 1) == um_nn_slice(x, 1, 3, 1));
 	CHECK(um_nn_place(x, 2, 0, 6) == x);

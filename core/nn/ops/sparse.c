@@ -68,15 +68,19 @@ static bool shape(um_node *n)
 	{ \
 		const attr *s = call->node->attr; \
 		const matrix m = matrix_at(s, call->node->blob->data); \
-		int64_t n = call->node->dim[1]; \
-		for (int64_t i = from; i < to; i++) { \
-			const real *x = (const real *)call->in[0] + i / s->rows * call->stride[0]; \
-			real *o = (real *)call->out + i * n; \
-			int32_t first = m.start[i % s->rows], end = m.start[i % s->rows + 1]; \
+		int64_t n = call->node->dim[1], row = from % s->rows; \
+		const real *x = (const real *)call->in[0] + from / s->rows * call->stride[0]; \
+		real *o = (real *)call->out + from * n; \
+		for (int64_t i = from; i < to; i++, o += n) { \
+			int32_t first = m.start[row], end = m.start[row + 1]; \
 			if (first == end) \
 				memset(o, 0, (size_t)n * sizeof(*o)); \
 			for (int32_t k = first; k < end; k += 4) \
 				name##_four(n, o, end - k < 4 ? end - k : 4, m.values + k, m.column + k, x, k > first); \
+			if (++row == s->rows) { \
+				row = 0; \
+				x += call->stride[0]; \
+			} \
 		} \
 	} \
 	static um_status name##_run(const um_call *call) \
