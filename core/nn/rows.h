@@ -28,6 +28,7 @@ typedef struct um_piece {
 } um_piece;
 
 /* out = rows made of n pieces side by side. */
-void um_rows_join(int64_t images, int64_t rows, int n, const um_piece piece[], void *out, int threads);
+void um_rows_join(
+	int64_t images, int64_t rows, int n, const um_piece piece[], void *out, int threads);
 
 #endif

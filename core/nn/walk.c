@@ -75,7 +75,8 @@ static inline void transpose(const job *j, char *o, const char *x, size_t size)
 {
 	for (int64_t b = 0; b < j->m; b += TILE)
 		for (int64_t a = 0; a < j->n; a += TILE) {
-			int64_t nb = j->m - b < TILE ? j->m - b : TILE, na = j->n - a < TILE ? j->n - a : TILE;
+			const int64_t nb = j->m - b < TILE ? j->m - b : TILE;
+			const int64_t na = j->n - a < TILE ? j->n - a : TILE;
 			for (int64_t k = b; k < b + nb; k++)
 				for (int64_t i = a; i < a + na; i++)
 					memcpy(o + k * j->m_step + i * (int64_t)size,

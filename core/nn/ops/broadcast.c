@@ -22,7 +22,8 @@ static bool shape(um_node *n)
 	um_node_set(n, (int)s->rank, s->dim);
 	if (fits(n->in[0], s))
 		return true;
-	um_graph_fail(n->graph, "broadcast: %s does not become %s", um_node_shape(n->in[0]), um_node_shape(n));
+	um_graph_fail(n->graph, "broadcast: %s does not become %s", um_node_shape(n->in[0]),
+		um_node_shape(n));
 	return false;
 }
 
@@ -68,11 +69,13 @@ um_node *um_nn_broadcast(um_node *a, int rank, const int64_t dim[])
 	if (a == NULL)
 		return NULL;
 	if (rank < 0 || rank > UM_NN_RANK)
-		return um_graph_fail(a->graph, "broadcast: %d axes; there are at most %d", rank, UM_NN_RANK);
+		return um_graph_fail(
+			a->graph, "broadcast: %d axes; there are at most %d", rank, UM_NN_RANK);
 	bool same = rank == a->rank;
 	for (int i = 0; i < rank; i++) {
 		if (dim[i] < 1)
-			return um_graph_fail(a->graph, "broadcast: length %lld of axis %d", (long long)dim[i], i);
+			return um_graph_fail(a->graph, "broadcast: length %lld of axis %d",
+				(long long)dim[i], i);
 		s.dim[i] = dim[i];
 		same = same && dim[i] == a->dim[i];
 	}

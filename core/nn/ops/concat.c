@@ -9,14 +9,14 @@ static bool shape(um_node *n)
 	if (!um_axis_exists(n, axis))
 		return false;
 	if (a->rank != b->rank) {
-		um_graph_fail(n->graph, "concat: %s and %s have different numbers of axes", um_node_shape(a),
-			um_node_shape(b));
+		um_graph_fail(n->graph, "concat: %s and %s have different numbers of axes",
+			um_node_shape(a), um_node_shape(b));
 		return false;
 	}
 	for (int i = 0; i < a->rank; i++)
 		if (i != axis && a->dim[i] != b->dim[i]) {
-			um_graph_fail(n->graph, "concat: %s and %s differ on axis %d", um_node_shape(a),
-				um_node_shape(b), i);
+			um_graph_fail(n->graph, "concat: %s and %s differ on axis %d",
+				um_node_shape(a), um_node_shape(b), i);
 			return false;
 		}
 	um_node_set(n, a->rank, a->dim);
@@ -58,7 +58,9 @@ static um_status run_f64(const um_call *call)
 	return run(call, 8);
 }
 
-static const um_op concat = { .name = "concat", .shape = shape, .grad = grad, .run = { run_f32, run_f64 } };
+static const um_op concat = {
+	.name = "concat", .shape = shape, .grad = grad, .run = { run_f32, run_f64 }
+};
 
 um_node *um_nn_concat(um_node *a, um_node *b, int axis)
 {

@@ -5,8 +5,8 @@
  * sets the size of y, so a node keeps that size instead; then the adjoint,
  *   x'[r, s] = sum over a, b of k[K - 1 - a, L - 1 - b] w[r up + a - (K - 1 - top), ...],
  * w being y' with down - 1 zeros after each sample, is the same operation with up and down
- * exchanged, the kernel flipped, top and left mirrored, and the size of x. Kernels that are products of a
- * column and a row are applied in two passes. */
+ * exchanged, the kernel flipped, top and left mirrored, and the size of x. Kernels that are products
+ * of a column and a row are applied in two passes. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -33,6 +33,7 @@ typedef struct plan {
 	attr size;
 	int64_t channels, width, out_width; /* width: numbers in a row of x */
 	int64_t line;               /* bytes of scratch a thread */
+	int64_t weights;            /* of the kernel, u and v */
 	bool separable;             /* kernel = u v^T */
 	taps *row, *column;
 	double *k64, *u64, *v64;
@@ -137,13 +138,15 @@ static bool split(plan *p)
 static um_status plan_new(const um_node *n, plan **out, int64_t *bytes)
 {
 	const attr *s = n->attr;
-	int64_t kernel = s->kernel_rows * s->kernel_columns, weights = kernel + s->kernel_rows + s->kernel_columns;
+	const int64_t kernel = s->kernel_rows * s->kernel_columns;
+	const int64_t weights = kernel + s->kernel_rows + s->kernel_columns; /* k, u, v */
 	size_t size = sizeof(plan) + (size_t)weights * (sizeof(double) + sizeof(float))
 		+ (size_t)(s->rows + s->columns) * sizeof(taps);
 	plan *p = calloc(1, size);
 	if (p == NULL)
 		return um_fail(UM_ENOMEM, "fir: no memory for a plan of %zu bytes", size);
 	p->size = *s;
+	p->weights = weights;
 	p->channels = n->dim[2];
 	p->width = n->in[0]->dim[1] * p->channels;
 	p->out_width = n->dim[1] * p->channels;
@@ -169,7 +172,7 @@ static um_status prepare(const um_node *n, um_prepare *how)
 	if (st != UM_OK)
 		return st;
 	p->separable = split(p);
-	for (int64_t i = 0; i < s->kernel_rows * s->kernel_columns + s->kernel_rows + s->kernel_columns; i++)
+	for (int64_t i = 0; i < p->weights; i++)
 		p->k32[i] = (float)p->k64[i];
 	find_taps(p->row, s->rows, n->in[0]->dim[0], s->kernel_rows, s->top, s);
 	find_taps(p->column, s->columns, n->in[0]->dim[1], s->kernel_columns, s->left, s);
@@ -216,13 +219,14 @@ static const um_op fir = { .name = "fir", .shape = shape, .grad = grad, .prepare
 static um_node *adjoint(um_node *dy, const um_node *n)
 {
 	const attr *s = n->attr;
-	const attr back = { s->down, s->up, s->kernel_rows, s->kernel_columns, s->kernel_rows - 1 - s->top,
-		s->kernel_columns - 1 - s->left, n->in[0]->dim[0], n->in[0]->dim[1] };
+	const attr back = { s->down, s->up, s->kernel_rows, s->kernel_columns,
+		s->kernel_rows - 1 - s->top, s->kernel_columns - 1 - s->left, n->in[0]->dim[0], n->in[0]->dim[1] };
 	const double *kernel = n->blob->data;
 	int64_t len = s->kernel_rows * s->kernel_columns;
 	double *flip = malloc((size_t)len * sizeof(*flip));
 	if (flip == NULL)
-		return um_graph_fail(n->graph, "fir: no memory for a kernel of %lld numbers", (long long)len);
+		return um_graph_fail(n->graph, "fir: no memory for a kernel of %lld numbers",
+			(long long)len);
 	for (int64_t i = 0; i < len; i++)
 		flip[i] = kernel[len - 1 - i];
 	um_node *dx = um_node_new_blob(n->graph, &fir, 1, &dy, &back, sizeof(back), flip,
@@ -242,16 +246,18 @@ um_node *um_nn_fir(um_node *x, const um_fir *f)
 	if (x == NULL)
 		return NULL;
 	if (x->rank != 3)
-		return um_graph_fail(x->graph, "fir: %s is not (rows, columns, channels)", um_node_shape(x));
+		return um_graph_fail(x->graph, "fir: %s is not (rows, columns, channels)",
+			um_node_shape(x));
 	const int64_t pad = -INT32_MAX / 4;
-	bool ok = sane(1, f->up) && sane(1, f->down) && sane(1, f->kernel_rows) && sane(1, f->kernel_columns)
+	bool ok = sane(1, f->up) && sane(1, f->down)
+		&& sane(1, f->kernel_rows) && sane(1, f->kernel_columns)
 		&& sane(pad, f->top) && sane(pad, f->bottom) && sane(pad, f->left) && sane(pad, f->right)
 		&& sane(1, x->dim[0]) && sane(1, x->dim[1]);
 	int64_t rows = ok ? x->dim[0] * f->up + f->top + f->bottom - f->kernel_rows : -1;
 	int64_t columns = ok ? x->dim[1] * f->up + f->left + f->right - f->kernel_columns : -1;
 	if (!ok || !sane(0, rows) || !sane(0, columns))
-		return um_graph_fail(x->graph, "fir: a kernel of %lld x %lld, up %lld, down %lld, padding %lld, %lld, "
-			"%lld, %lld does not fit %s", (long long)f->kernel_rows, (long long)f->kernel_columns,
+		return um_graph_fail(x->graph, "fir: a kernel of %lld x %lld, up %lld, down %lld, padding "
+			"%lld, %lld, %lld, %lld does not fit %s", (long long)f->kernel_rows, (long long)f->kernel_columns,
 			(long long)f->up, (long long)f->down, (long long)f->top, (long long)f->bottom,
 			(long long)f->left, (long long)f->right, um_node_shape(x));
 	const attr s = { f->up, f->down, f->kernel_rows, f->kernel_columns, f->top, f->left,

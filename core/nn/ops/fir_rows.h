@@ -20,7 +20,8 @@ static inline __attribute__((always_inline)) void NAME(mix)(int64_t n, REAL *res
 	} else if (!add)
 		memset(o, 0, (size_t)n * sizeof(*o));
 	for (; t + 1 < count; t += 2) {
-		const REAL w0 = w[t * w_step], w1 = w[(t + 1) * w_step], *x0 = x + t * x_step, *x1 = x0 + x_step;
+		const REAL w0 = w[t * w_step], w1 = w[(t + 1) * w_step];
+		const REAL *x0 = x + t * x_step, *x1 = x0 + x_step;
 		for (int64_t c = 0; c < n; c++)
 			o[c] += w0 * x0[c] + w1 * x1[c];
 	}
@@ -36,13 +37,14 @@ static inline __attribute__((always_inline)) void NAME(across)(const plan *p, RE
 	int64_t n = p->channels;
 	for (int64_t j = 0; j < p->size.columns; j += p->column[j].run) {
 		const taps *t = &p->column[j];
-		NAME(mix)(t->run * n, o + j * n, t->count, w + t->tap, p->size.up, x + t->source * n, n, add);
+		NAME(mix)(t->run * n, o + j * n, t->count, w + t->tap, p->size.up, x + t->source * n, n,
+			add);
 	}
 }
 
 /* Row r of an image: o from x, with a line of scratch. */
-static inline __attribute__((always_inline)) void NAME(row)(const plan *p, int64_t r, REAL *o, const REAL *x,
-	REAL *line)
+static inline __attribute__((always_inline)) void NAME(row)(const plan *p, int64_t r, REAL *o,
+	const REAL *x, REAL *line)
 {
 	const taps *t = &p->row[r];
 	const REAL *from = x + t->source * p->width;
@@ -56,12 +58,13 @@ static inline __attribute__((always_inline)) void NAME(row)(const plan *p, int64
 		NAME(across)(p, o, p->V, line, false);
 	} else
 		for (int64_t a = 0; a < t->count; a++)
-			NAME(across)(p, o, p->K + (t->tap + a * up) * p->size.kernel_columns, from + a * p->width,
-				a > 0);
+			NAME(across)(p, o, p->K + (t->tap + a * up) * p->size.kernel_columns,
+				from + a * p->width, a > 0);
 }
 
 /* Rows from .. to - 1 of all rows of all images. */
-UM_CLONES static void NAME(rows)(const plan *p, const um_call *call, int64_t from, int64_t to, void *line)
+UM_CLONES static void NAME(rows)(const plan *p, const um_call *call, int64_t from, int64_t to,
+	void *line)
 {
 	for (int64_t i = from; i < to; i++) {
 		int64_t image = i / p->size.rows, r = i % p->size.rows;

@@ -93,7 +93,8 @@ static um_status run_f64(const um_call *call)
 	return run(call, 8);
 }
 
-static const um_op gather = { .name = "gather", .shape = shape, .grad = grad, .run = { run_f32, run_f64 } };
+static const um_op gather = { .name = "gather", .shape = shape, .grad = grad,
+	.run = { run_f32, run_f64 } };
 
 static bool good(um_node *a, int axis, int64_t count, const int64_t index[])
 {
@@ -108,8 +109,8 @@ static bool good(um_node *a, int axis, int64_t count, const int64_t index[])
 	}
 	for (int64_t i = 0; i < count; i++)
 		if (index[i] < 0 || index[i] >= a->dim[axis]) {
-			um_graph_fail(a->graph, "gather: entry %lld is number %lld of axis %d of %s", (long long)i,
-				(long long)index[i], axis, um_node_shape(a));
+			um_graph_fail(a->graph, "gather: entry %lld is number %lld of axis %d of %s",
+				(long long)i, (long long)index[i], axis, um_node_shape(a));
 			return false;
 		}
 	return true;
@@ -137,8 +138,8 @@ um_node *um_nn_gather(um_node *a, int axis, int64_t count, const int64_t index[]
 	for (int64_t i = 0; same && i < count; i++)
 		same = both[i] == i;
 	um_node *x = first != NULL ? a->in[0] : a;
-	um_node *y = same ? x : um_node_new_blob(a->graph, &gather, 1, &x, &(attr){ axis, count }, sizeof(attr),
-		both, size);
+	um_node *y = same ? x : um_node_new_blob(a->graph, &gather, 1, &x, &(attr){ axis, count },
+		sizeof(attr), both, size);
 	free(both);
 	return y;
 }

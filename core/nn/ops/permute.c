@@ -55,7 +55,9 @@ static um_status run_f64(const um_call *call)
 	return run(call, 8);
 }
 
-static const um_op permute = { .name = "permute", .shape = shape, .grad = grad, .run = { run_f32, run_f64 } };
+static const um_op permute = {
+	.name = "permute", .shape = shape, .grad = grad, .run = { run_f32, run_f64 }
+};
 
 um_node *um_nn_permute(um_node *a, const int order[])
 {
@@ -66,8 +68,8 @@ um_node *um_nn_permute(um_node *a, const int order[])
 		return NULL;
 	for (int i = 0; i < a->rank; i++) {
 		if (order[i] < 0 || order[i] >= a->rank || (seen >> order[i] & 1))
-			return um_graph_fail(a->graph, "permute: axis %d as number %d of %s", order[i], i,
-				um_node_shape(a));
+			return um_graph_fail(a->graph, "permute: axis %d as number %d of %s",
+				order[i], i, um_node_shape(a));
 		seen |= 1u << order[i];
 		s.order[i] = order[i];
 		same = same && order[i] == i;

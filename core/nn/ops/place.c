@@ -13,7 +13,8 @@ static bool shape(um_node *n)
 	if (!um_axis_exists(n, s->axis))
 		return false;
 	if (s->first < 0 || a->dim[s->axis] > s->length - s->first) {
-		um_graph_fail(n->graph, "place: axis %d of %s from entry %lld on does not fit into %lld",
+		um_graph_fail(n->graph,
+			"place: axis %d of %s from entry %lld on does not fit into %lld",
 			(int)s->axis, um_node_shape(a), (long long)s->first, (long long)s->length);
 		return false;
 	}
@@ -53,7 +54,9 @@ static um_status run_f64(const um_call *call)
 	return run(call, 8);
 }
 
-static const um_op place = { .name = "place", .shape = shape, .grad = grad, .run = { run_f32, run_f64 } };
+static const um_op place = {
+	.name = "place", .shape = shape, .grad = grad, .run = { run_f32, run_f64 }
+};
 
 um_node *um_nn_place(um_node *a, int axis, int64_t first, int64_t length)
 {

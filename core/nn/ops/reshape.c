@@ -32,8 +32,8 @@ static um_status run(const um_call *call, int64_t size)
 {
 	int64_t bytes = um_node_len(call->node) * size;
 	for (int64_t i = 0; i < call->count; i++)
-		memcpy((char *)call->out + i * bytes, (const char *)call->in[0] + i * call->stride[0] * size,
-			(size_t)bytes);
+		memcpy((char *)call->out + i * bytes,
+			(const char *)call->in[0] + i * call->stride[0] * size, (size_t)bytes);
 	return UM_OK;
 }
 
@@ -47,8 +47,9 @@ static um_status run_f64(const um_call *call)
 	return run(call, 8);
 }
 
-static const um_op reshape = { .name = "reshape", .shape = shape, .grad = grad, .run = { run_f32, run_f64 },
-	.view = true };
+static const um_op reshape = {
+	.name = "reshape", .shape = shape, .grad = grad, .run = { run_f32, run_f64 }, .view = true
+};
 
 um_node *um_nn_reshape(um_node *a, int rank, const int64_t dim[])
 {
@@ -56,11 +57,13 @@ um_node *um_nn_reshape(um_node *a, int rank, const int64_t dim[])
 	if (a == NULL)
 		return NULL;
 	if (rank < 0 || rank > UM_NN_RANK)
-		return um_graph_fail(a->graph, "reshape: %d axes; there are at most %d", rank, UM_NN_RANK);
+		return um_graph_fail(
+			a->graph, "reshape: %d axes; there are at most %d", rank, UM_NN_RANK);
 	bool same = rank == a->rank;
 	for (int i = 0; i < rank; i++) {
 		if (dim[i] < 1)
-			return um_graph_fail(a->graph, "reshape: length %lld of axis %d", (long long)dim[i], i);
+			return um_graph_fail(
+				a->graph, "reshape: length %lld of axis %d", (long long)dim[i], i);
 		s.dim[i] = dim[i];
 		same = same && dim[i] == a->dim[i];
 	}

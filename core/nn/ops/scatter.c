@@ -43,7 +43,8 @@ static void grad(um_node *n, um_node *dy, const bool want[], um_node *dx[])
 
 /* (count, inner) -> (length, inner) */
 #define ADD(name, real) \
-	UM_CLONES static void name(const um_node *n, int64_t inner, real *restrict o, const real *restrict x) \
+	UM_CLONES static void name(const um_node *n, int64_t inner, real *restrict o, \
+		const real *restrict x) \
 	{ \
 		const attr *s = n->attr; \
 		const int32_t *start = n->blob->data, *source = start + s->length + 1; \
@@ -59,8 +60,9 @@ static void grad(um_node *n, um_node *dy, const bool want[], um_node *dx[])
 	static void name##_row(const um_call *call, um_axis a, int64_t i) \
 	{ \
 		const attr *s = call->node->attr; \
+		const real *x = (const real *)call->in[0] + i / a.outer * call->stride[0]; \
 		name(call->node, a.inner, (real *)call->out + i * s->length * a.inner, \
-			(const real *)call->in[0] + i / a.outer * call->stride[0] + i % a.outer * a.length * a.inner); \
+			x + i % a.outer * a.length * a.inner); \
 	} \
 	static um_status name##_run(const um_call *call) \
 	{ \
@@ -97,8 +99,9 @@ static bool good(um_node *a, int axis, int64_t length, const int64_t index[])
 	}
 	for (int64_t i = 0; i < a->dim[axis]; i++)
 		if (index[i] < 0 || index[i] >= length) {
-			um_graph_fail(a->graph, "scatter: entry %lld of axis %d of %s to number %lld of %lld",
-				(long long)i, axis, um_node_shape(a), (long long)index[i], (long long)length);
+			um_graph_fail(a->graph,
+				"scatter: entry %lld of axis %d of %s to number %lld of %lld", (long long)i,
+				axis, um_node_shape(a), (long long)index[i], (long long)length);
 			return false;
 		}
 	return true;
@@ -140,13 +143,15 @@ um_node *um_nn_scatter(um_node *a, int axis, int64_t length, const int64_t index
 	size_t size = (size_t)(length + 1 + count) * sizeof(int32_t);
 	int32_t *start = calloc(1, size);
 	if (start == NULL)
-		return um_graph_fail(a->graph, "scatter: no memory for %lld entries", (long long)(length + count));
+		return um_graph_fail(a->graph, "scatter: no memory for %lld entries",
+			(long long)(length + count));
 	lists(length, count, index, start);
 	bool permutation = length == count;
 	for (int64_t j = 0; permutation && j < length; j++)
 		permutation = start[j + 1] - start[j] == 1;
 	um_node *y = permutation ? permuted(a, axis, length, start)
-		: um_node_new_blob(a->graph, &scatter, 1, &a, &(attr){ axis, length }, sizeof(attr), start, size);
+		: um_node_new_blob(a->graph, &scatter, 1, &a, &(attr){ axis, length }, sizeof(attr),
+			start, size);
 	free(start);
 	return y;
 }

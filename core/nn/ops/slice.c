@@ -33,8 +33,8 @@ static um_status run(const um_call *call, int64_t size)
 {
 	const attr *s = call->node->attr;
 	um_axis a = um_axis_of(call->node->in[0], s->axis);
-	const um_piece piece = { (const char *)call->in[0] + s->first * a.inner * size, s->count * a.inner * size,
-		a.length * a.inner * size, call->stride[0] * size };
+	const um_piece piece = { (const char *)call->in[0] + s->first * a.inner * size,
+		s->count * a.inner * size, a.length * a.inner * size, call->stride[0] * size };
 	um_rows_join(call->count, a.outer, 1, &piece, call->out, call->threads);
 	return UM_OK;
 }
@@ -49,7 +49,9 @@ static um_status run_f64(const um_call *call)
 	return run(call, 8);
 }
 
-static const um_op slice = { .name = "slice", .shape = shape, .grad = grad, .run = { run_f32, run_f64 } };
+static const um_op slice = {
+	.name = "slice", .shape = shape, .grad = grad, .run = { run_f32, run_f64 }
+};
 
 um_node *um_nn_slice(um_node *a, int axis, int64_t first, int64_t count)
 {

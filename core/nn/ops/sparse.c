@@ -54,7 +54,8 @@ static bool shape(um_node *n)
 		const int32_t *column, const real *restrict x, bool add) \
 	{ \
 		const real *x0 = x + column[0] * n, *x1 = x + column[entries > 1 ? 1 : 0] * n; \
-		const real *x2 = x + column[entries > 2 ? 2 : 0] * n, *x3 = x + column[entries > 3 ? 3 : 0] * n; \
+		const real *x2 = x + column[entries > 2 ? 2 : 0] * n; \
+		const real *x3 = x + column[entries > 3 ? 3 : 0] * n; \
 		real v0 = v[0], v1 = entries > 1 ? v[1] : 0, v2 = entries > 2 ? v[2] : 0; \
 		real v3 = entries > 3 ? v[3] : 0; \
 		if (!add) \
@@ -76,7 +77,8 @@ static bool shape(um_node *n)
 			if (first == end) \
 				memset(o, 0, (size_t)n * sizeof(*o)); \
 			for (int32_t k = first; k < end; k += 4) \
-				name##_four(n, o, end - k < 4 ? end - k : 4, m.values + k, m.column + k, x, k > first); \
+				name##_four(n, o, end - k < 4 ? end - k : 4, m.values + k, m.column + k, \
+					x, k > first); \
 			if (++row == s->rows) { \
 				row = 0; \
 				x += call->stride[0]; \
@@ -87,7 +89,8 @@ static bool shape(um_node *n)
 	{ \
 		const attr *s = call->node->attr; \
 		int64_t all = call->count * s->rows; \
-		int lanes = um_lanes(call->threads, call->count * (s->rows + s->entries) * call->node->dim[1]); \
+		int lanes = um_lanes(call->threads, \
+			call->count * (s->rows + s->entries) * call->node->dim[1]); \
 		if (lanes == 1) { \
 			name(call, 0, all); \
 			return UM_OK; \
@@ -145,7 +148,8 @@ static um_node *product(um_node *x, const attr *s, const matrix *a)
 	size_t size = blob_size(&back);
 	void *blob = malloc(size);
 	if (blob == NULL)
-		return um_graph_fail(x->graph, "sparse: no memory for %lld entries", (long long)s->entries);
+		return um_graph_fail(x->graph, "sparse: no memory for %lld entries",
+			(long long)s->entries);
 	matrix t = matrix_at(&back, blob);
 	transpose(s, a, &t);
 	um_node *y = um_node_new_blob(x->graph, &sparse, 1, &x, &back, sizeof(back), blob, size);
@@ -160,14 +164,15 @@ static bool good(um_graph *g, const um_csr *a)
 	for (int64_t i = 0; ok && i < a->rows; i++)
 		ok = a->start[i] <= a->start[i + 1] && a->start[i + 1] < INT32_MAX;
 	if (!ok) {
-		um_graph_fail(g, "sparse: the rows of a matrix of %lld x %lld do not begin at ascending entries",
-			(long long)a->rows, (long long)a->columns);
+		um_graph_fail(g, "sparse: the rows of a matrix of %lld x %lld do not begin at ascending "
+			"entries", (long long)a->rows, (long long)a->columns);
 		return false;
 	}
 	for (int64_t k = 0; k < a->start[a->rows]; k++)
 		if (a->column[k] < 0 || a->column[k] >= a->columns) {
 			um_graph_fail(g, "sparse: entry %lld is in column %lld of a matrix of %lld x %lld",
-				(long long)k, (long long)a->column[k], (long long)a->rows, (long long)a->columns);
+				(long long)k, (long long)a->column[k], (long long)a->rows,
+				(long long)a->columns);
 			return false;
 		}
 	return true;
@@ -177,7 +182,8 @@ um_node *um_nn_sparse(um_node *x, const um_csr *a, bool transposed)
 {
 	if (x == NULL || !good(x->graph, a))
 		return NULL;
-	const attr s = { a->rows, a->columns, a->start[a->rows] }, back = { s.columns, s.rows, s.entries };
+	const attr s = { a->rows, a->columns, a->start[a->rows] };
+	const attr back = { s.columns, s.rows, s.entries };
 	size_t size = blob_size(&s), back_size = blob_size(&back);
 	char *blob = malloc(size), *turned = malloc(back_size);
 	um_node *y = NULL;
