@@ -81,7 +81,8 @@ void um_training_order(const um_plan *p, um_problems *problems)
 	bool *seen = um_new(sizeof(*seen) * (size_t)(p->nprior + 1));
 	for (int t = 0; t < p->ntask; t++) {
 		const int i = used_prior(p, &p->task[t]);
-		if (i >= 0 && !seen[i])
+		const bool itself = p->task[t].inference < 0 && p->task[t].prior == i; /* um_data_read says so */
+		if (i >= 0 && !seen[i] && !itself)
 			check_use(p, t, problems);
 		if (i >= 0)
 			seen[i] = true;

@@ -14,6 +14,8 @@ static const struct {
 	{ "std.png", "Posterior standard deviation" },
 	{ "truth.png", "Truth, mean and error" },
 	{ "samples.png", "Posterior samples" },
+	{ "gallery.png", "Training images, and samples of the trained prior" },
+	{ "loss.png", "Loss of the fit" },
 	{ "amplitude.png", "Visibility amplitude: data and model" },
 	{ "closure_phase.png", "Closure phase: data and model" },
 	{ "log_closure_amplitude.png", "Log closure amplitude: data and model" },
@@ -210,6 +212,23 @@ static void rows(um_text *t, const json_t *object, const char *skip, const char 
 		}
 		free(name);
 	}
+}
+
+void um_page_numbers(um_text *t, const json_t *object)
+{
+	const char *key;
+	json_t *v;
+	um_text_add(t, "<div class=\"scroll\"><table class=\"keys\"><tbody>\n");
+	json_object_foreach((json_t *)object, key, v) {
+		if (!json_is_number(v) && !json_is_string(v))
+			continue;
+		um_text_add(t, "<tr><th scope=\"row\">");
+		um_text_html(t, key);
+		um_text_add(t, "</th>");
+		value_cell(t, v, NAN);
+		um_text_add(t, "</tr>\n");
+	}
+	um_text_add(t, "</tbody></table></div>\n");
 }
 
 void um_page_json(um_text *t, const json_t *object, const char *skip)

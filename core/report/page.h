@@ -19,6 +19,9 @@ int um_page_pictures(um_text *t, const char *dir, const char *what);
 /* One PNG file; false, and nothing added, where there is none. */
 bool um_page_picture(um_text *t, const char *path, const char *caption, const char *what);
 
+/* The members of a JSON object that are numbers or text, as a table of names and values. */
+void um_page_numbers(um_text *t, const json_t *object);
+
 /* A JSON object as a table of dotted names and values, without the member named skip. */
 void um_page_json(um_text *t, const json_t *object, const char *skip);
 

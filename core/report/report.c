@@ -143,6 +143,31 @@ static void add_cell(struct report *p, int i)
 	um_text_add(t, "</section>\n");
 }
 
+/* How a fit ended, and its figures. */
+static void add_outcome(struct report *p, um_text *t, const char *name, const char *dir)
+{
+	char *task = um_format("train/%s", name), *path = um_format("%s/metrics.json", dir);
+	const json_t *entry = json_object_get(json_object_get(p->run.run, "training"), task);
+	const char *status = json_string_value(json_object_get(entry, "status"));
+	const char *reason = json_string_value(json_object_get(entry, "reason"));
+	um_status st = UM_OK;
+	json_t *metrics = um_rundir_object(path, &st);
+	if (st != UM_OK)
+		um_log(UM_WARN, "%s", um_message());
+	if (reason != NULL) {
+		um_text_add(t, "<p class=\"reason\"><b>");
+		um_text_html(t, status != NULL ? status : "unknown");
+		um_text_add(t, "</b>: ");
+		um_text_html(t, reason);
+		um_text_add(t, "</p>\n");
+	}
+	if (metrics != NULL)
+		um_page_numbers(t, metrics);
+	json_decref(metrics);
+	free(path);
+	free(task);
+}
+
 /* Folders below simulate/ or train/ that have something to show. */
 static void add_folders(struct report *p, const char *stage, const char *heading)
 {
@@ -150,8 +175,10 @@ static void add_folders(struct report *p, const char *stage, const char *heading
 	um_names l = um_names_list(top, "");
 	for (int i = 0; i < l.n; i++) {
 		um_text piece = { 0 };
-		char *figures = um_format("%s/%s/figures", top, l.name[i]);
-		char *trace = um_format("%s/%s/trace.csv", top, l.name[i]);
+		char *dir = um_format("%s/%s", top, l.name[i]), *figures = um_format("%s/figures", dir);
+		char *trace = um_format("%s/trace.csv", dir);
+		if (strcmp(stage, "train") == 0)
+			add_outcome(p, &piece, l.name[i], dir);
 		um_page_pictures(&piece, figures, l.name[i]);
 		um_trace_html(&piece, trace, l.name[i]);
 		if (piece.len > 0) {
@@ -165,6 +192,7 @@ static void add_folders(struct report *p, const char *stage, const char *heading
 		um_text_free(&piece);
 		free(figures);
 		free(trace);
+		free(dir);
 	}
 	um_names_free(&l);
 	free(top);
@@ -210,7 +238,7 @@ um_status um_report_write(const char *dir)
 	for (int i = 0; i < p.run.ncells; i++)
 		add_cell(&p, i);
 	add_folders(&p, "simulate", "Simulated measurements");
-	add_folders(&p, "train", "Training");
+	add_folders(&p, "train", "Trained prior");
 	add_end(&p);
 	st = um_text_write(path, &p.t);
 out:

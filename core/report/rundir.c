@@ -62,7 +62,7 @@ static bool is_plain(const char *name)
 	}
 }
 
-static json_t *read_object(const char *path, um_status *st)
+json_t *um_rundir_object(const char *path, um_status *st)
 {
 	unsigned char *bytes;
 	size_t n;
@@ -87,7 +87,7 @@ static void read_metrics(um_cell *c)
 	if (c->dir == NULL)
 		return;
 	char *path = um_format("%s/metrics.json", c->dir);
-	c->metrics = read_object(path, &st);
+	c->metrics = um_rundir_object(path, &st);
 	if (st != UM_OK)
 		um_log(UM_WARN, "%s", um_message());
 	free(path);
@@ -197,7 +197,7 @@ um_status um_rundir_open(const char *dir, um_rundir *r)
 	json_t *entry;
 	*r = (um_rundir){ .dir = um_strdup(dir) };
 	char *path = um_format("%s/run.json", dir);
-	r->run = read_object(path, &st);
+	r->run = um_rundir_object(path, &st);
 	UM_TRY(st);
 	if (r->run == NULL)
 		UM_TRY(um_fail(UM_EDATA, "%s: no run.json here; name a directory made by umbra run", dir));

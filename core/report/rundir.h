@@ -37,6 +37,10 @@ typedef struct um_rundir {
 UM_USED um_status um_rundir_open(const char *dir, um_rundir *r);
 void um_rundir_free(um_rundir *r);
 
+/* The object of a JSON file; NULL where there is no file, and NULL with *st set where it is not
+ * what it should be. */
+json_t *um_rundir_object(const char *path, um_status *st);
+
 /* Names of what lies in dir and ends in suffix (hidden entries left out); none where there
  * is no such folder. */
 um_names um_names_list(const char *dir, const char *suffix);
