@@ -36,7 +36,8 @@ OP_BUILD(b_broadcast_input, um_nn_broadcast(x[0], 2, DIMS(3, 5)))
 OP_BUILD(b_detach, um_nn_add(um_nn_detach(um_nn_scale(x[0], 1)), um_nn_detach(um_nn_scalar(g, 2))))
 OP_BUILD(b_mixed, um_nn_permute(um_nn_concat(
 	um_nn_reshape(um_nn_slice(SQ(x[0]), 2, 0, 2), 2, DIMS(6, 2)),
-	um_nn_place(um_nn_gather(um_nn_reshape(x[0], 2, DIMS(6, 5)), 1, 1, DIMS(3)), 1, 1, 3), 1), ORDER(1, 0)))
+	um_nn_place(um_nn_gather(um_nn_reshape(x[0], 2, DIMS(6, 5)), 1, 1, DIMS(3)), 1, 1, 3), 1),
+	ORDER(1, 0)))
 
 static const op_case cut[] = {
 	OP("slice, first axis", b_slice, 1, IMAGE(3, 4, 3, 2)),
