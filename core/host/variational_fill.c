@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Settings that are 0 by family and size. The batch of a flow is large where it is cheap: on a
+ * two-dimensional posterior of two modes fits with 512 draws and a rate of 1e-3 fall into one mode. */
+#include <math.h>
+#include <string.h>
+#include "host/law.h"
+
+static void choose(int64_t *value, int64_t otherwise)
+{
+	*value = *value == 0 ? otherwise : *value;
+}
+
+static void choose_real(double *value, double otherwise)
+{
+	*value = *value == 0 ? otherwise : *value;
+}
+
+static int64_t batch_of_flow(int64_t n)
+{
+	return 2 * (int64_t)fmin(1280, fmax(32, 1800 / sqrt((double)n)));
+}
+
+um_status um_variational_fill(um_variational *set, int64_t n)
+{
+	const bool flow = strcmp(set->family, "realnvp") == 0, low = strcmp(set->family, "lowrank") == 0;
+	const bool small = n <= 16;
+	choose(&set->starts, flow ? 8 : 1);
+	choose(&set->steps, flow ? 4000 : 2000);
+	choose(&set->batch, flow ? batch_of_flow(n) : low ? 32 : 16);
+	choose(&set->seeds, flow && small ? 2 : 1);
+	choose(&set->couplings, small ? 8 : 16);
+	choose_real(&set->rate, flow ? 1e-3 : low ? 0.01 : 0.03);
+	choose_real(&set->decay, flow ? 0.02 : low ? 0.1 : 1);
+	if (set->batch % 2 != 0)
+		return um_fail(UM_EPARAM, "dpi: batch = %lld is odd, but draws come in pairs; use %lld",
+			(long long)set->batch, (long long)set->batch + 1);
+	if (flow && n < 2)
+		return um_fail(UM_EPARAM, "dpi: a flow needs at least two pixels; use family = \"gaussian\"");
+	return UM_OK;
+}
