@@ -198,6 +198,7 @@ um_status um_compile(int n, um_node *const outputs[], const um_compile_options *
 	p->threads = options->threads > 0 ? options->threads : THREADS();
 	p->batch = p->graph->batch;
 	p->lanes = p->schedule == UM_PER_BATCH ? 1 : p->batch < p->threads ? (int)p->batch : p->threads;
+	p->each = um_new(sizeof(*p->each) * (size_t)p->lanes);
 	p->weights = options->weights;
 	p->fresh = true;
 	p->profiling = getenv("UMBRA_PROFILE") != NULL;
@@ -247,6 +248,7 @@ void um_program_free(um_program *p)
 	free(p->fact);
 	free(p->output);
 	free(p->sums);
+	free(p->each);
 	free(p->profile);
 	free(p);
 }

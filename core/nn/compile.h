@@ -74,6 +74,7 @@ struct um_program {
 	um_output *output;
 	char *arena;           /* shared, then a lane each */
 	int64_t shared_bytes, lane_bytes;
+	um_status *each;       /* [lanes] how a lane ended */
 	char **sums;           /* [lanes] sums over the images of a lane; [0] unused */
 	int64_t sums_bytes;
 	int nowned;            /* memory to free */

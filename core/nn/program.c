@@ -196,7 +196,7 @@ static um_status run_images(um_program *p, uint64_t key)
 {
 	um_status st = UM_OK;
 	const int lanes = p->lanes;
-	um_status *each = um_new(sizeof(*each) * (size_t)lanes);
+	um_status *each = p->each;
 	char message[512] = "";
 	PARALLEL
 	for (int t = 0; t < lanes; t++) {
@@ -210,7 +210,6 @@ static um_status run_images(um_program *p, uint64_t key)
 	}
 	for (int t = 0; t < lanes && st == UM_OK; t++)
 		st = each[t];
-	free(each);
 	return st != UM_OK ? um_fail(st, "%s", message) : UM_OK;
 }
 

@@ -34,7 +34,7 @@ typedef struct um_compile_options {
 	const um_weights *weights; /* values of the weights, lent until um_program_free; NULL if none */
 } um_compile_options;
 
-/* A program that computes n nodes of one graph. Errors name the node and the shapes. */
+/* A program that computes n nodes of one graph, which has to live until um_program_free. Errors name the node and the shapes. */
 UM_API UM_USED um_status um_compile(int n, um_node *const outputs[], const um_compile_options *options,
 	um_program **program);
 UM_API void um_program_free(um_program *p);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* An array repeated along axes that are missing on the left or have length 1. Its adjoint is
  * sum_to. */
-#include "nn/node.h"
+#include "nn/tile.h"
 #include "nn/walk.h"
 
 typedef struct attr {
@@ -60,8 +60,11 @@ static um_status run_f64(const um_call *call)
 	return run(call, 8);
 }
 
+/* Where it only repeats rows or columns it is part of a fused loop and costs nothing. */
+UM_TILE_UNARY(broadcast, a, a)
+
 static const um_op broadcast = { .name = "broadcast", .shape = shape, .grad = grad,
-	.run = { run_f32, run_f64 } };
+	.run = { run_f32, run_f64 }, UM_TILE(broadcast), .copy = true };
 
 um_node *um_nn_broadcast(um_node *a, int rank, const int64_t dim[])
 {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The same value, constant for derivatives. */
-#include "nn/node.h"
+#include "nn/tile.h"
+
+UM_TILE_UNARY(detach, a, a)
 
 static bool shape(um_node *n)
 {
@@ -14,7 +16,7 @@ static void grad(um_node *n, um_node *dy, const bool want[], um_node *dx[])
 	dx[0] = NULL;
 }
 
-static const um_op detach = { .name = "detach", .shape = shape, .grad = grad, .view = true };
+static const um_op detach = { .name = "detach", .shape = shape, .grad = grad, UM_TILE(detach), .copy = true };
 
 um_node *um_nn_detach(um_node *a)
 {
