@@ -27,7 +27,7 @@ SAN_F   = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=undefined -fno-omi
 # the compiler's taste.
 UM_C    = -std=c11 -D_POSIX_C_SOURCE=200809L $(WARN) -fPIC -fvisibility=hidden -ffp-contract=off -Icore \
 	-MMD -MP $(OMP) $(SAN_F) $(if $(COV),--coverage) -DUM_VERSION='"$(VERSION)"' $(PKG_C) $(OTHER:%=-I%/include)
-UM_LD   = -Wl,--allow-shlib-undefined $(OMP) $(SAN_F) $(if $(COV),--coverage) $(OTHER:%=-L%/lib)
+UM_LD   = $(OMP) $(SAN_F) $(if $(COV),--coverage) $(OTHER:%=-L%/lib)
 DEFS    =
 # The built program finds libumbra beside it; the installed one is linked for PREFIX and LIBDIR.
 RPATH   = -Wl,-rpath,'$$ORIGIN'
