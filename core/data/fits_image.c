@@ -160,8 +160,12 @@ static void turn(um_array *a, bool flip_x, bool flip_y)
 static um_status check_finite(const char *path, const um_array *a)
 {
 	const double *x = a->data;
-	for (int64_t i = 0; i < um_array_len(a); i++)
-		if (!isfinite(x[i]))
+	const int64_t n = um_array_len(a), plane = a->dim[a->rank - 1] * a->dim[a->rank - 2];
+	for (int64_t i = 0; i < n; i++)
+		if (!isfinite(x[i]) && n > plane)
+			return um_fail(UM_EDATA, "%s: image %lld, pixel %lld is blank or not finite; fill it first", path,
+				(long long)(i / plane) + 1, (long long)(i % plane) + 1);
+		else if (!isfinite(x[i]))
 			return um_fail(UM_EDATA, "%s: pixel %lld is blank or not finite; fill it first",
 				path, (long long)i + 1);
 	return UM_OK;

@@ -48,16 +48,19 @@ static um_status read_header(const char *path, gzFile f, const struct kind **kin
 {
 	unsigned char b[4];
 	if (gzread(f, b, 4) != 4 || b[0] != 0 || b[1] != 0)
-		return bad(path, "not an idx file: it does not begin with two zero bytes, a type and a number of axes");
+		return bad(path, "not an idx file: it does not begin with two zero bytes, a type "
+			"and a number of axes");
 	*kind = NULL;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
 		if (kinds[i].code == b[2])
 			*kind = &kinds[i];
 	if (*kind == NULL)
-		return um_fail(UM_EDATA, "%s: idx type 0x%02x is unknown; 08, 09, 0b, 0c, 0d and 0e are known", path, b[2]);
+		return um_fail(UM_EDATA, "%s: idx type 0x%02x is unknown; 08, 09, 0b, 0c, 0d and "
+			"0e are known", path, b[2]);
 	*rank = b[3];
 	if (*rank < 1 || *rank > UM_MAXRANK)
-		return um_fail(UM_EDATA, "%s: idx with %d axes, 1 to %d can be read", path, *rank, UM_MAXRANK);
+		return um_fail(UM_EDATA, "%s: idx with %d axes, 1 to %d can be read", path,
+			*rank, UM_MAXRANK);
 	for (int i = 0; i < *rank; i++) {
 		if (gzread(f, b, 4) != 4)
 			return bad(path, "truncated idx header");
@@ -78,7 +81,8 @@ static um_status check_size(const char *path, gzFile f, int rank, const int64_t 
 	if (stat(path, &s) != 0)
 		return um_fail(UM_EDATA, "%s: %s", path, strerror(errno));
 	if (need > (double)s.st_size * (gzdirect(f) ? 1 : RATIO))
-		return um_fail(UM_EDATA, "%s: truncated: the idx header promises %.0f bytes, the file has %lld%s", path,
+		return um_fail(UM_EDATA, "%s: truncated: the idx header promises %.0f bytes, the "
+			"file has %lld%s", path,
 			need, (long long)s.st_size, gzdirect(f) ? "" : " packed ones");
 	return UM_OK;
 }
@@ -92,7 +96,8 @@ static um_status read_numbers(const char *path, gzFile f, const struct kind *k, 
 	for (int64_t i = 0; i < n; i += most) {
 		int64_t count = n - i < most ? n - i : most;
 		if (gzread(f, b, (unsigned)(count * k->size)) != count * k->size)
-			return bad(path, "truncated or damaged: it holds fewer numbers than the idx header promises");
+			return bad(path, "truncated or damaged: it holds fewer numbers than the "
+				"idx header promises");
 		for (int64_t j = 0; j < count; j++)
 			x[i + j] = (float)number(k->code, b + j * k->size);
 	}

@@ -41,7 +41,8 @@ static void add_name(char ***list, int64_t *count, char *name)
 
 static bool known_ending(const char *name)
 {
-	static const char *const endings[] = { ".fits", ".fit", ".fts", ".png", ".npy", ".idx", ".gz", "-ubyte" };
+	static const char *const endings[] = { ".fits", ".fit", ".fts", ".png", ".npy", ".idx",
+		".gz", "-ubyte" };
 	const size_t n = strlen(name);
 	for (size_t i = 0; i < sizeof(endings) / sizeof(*endings); i++) {
 		size_t k = strlen(endings[i]);
@@ -62,12 +63,18 @@ static um_status add_folder(const char *path, char ***list, int64_t *count)
 	DIR *d = opendir(path);
 	if (d == NULL)
 		return um_fail(UM_EDATA, "%s: %s", path, strerror(errno));
-	for (struct dirent *e; (e = readdir(d)) != NULL;)
-		if (known_ending(e->d_name))
-			add_name(list, count, um_format("%s/%s", path, e->d_name));
+	for (struct dirent *e; (e = readdir(d)) != NULL;) {
+		struct stat s;
+		char *file = um_format("%s/%s", path, e->d_name);
+		if (known_ending(e->d_name) && stat(file, &s) == 0 && S_ISREG(s.st_mode))
+			add_name(list, count, file);
+		else
+			free(file);
+	}
 	closedir(d);
 	if (*count == before)
-		return um_fail(UM_EDATA, "%s: no images in this folder (.fits, .png, .npy, .idx, -ubyte, .gz)", path);
+		return um_fail(UM_EDATA, "%s: no images in this folder (.fits, .png, .npy, .idx, "
+			"-ubyte, .gz)", path);
 	qsort(*list + before, (size_t)(*count - before), sizeof(**list), by_name);
 	return UM_OK;
 }
@@ -126,16 +133,19 @@ static um_status understand(struct stack *s, const struct pile *p)
 	while (k > 0 && planes < p->planes)
 		planes *= dim[--k];
 	if (planes != p->planes)
-		return um_fail(UM_EDATA, "%s: its axes do not end in %lld channels (frames, bands), rows, columns, as the "
-			"image of the pipeline does", s->path, (long long)p->planes);
+		return um_fail(UM_EDATA, "%s: its axes do not end in %lld channels (frames, "
+			"bands), rows, columns, as the image of the pipeline does", s->path,
+			(long long)p->planes);
 	s->n = um_array_len(&s->x) / (planes * s->rows * s->columns);
 	if (p->spec->fitting == UM_FIT_NONE && (s->rows != shape[3] || s->columns != shape[4]))
-		return um_fail(UM_EDATA, "%s: images of %lld x %lld pixels, the pipeline's has %lld x %lld: set size = "
-			"\"centre\" to cut or fill them, size = \"average\" to resize them, or other pixels", s->path,
-			(long long)s->columns, (long long)s->rows, (long long)shape[4], (long long)shape[3]);
+		return um_fail(UM_EDATA, "%s: images of %lld x %lld pixels, the pipeline's has "
+			"%lld x %lld: set size = \"centre\" to cut or fill them, size = "
+			"\"average\" to resize them, or other pixels", s->path,
+			(long long)s->columns, (long long)s->rows, (long long)shape[4],
+			(long long)shape[3]);
 	if (p->spec->unit && s->top == 0)
-		return um_fail(UM_EDATA, "%s: values = \"unit\" is for integers, and these are reals: use factor and offset",
-			s->path);
+		return um_fail(UM_EDATA, "%s: values = \"unit\" is for integers of idx, npy and "
+			"PNG; these are reals: use factor and offset", s->path);
 	return UM_OK;
 }
 
@@ -149,7 +159,8 @@ static um_status check_finite(const struct stack *s)
 	const int64_t n = um_array_len(&s->x), one = n / s->n;
 	for (int64_t i = 0; i < n; i++)
 		if (!isfinite(value(s, i)))
-			return um_fail(UM_EDATA, "%s: image %lld, pixel %lld is not a finite number; fill it first", s->path,
+			return um_fail(UM_EDATA, "%s: image %lld, pixel %lld is not a finite "
+				"number; fill it first", s->path,
 				(long long)(i / one) + 1, (long long)(i % one) + 1);
 	return UM_OK;
 }
@@ -170,7 +181,8 @@ static double averaged(const struct stack *s, int64_t at, const struct window w[
 {
 	double sum = 0, area = 0;
 	const int64_t r1 = (int64_t)fmin(ceil(w[0].start + w[0].step * (double)(r + 1)), (double)s->rows);
-	const int64_t c1 = (int64_t)fmin(ceil(w[1].start + w[1].step * (double)(c + 1)), (double)s->columns);
+	const int64_t c1 = (int64_t)fmin(ceil(w[1].start + w[1].step * (double)(c + 1)),
+		(double)s->columns);
 	for (int64_t i = (int64_t)(w[0].start + w[0].step * (double)r); i < r1; i++)
 		for (int64_t j = (int64_t)(w[1].start + w[1].step * (double)c); j < c1; j++) {
 			double weight = overlap(&w[0], r, i) * overlap(&w[1], c, j);
@@ -181,7 +193,8 @@ static double averaged(const struct stack *s, int64_t at, const struct window w[
 }
 
 /* The plane that begins at number at of the file, in the pipeline's size, before units. */
-static void fit_plane(const struct stack *s, const um_imageset_spec *spec, int64_t at, double scale, float *out)
+static void fit_plane(const struct stack *s, const um_imageset_spec *spec, int64_t at,
+	double scale, float *out)
 {
 	const int64_t rows = spec->shape[3], columns = spec->shape[4];
 	const int64_t dr = (s->rows - rows) / 2, dc = (s->columns - columns) / 2;
@@ -210,9 +223,11 @@ static um_status add_images(struct pile *p, const struct stack *s)
 	int64_t more = spec->most > 0 && spec->most - p->n < s->n ? spec->most - p->n : s->n;
 	if (p->n + more > p->room) {
 		int64_t room = p->n + more > 2 * p->room ? p->n + more : 2 * p->room;
-		float *x = room < INT64_MAX / 8 / p->pixels ? realloc(p->x, sizeof(float) * (size_t)(room * p->pixels)) : NULL;
+		float *x = room < INT64_MAX / 8 / p->pixels ? realloc(p->x,
+			sizeof(float) * (size_t)(room * p->pixels)) : NULL;
 		if (x == NULL)
-			return um_fail(UM_ENOMEM, "no memory for %lld images; use fewer with count", (long long)room);
+			return um_fail(UM_ENOMEM, "no memory for %lld images; use fewer with "
+				"count", (long long)room);
 		p->x = x;
 		p->room = room;
 	}
@@ -220,7 +235,8 @@ static um_status add_images(struct pile *p, const struct stack *s)
 		fit_plane(s, spec, i * s->rows * s->columns, scale, p->x + p->n * p->pixels + i * plane);
 	for (int64_t i = p->n * p->pixels; i < (p->n + more) * p->pixels; i++)
 		if (!isfinite(p->x[i]))
-			return um_fail(UM_EDATA, "%s: a number is too large after factor and offset", s->path);
+			return um_fail(UM_EDATA, "%s: a number is too large after factor and "
+				"offset", s->path);
 	p->top = p->n == 0 || p->top == s->top ? s->top : 0;
 	p->n += more;
 	return UM_OK;
@@ -239,12 +255,14 @@ out:
 	return st;
 }
 
-um_status um_imageset_read(int64_t n, const char *const files[], const um_imageset_spec *spec, um_array *out,
+um_status um_imageset_read(int64_t n, const char *const files[], const um_imageset_spec *spec,
+	um_array *out,
 	double *top)
 {
 	um_status st = UM_OK;
 	const int64_t *d = spec->shape;
-	struct pile p = { .spec = spec, .planes = d[0] * d[1] * d[2], .pixels = d[0] * d[1] * d[2] * d[3] * d[4] };
+	struct pile p = { .spec = spec, .planes = d[0] * d[1] * d[2],
+		.pixels = d[0] * d[1] * d[2] * d[3] * d[4] };
 	char **list = NULL;
 	int64_t count = 0;
 	*out = (um_array){ 0 };

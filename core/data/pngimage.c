@@ -30,7 +30,8 @@ static um_status check_header(const char *path)
 	if (n != sizeof(b) || memcmp(b, "\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16) != 0)
 		return um_fail(UM_EDATA, "%s: not a PNG file", path);
 	if (b[24] > 8)
-		return um_fail(UM_EDATA, "%s: PNG of %d bits; save it with 8, or as FITS or npy", path, b[24]);
+		return um_fail(UM_EDATA, "%s: PNG of %d bits; save it with 8, or as FITS or npy",
+			path, b[24]);
 	if ((double)big_endian(b + 16) * big_endian(b + 20) * b[24] / 8 > 1032.0 * (double)s.st_size)
 		return um_fail(UM_EDATA, "%s: truncated: the header promises %u x %u pixels", path,
 			(unsigned)big_endian(b + 16), (unsigned)big_endian(b + 20));
@@ -50,11 +51,12 @@ static um_status copy(const char *path, cairo_surface_t *s, int64_t channels, um
 			memcpy(&p, data + (size_t)r * (size_t)stride + 4 * (size_t)c, 4);
 			uint32_t red = p >> 16 & 255, green = p >> 8 & 255, blue = p & 255;
 			if (alpha && p >> 24 != 255)
-				return um_fail(UM_EDATA, "%s: pixel [%d, %d] is transparent; save it without transparency", path,
+				return um_fail(UM_EDATA, "%s: pixel [%d, %d] is transparent; "
+					"save it without transparency", path,
 					c + 1, r + 1);
 			if (channels == 1 && (red != green || green != blue))
-				return um_fail(UM_EDATA, "%s: a picture in colour, the image has one channel: convert it to grey, or "
-					"set channels = 3", path);
+				return um_fail(UM_EDATA, "%s: a picture in colour, the image has "
+					"one channel: convert it to grey, or set channels = 3", path);
 			const uint32_t v[3] = { red, green, blue };
 			for (int64_t k = 0; k < channels; k++)
 				((float *)out->data)[(k * rows + r) * columns + c] = (float)v[k];
@@ -77,7 +79,8 @@ um_status um_png_read(const char *path, int64_t channels, um_array *out)
 			cairo_status_to_string(cairo_surface_status(s))));
 	cairo_format_t format = cairo_image_surface_get_format(s);
 	if (format != CAIRO_FORMAT_ARGB32 && format != CAIRO_FORMAT_RGB24)
-		UM_TRY(um_fail(UM_EDATA, "%s: PNG of a kind that cannot be read; save it with 8 bits", path));
+		UM_TRY(um_fail(UM_EDATA, "%s: PNG of a kind that cannot be read; save it with 8 "
+			"bits", path));
 	cairo_surface_flush(s);
 	UM_TRY(copy(path, s, channels, out));
 out:

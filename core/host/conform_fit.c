@@ -32,7 +32,8 @@ static um_status fit(struct battery *b, const um_env *env, double seconds, um_si
 	um_status st = UM_OK;
 	um_prior prior = { 0 };
 	um_dataset *data = NULL;
-	um_dataset_source s = { .name = "umbra test", .key = "conform", .seed = env->seed, .threads = env->threads,
+	um_dataset_source s = { .name = "umbra test", .key = "conform", .seed = env->seed,
+		.threads = env->threads,
 		.draw = draw, .count = 600, .held_out = 0.1, .seconds = seconds };
 	memcpy(s.shape, env->shape, sizeof(s.shape));
 	UM_TRY(um_prior_open(b->plugin, b->params, env, &prior));
@@ -76,7 +77,8 @@ um_status conform_learned(struct battery *b, const um_env *env, const void **par
 	if (q == NULL || **(const char *const *)((const char *)b->params + q->offset) != '\0')
 		return UM_OK;
 	for (int i = 0; i < b->nlearned; i++)
-		if (memcmp(b->learned[i].shape, env->shape, sizeof(env->shape)) == 0 && b->learned[i].params != NULL) {
+		if (memcmp(b->learned[i].shape, env->shape, sizeof(env->shape)) == 0 &&
+			b->learned[i].params != NULL) {
 			*params = b->learned[i].params;
 			return UM_OK;
 		}
@@ -125,7 +127,8 @@ static um_status checkpoint(void *state, int n, const char *const names[], const
 	return st;
 }
 
-static um_status restore(void *state, int n, const char *const names[], um_array *const arrays[], bool *found)
+static um_status restore(void *state, int n, const char *const names[], um_array *const arrays[],
+	bool *found)
 {
 	struct stopper *s = state;
 	*found = s->saved.n > 0;
@@ -153,7 +156,8 @@ static um_status fit_until(struct fixture *f, struct stopper *s, int64_t steps)
 	s->steps = steps;
 	um_status st = fit(f->b, &f->env, 0, &sink);
 	if (st == UM_EINTR && s->saved.n == 0)
-		return um_fail(UM_EPLUGIN, "fit was told to stop after step %lld and wrote no checkpoint", (long long)steps);
+		return um_fail(UM_EPLUGIN, "fit was told to stop after step %lld and wrote no "
+			"checkpoint", (long long)steps);
 	return st == UM_EINTR ? UM_OK : st;
 }
 

@@ -92,8 +92,9 @@ static um_status split(um_dataset *d, int64_t n)
 	const double wish = d->source.held_out;
 	const int64_t held = (int64_t)floor(wish < 1 ? wish * (double)n + 0.5 : wish);
 	if (n == 0 || held >= n)
-		return um_fail(UM_EPARAM, "%s: of %lld images %lld are held out, which leaves nothing to learn from; "
-			"lower held_out", d->source.name, (long long)n, (long long)held);
+		return um_fail(UM_EPARAM, "%s: of %lld images %lld are held out, which leaves "
+			"nothing to learn from; lower held_out", d->source.name, (long long)n,
+			(long long)held);
 	d->info.train = n - held;
 	d->info.held = held;
 	int64_t *all = um_new(sizeof(*all) * (size_t)n), at = 0, kept = 0;
@@ -121,8 +122,8 @@ static um_status check(const um_dataset_source *s)
 	if (s->images.data == NULL && s->draw == NULL)
 		return um_fail(UM_EARG, "a data set needs images or draws");
 	if (s->augment == UM_AUGMENT_DIHEDRAL && s->shape[3] != s->shape[4])
-		return um_fail(UM_EPARAM, "augment = \"dihedral\" turns images by quarters, and these are not square; "
-			"use \"flips\"");
+		return um_fail(UM_EPARAM, "augment = \"dihedral\" turns images by quarters, and "
+			"these are not square; use \"flips\"");
 	return UM_OK;
 }
 
@@ -180,7 +181,8 @@ void um_dataset_free(um_dataset *d)
 static um_status fits(const um_dataset *d, int64_t first, int64_t count, const um_array *x)
 {
 	if (first < 0 || count < 0 || x->dtype != UM_F32 || x->dim[0] < count || um_array_rowlen(x) != d->n)
-		return um_fail(UM_EARG, "%lld images from number %lld do not fit the array", (long long)count,
+		return um_fail(UM_EARG, "%lld images from number %lld do not fit the array",
+			(long long)count,
 			(long long)first);
 	return UM_OK;
 }
@@ -240,7 +242,8 @@ um_status um_dataset_batch(um_dataset *d, int64_t step, int64_t count, um_array 
 	for (int64_t i = 0; st == UM_OK && i < count; i++) {
 		float *row = um_row_f(x, i);
 		if (d->images.data != NULL)
-			memcpy(row, um_row_f(&d->images, shuffled(d, first + i)), sizeof(float) * (size_t)d->n);
+			memcpy(row, um_row_f(&d->images, shuffled(d, first + i)),
+				sizeof(float) * (size_t)d->n);
 		augment(d, row, first + i);
 		add_noise(d, row, NOISE_BATCH, first + i);
 	}

@@ -179,6 +179,9 @@ static um_status tensor(void *state, const char *name, const um_array *a)
 	for (int k = 0; k < a->rank; k++)
 		if (a->stride[k] != rows.stride[k] && a->dim[k] > 1)
 			return um_fail(UM_EPLUGIN, "the tensor %s is not contiguous", name);
+	for (int64_t i = 0; a->dtype != UM_I64 && i < um_array_len(a); i++)
+		if (!isfinite(a->dtype == UM_F32 ? (double)((const float *)a->data)[i] : ((const double *)a->data)[i]))
+			return um_fail(UM_ENUM, "the fit gave a number that is not finite, in %s", name);
 	return um_tensors_add(&c->weights, name, a);
 }
 

@@ -48,7 +48,8 @@ static um_status open_data(struct training *k)
 	static const char *const augment[] = { "none", "flips", "dihedral" };
 	const um_data_settings *d = &k->stage->data;
 	um_status st = UM_OK;
-	um_dataset_source s = { .name = d->prior, .key = k->plan->task[k->out.task].name, .seed = k->env.seed,
+	um_dataset_source s = { .name = d->prior, .key = k->plan->task[k->out.task].name,
+		.seed = k->env.seed,
 		.order = d->seed, .threads = k->env.threads, .count = d->count, .held_out = d->held_out,
 		.seconds = budget(k), .draw = draw, .state = k };
 	memcpy(s.shape, k->env.shape, sizeof(s.shape));
@@ -82,8 +83,8 @@ static um_status note_origin(struct training *k)
 		{ "umbra", um_strdup(UM_VERSION) },
 		{ "plugin", um_format("priors/%s %s", p->name, p->version != NULL ? p->version : "") },
 		{ "seed", um_format("%lld", (long long)k->plan->seed) },
-		{ "shape", um_format("%lld %lld %lld %lld %lld", (long long)s[0], (long long)s[1], (long long)s[2],
-			(long long)s[3], (long long)s[4]) },
+		{ "shape", um_format("%lld %lld %lld %lld %lld", (long long)s[0], (long long)s[1],
+			(long long)s[2], (long long)s[3], (long long)s[4]) },
 	};
 	for (size_t i = 0; i < sizeof(notes) / sizeof(*notes); i++) {
 		um_tensors_note(t, notes[i].key, notes[i].value);
@@ -106,7 +107,8 @@ static um_status write_weights(struct training *k)
 {
 	const um_prior_item *item = &k->plan->prior[k->prior];
 	if (k->out.weights.n == 0)
-		return um_fail(UM_EPLUGIN, "priors/%s: fit delivered no weights", k->untrained.plugin->name);
+		return um_fail(UM_EPLUGIN, "priors/%s: fit delivered no weights",
+			k->untrained.plugin->name);
 	um_status st = note_origin(k);
 	return st == UM_OK ? um_tensors_write(item->weights, &k->out.weights) : st;
 }
@@ -163,7 +165,8 @@ static um_status loss_curve(struct training *k, const char *dir)
 	um_status st = UM_OK;
 	int64_t n = 0, room = 0;
 	double *x = NULL, *y = NULL, lo = INFINITY, hi = -INFINITY;
-	for (const char *line = column > 0 ? strchr(trace, '\n') + 1 : ""; *line; line += strcspn(line, "\n") + 1) {
+	const char *line = column > 0 ? strchr(trace, '\n') + 1 : "";
+	for (; *line; line += strcspn(line, "\n") + 1) {
 		const char *c = line;
 		for (int i = 0; i < column; i++)
 			c += strcspn(c, ",\n") + 1;
@@ -180,7 +183,8 @@ static um_status loss_curve(struct training *k, const char *dir)
 	}
 	char *path = um_format("%s/loss.png", dir);
 	if (n > 1 && lo <= hi)
-		st = um_plot_write(path, &(um_plot){ .title = "Loss", .xlabel = "step", .ylabel = "loss", .n = n, .x = x,
+		st = um_plot_write(path, &(um_plot){ .title = "Loss", .xlabel = "step",
+			.ylabel = "loss", .n = n, .x = x,
 			.y = y, .log_y = lo > 0 && hi > 100 * lo });
 	free(path);
 	free(x);
@@ -226,7 +230,8 @@ static void release(struct training *k)
 	um_cell_free(&k->out);
 }
 
-um_status um_train(const um_plan *p, int task, const char *dir, const um_env *env, um_page *page, bool resume)
+um_status um_train(const um_plan *p, int task, const char *dir, const um_env *env, um_page *page,
+	bool resume)
 {
 	um_status st = UM_OK;
 	const um_task *t = &p->task[task];

@@ -20,20 +20,23 @@ bool um_training_check(const um_plan *p, const um_stage *s, um_problems *problem
 	const um_node *inference = um_node_get(s->node, "inference"), *at = um_node_get(s->node, "prior");
 	const um_plugin *plugin = i >= 0 ? p->prior[i].factor[0].plugin : NULL;
 	if (inference != NULL)
-		um_problems_add(problems, UM_EPARAM, inference, "no inference plugin of this umbra can be trained");
+		um_problems_add(problems, UM_EPARAM, inference, "no inference plugin of this "
+			"umbra can be trained");
 	else if (i < 0 && s->set.prior != NULL && *s->set.prior)
-		um_problems_add(problems, UM_EPARAM, at, "there is no '%s' in the group priors", s->set.prior);
+		um_problems_add(problems, UM_EPARAM, at, "there is no '%s' in the group priors",
+			s->set.prior);
 	else if (i < 0)
-		um_problems_add(problems, UM_EPARAM, s->node, "train needs prior = a key of the group priors");
+		um_problems_add(problems, UM_EPARAM, s->node, "train needs prior = a key of the "
+			"group priors");
 	else if (p->prior[i].n != 1)
-		um_problems_add(problems, UM_EPARAM, at, "'%s' is a product of priors; train one of them under a key of "
-			"its own", s->set.prior);
+		um_problems_add(problems, UM_EPARAM, at, "'%s' is a product of priors; train one "
+			"of them under a key of its own", s->set.prior);
 	else if (plugin != NULL && um_prior_model(plugin) == NULL)
-		um_problems_add(problems, UM_EPARAM, s->node, "priors/%s cannot be trained: it has no fit function with a parameter model",
-			plugin->name);
+		um_problems_add(problems, UM_EPARAM, s->node, "priors/%s cannot be trained: it "
+			"has no fit function with a parameter model", plugin->name);
 	else if (um_node_get(s->node, "data") == NULL)
-		um_problems_add(problems, UM_EPARAM, s->node, "train needs data = { files = \"...\"; } or data = { prior = "
-			"\"...\"; }");
+		um_problems_add(problems, UM_EPARAM, s->node, "train needs data = { files = "
+			"\"...\"; } or data = { prior = \"...\"; }");
 	else
 		return plugin != NULL && s->params != NULL && s->data_params != NULL;
 	return false;
@@ -57,6 +60,17 @@ bool um_plan_needs(const um_plan *p, const um_task *t, const um_task *k)
 	return k->prior >= 0 && used_prior(p, t) == k->prior;
 }
 
+/* Whether a prior is ready as it is: it cannot be trained, or names a weight file. */
+static bool has_model(const um_item *f)
+{
+	const um_param *q = um_prior_model(f->plugin);
+	const char *path = "";
+	if (q == NULL)
+		return true;
+	memcpy(&path, (const char *)um_params_data(f->params) + q->offset, sizeof(path));
+	return *path != '\0';
+}
+
 static void check_use(const um_plan *p, int t, um_problems *problems)
 {
 	const int i = used_prior(p, &p->task[t]);
@@ -65,14 +79,14 @@ static void check_use(const um_plan *p, int t, um_problems *problems)
 		return;
 	for (int k = 0; k < p->ntask; k++)
 		if (p->task[k].inference < 0 && p->task[k].forward < 0 && p->task[k].prior == i && k >= t)
-			um_problems_add(problems, UM_EPARAM, at, "the train stage of priors.%s comes after its use, in %s",
-				p->prior[i].key, p->task[t].name);
+			um_problems_add(problems, UM_EPARAM, at, "the train stage of priors.%s "
+				"comes after its use, in %s", p->prior[i].key, p->task[t].name);
 	for (int k = 0; um_plan_training(p, i) == NULL && k < p->prior[i].n; k++) {
 		const um_item *f = &p->prior[i].factor[k];
-		const um_param *q = f->plugin != NULL && f->params != NULL ? um_prior_model(f->plugin) : NULL;
-		if (q != NULL && **(const char *const *)((const char *)um_params_data(f->params) + q->offset) == '\0')
-			um_problems_add(problems, UM_EPARAM, f->node, "priors/%s has not been trained: give model = a weight "
-				"file, or put a train stage before %s", f->plugin->name, p->task[t].name);
+		if (f->plugin != NULL && f->params != NULL && !has_model(f))
+			um_problems_add(problems, UM_EPARAM, f->node, "priors/%s has not been "
+				"trained: give model = a weight file, or put a train stage "
+				"before %s", f->plugin->name, p->task[t].name);
 	}
 }
 
@@ -81,7 +95,8 @@ void um_training_order(const um_plan *p, um_problems *problems)
 	bool *seen = um_new(sizeof(*seen) * (size_t)(p->nprior + 1));
 	for (int t = 0; t < p->ntask; t++) {
 		const int i = used_prior(p, &p->task[t]);
-		const bool itself = p->task[t].inference < 0 && p->task[t].prior == i; /* um_data_read says so */
+		/* um_data_read complains where a prior learns from itself */
+		const bool itself = p->task[t].inference < 0 && p->task[t].prior == i;
 		if (i >= 0 && !seen[i] && !itself)
 			check_use(p, t, problems);
 		if (i >= 0)
@@ -99,6 +114,7 @@ void um_plan_set_dir(um_plan *p, const char *dir)
 			item->factor[0].params == NULL)
 			continue;
 		item->weights = um_format("%s/train/%s/%s.safetensors", dir, item->key, item->key);
-		item->trained = um_prior_with_model(plugin, um_params_data(item->factor[0].params), item->weights);
+		item->trained = um_prior_with_model(plugin,
+			um_params_data(item->factor[0].params), item->weights);
 	}
 }

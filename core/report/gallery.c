@@ -23,7 +23,8 @@ static um_panel panel(const um_array *a, int i, double *v)
 		.rows = k > 2 ? a->dim[k - 2] : 1, .columns = a->dim[k - 1] };
 }
 
-um_status um_figure_gallery(const char *path, const char *title, const um_array *left, const um_array *right,
+um_status um_figure_gallery(const char *path, const char *title, const um_array *left,
+	const um_array *right,
 	double pixel)
 {
 	const um_array *block[2] = { left, right };
@@ -40,7 +41,8 @@ um_status um_figure_gallery(const char *path, const char *title, const um_array 
 				v + (b * SHOWN + i) * size_of(left));
 	const um_scale scale = { .map = pixel > 0 ? UM_AFMHOT : UM_GREY };
 	um_status st = um_figure_write(path, &(um_figure){ .title = title, .panels = panels,
-		.npanels = rows * columns, .columns = columns, .scales = &scale, .nscales = 1, .smooth = pixel > 0,
+		.npanels = rows * columns, .columns = columns, .scales = &scale, .nscales = 1,
+		.smooth = pixel > 0,
 		.pixel = pixel });
 	free(v);
 	return st;

@@ -55,7 +55,8 @@ static um_status create(void **self, const void *p, const um_env *env, um_prior_
 	if (*s->p.model) {
 		UM_TRY(um_tensors_read(s->p.model, &s->file));
 		const um_array *m = um_tensors_get(&s->file, "mean"), *v = um_tensors_get(&s->file, "var");
-		if (m == NULL || v == NULL || um_array_len(m) != s->n || um_array_len(v) != s->n || m->dtype != UM_F64)
+		if (m == NULL || v == NULL || um_array_len(m) != s->n || um_array_len(v) != s->n ||
+			m->dtype != UM_F64)
 			UM_TRY(um_fail(UM_EDATA, "%s: not weights of meanfit for this image", s->p.model));
 		s->mean = m->data;
 		s->var = v->data;
@@ -105,7 +106,8 @@ static void learn(const struct self *s, const um_array *x, double *sum)
 	for (int64_t b = 0; b < x->dim[0]; b++) {
 		sum[0] += 1;
 		for (int64_t i = 0; i < s->n; i++) {
-			double *mean = sum + 1, *square = mean + s->n, v = um_row_f(x, b)[i], d = v - mean[i];
+			double *mean = sum + 1, *square = mean + s->n, v = um_row_f(x, b)[i],
+				d = v - mean[i];
 			mean[i] += d / sum[0];
 			square[i] += d * (v - mean[i]);
 		}
@@ -132,7 +134,8 @@ static um_status deliver(struct self *s, um_dataset *data, double *sum, um_sink 
 	um_status st = UM_OK;
 	for (int64_t i = 0; i < s->n; i++)
 		sum[1 + s->n + i] = fmax(1e-6, sum[1 + s->n + i] / sum[0]);
-	um_array mean = um_array_view(sum + 1, UM_F64, 1, &s->n), var = um_array_view(sum + 1 + s->n, UM_F64, 1, &s->n);
+	um_array mean = um_array_view(sum + 1, UM_F64, 1, &s->n),
+		var = um_array_view(sum + 1 + s->n, UM_F64, 1, &s->n);
 	double error = held_out(s, data, sum, &st);
 	UM_TRY(st);
 	UM_TRY(um_sink_metric(sink, "held_out_error", error));

@@ -129,7 +129,8 @@ static int symmetries(um_augment how)
 	for (int i = 0; i < 400; i++) {
 		const float *v = um_row_f(&x, i);
 		int k = 0;
-		CHECK(v[4] == 4 && v[0] + v[8] == 8 && v[2] + v[6] == 8 && v[1] + v[7] == 8 && v[3] + v[5] == 8);
+		CHECK(v[4] == 4 && v[0] + v[8] == 8 && v[2] + v[6] == 8 && v[1] + v[7] == 8 &&
+			v[3] + v[5] == 8);
 		CHECK(fabsf(v[0] - 4) == 4 || fabsf(v[0] - 4) == 2);
 		while (k < found && memcmp(seen[k], v, sizeof(seen[k])) != 0)
 			k++;
@@ -164,7 +165,8 @@ static void noise(void)
 	for (int k = 0; k < steps; k++) {
 		CHECK_OK(um_dataset_batch(d, k, N, &a));
 		for (int i = 0; i < N * PIXELS; i++) {
-			double off = fmod((double)((float *)a.data)[i] + 1000, 100); /* 0 .. 8 less noise in (0, 2) */
+			double off = fmod((double)((float *)a.data)[i] + 1000,
+				100); /* 0 .. 8 less noise in (0, 2) */
 			off = off > 50 ? off - 100 : off;
 			sum += off - i % PIXELS;
 			square += (off - i % PIXELS) * (off - i % PIXELS);
@@ -234,7 +236,8 @@ static void refused(void)
 	s.shape[3] = 1;
 	s.augment = UM_AUGMENT_DIHEDRAL;
 	CHECK_FAILS(um_dataset_new(&s, &d), UM_EPARAM, "not square");
-	s = (um_dataset_source){ .name = "bad", .key = "k", .shape = { 1, 1, 1, ROWS, COLUMNS }, .draw = bad_draw,
+	s = (um_dataset_source){ .name = "bad", .key = "k", .shape = { 1, 1, 1, ROWS, COLUMNS },
+		.draw = bad_draw,
 		.state = &calls, .count = 4 };
 	CHECK_FAILS(um_dataset_new(&s, &d), UM_ENUM, "bad: pixel 5 of a draw is not finite");
 	CHECK(d == NULL);

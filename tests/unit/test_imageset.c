@@ -47,8 +47,10 @@ static double px(const um_array *a, int64_t i)
 static void idx_types(void)
 {
 	static const struct { unsigned char type; size_t size; unsigned char value[8]; double want, top; } t[] = {
-		{ 0x08, 1, { 200 }, 200, 255 }, { 0x09, 1, { 200 }, -56, 127 }, { 0x0b, 2, { 0xff, 0xfe }, -2, 32767 },
-		{ 0x0c, 4, { 0xff, 0xff, 0xff, 0xfd }, -3, 2147483647 }, { 0x0d, 4, { 0xbf, 0xc0 }, -1.5, 0 },
+		{ 0x08, 1, { 200 }, 200, 255 }, { 0x09, 1, { 200 }, -56, 127 }, { 0x0b, 2,
+			{ 0xff, 0xfe }, -2, 32767 },
+		{ 0x0c, 4, { 0xff, 0xff, 0xff, 0xfd }, -3, 2147483647 }, { 0x0d, 4, { 0xbf,
+		0xc0 }, -1.5, 0 },
 		{ 0x0e, 8, { 0x3f, 0xf4 }, 1.25, 0 },
 	};
 	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
@@ -91,9 +93,11 @@ static void idx_broken(void)
 {
 	static const unsigned char good[] = { 0, 0, 8, 1, 0, 0, 0, 4, 1, 2, 3, 4, 5 };
 	static const struct { const char *text; size_t n; unsigned char at, value; } t[] = {
-		{ "not an idx file", 12, 1, 7 }, { "idx type 0x07", 12, 2, 7 }, { "idx with 0 axes", 12, 3, 0 },
+		{ "not an idx file", 12, 1, 7 }, { "idx type 0x07", 12, 2, 7 }, { "idx with 0 "
+			"axes", 12, 3, 0 },
 		{ "idx with 9 axes", 12, 3, 9 }, { "is empty", 12, 7, 0 }, { "promises", 12, 4, 127 },
-		{ "fewer numbers", 10, 0, 0 }, { "longer than", 13, 0, 0 }, { "truncated idx header", 6, 0, 0 },
+		{ "fewer numbers", 10, 0, 0 }, { "longer than", 13, 0, 0 }, { "truncated idx "
+		"header", 6, 0, 0 },
 		{ "not an idx file", 3, 0, 0 },
 	};
 	um_array a;
@@ -124,7 +128,8 @@ static const char *draw_png(const char *name, cairo_format_t format, const uint3
 
 static void png(void)
 {
-	static const uint32_t grey[4] = { 0, 0x0a0a0a, 0x808080, 0xffffff }, clear[4] = { 0xff000000, 0x7f000000, 0, 0 };
+	static const uint32_t grey[4] = { 0, 0x0a0a0a, 0x808080, 0xffffff },
+		clear[4] = { 0xff000000, 0x7f000000, 0, 0 };
 	static const uint32_t colour[4] = { 0x112233, 0, 0, 0xff0000 };
 	static const double want[4] = { 0, 10, 128, 255 };
 	um_imageset_spec s = spec(1, 2, 2);
@@ -138,7 +143,8 @@ static void png(void)
 	CHECK_FAILS(read_one(path, &s, &a), UM_EDATA, "a picture in colour");
 	s = spec(3, 2, 2);
 	CHECK_OK(read_one(path, &s, &a));
-	CHECK(px(&a, 0) == 0x11 && px(&a, 4) == 0x22 && px(&a, 8) == 0x33 && px(&a, 3) == 255 && px(&a, 7) == 0);
+	CHECK(px(&a, 0) == 0x11 && px(&a, 4) == 0x22 && px(&a, 8) == 0x33 && px(&a, 3) == 255 &&
+		px(&a, 7) == 0);
 	um_array_free(&a);
 	CHECK_FAILS(read_one(draw_png("clear.png", CAIRO_FORMAT_ARGB32, clear), &s, &a), UM_EDATA,
 		"pixel [2, 1] is transparent");
@@ -203,9 +209,11 @@ static void axes(void)
 	um_array_free(&a);
 	s = spec(1, 2, 3);
 	CHECK_FAILS(read_one(npy("n.npy", "(6,)", 6), &s, &a), UM_EDATA, "one axis only");
-	CHECK_FAILS(read_one(npy("n.npy", "(2, 3, 3)", 18), &s, &a), UM_EDATA, "images of 3 x 3 pixels, the pipeline's "
+	CHECK_FAILS(read_one(npy("n.npy", "(2, 3, 3)", 18), &s, &a), UM_EDATA, "images of 3 x 3 "
+		"pixels, the pipeline's "
 		"has 3 x 2: set size");
-	CHECK_FAILS(read_one(put("n.txt", "some text", 9), &s, &a), UM_EDATA, "neither idx, npy, FITS nor PNG");
+	CHECK_FAILS(read_one(put("n.txt", "some text", 9), &s, &a), UM_EDATA, "neither idx, npy, "
+		"FITS nor PNG");
 }
 
 static void centre(void)
@@ -231,7 +239,8 @@ static void average(void)
 	CHECK_OK(read_one(npy("n.npy", "(4, 4)", 16), &s, &a)); /* means of 2 x 2 */
 	CHECK(px(&a, 0) == 2.5 && px(&a, 1) == 4.5 && px(&a, 2) == 10.5 && px(&a, 3) == 12.5);
 	um_array_free(&a);
-	CHECK_OK(read_one(npy("n.npy", "(3, 3)", 9), &s, &a)); /* windows of 1.5: (0 + 1/2 + 3/2 + 4/4) / 2.25 */
+	CHECK_OK(read_one(npy("n.npy", "(3, 3)", 9), &s,
+		&a)); /* windows of 1.5: (0 + 1/2 + 3/2 + 4/4) / 2.25 */
 	CHECK_NEAR(px(&a, 0), (0 + 0.5 * 1 + 0.5 * 3 + 0.25 * 4) / 2.25, 1e-6);
 	CHECK_NEAR((px(&a, 0) + px(&a, 1) + px(&a, 2) + px(&a, 3)) / 4, 4, 1e-6);
 	um_array_free(&a);
@@ -263,7 +272,8 @@ static void units(void)
 	CHECK_NEAR(px(&a, 1), 1, 1e-6);
 	CHECK(top == 255);
 	um_array_free(&a);
-	CHECK_FAILS(read_one(npy("n.npy", "(1, 2)", 2), &s, &a), UM_EDATA, "values = \"unit\" is for integers");
+	CHECK_FAILS(read_one(npy("n.npy", "(1, 2)", 2), &s, &a), UM_EDATA, "values = \"unit\" is "
+		"for integers");
 	s.unit = false;
 	two[0] = path;
 	two[1] = at("n.npy");
@@ -278,7 +288,8 @@ static void not_finite(void)
 		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x7f, 0xc0, 0, 0 };
 	um_imageset_spec s = spec(1, 1, 2);
 	um_array a;
-	CHECK_FAILS(read_one(put("nan.idx", idx, sizeof(idx)), &s, &a), UM_EDATA, "image 2, pixel 2 is not a finite");
+	CHECK_FAILS(read_one(put("nan.idx", idx, sizeof(idx)), &s, &a), UM_EDATA, "image 2, "
+		"pixel 2 is not a finite");
 	s.factor = 1e39;
 	CHECK_FAILS(read_one(npy("n.npy", "(1, 2)", 2), &s, &a), UM_EDATA, "too large after factor");
 }
@@ -297,7 +308,8 @@ static void folders(void)
 	for (int i = 0; i < 12; i++)
 		((double *)cube.data)[i] = 100 + i;
 	const um_sky sky = { .pixel = 1e-10 };
-	CHECK_OK(um_fits_write(at("many/b.fits"), &(um_fits_file){ .data = &cube, .sky = &sky, .axis3 = "SAMPLE" }));
+	CHECK_OK(um_fits_write(at("many/b.fits"), &(um_fits_file){ .data = &cube, .sky = &sky,
+		.axis3 = "SAMPLE" }));
 	npy("many/c.npy", "(2, 3)", 6);
 	npy("many/a.npy", "(1, 2, 3)", 6);
 	put("many/readme.txt", "no image", 8);
@@ -332,7 +344,8 @@ static void digits(void)
 	double sum = 0;
 	for (int64_t i = 0; i < um_array_len(&a); i++)
 		sum += px(&a, i);
-	CHECK_NEAR(sum / (double)um_array_len(&a) / 255, 0.13251460584233693, 1e-12); /* zcat and a sum in Python */
+	CHECK_NEAR(sum / (double)um_array_len(&a) / 255, 0.13251460584233693,
+		1e-12); /* zcat and a sum in Python */
 	um_array_free(&a);
 	snprintf(path, sizeof(path), "%s/mnist/t10k-labels-idx1-ubyte.gz", data);
 	CHECK_FAILS(read_one(path, &s, &a), UM_EDATA, "one axis only");
@@ -341,7 +354,8 @@ static void digits(void)
 int main(void)
 {
 	const check_case cases[] = { CHECK_CASE(idx_types), CHECK_CASE(idx_packed), CHECK_CASE(idx_broken),
-		CHECK_CASE(png), CHECK_CASE(png_broken), CHECK_CASE(axes), CHECK_CASE(centre), CHECK_CASE(average),
+		CHECK_CASE(png), CHECK_CASE(png_broken), CHECK_CASE(axes), CHECK_CASE(centre),
+		CHECK_CASE(average),
 		CHECK_CASE(units), CHECK_CASE(not_finite), CHECK_CASE(folders), CHECK_CASE(digits) };
 	strcpy(dir, "/tmp/umbra-imageset-XXXXXX");
 	if (mkdtemp(dir) == NULL)
