@@ -65,14 +65,14 @@ static int64_t least(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-static int64_t dimensions(const um_svd_job *job)
+int64_t um_svd_dimensions(const um_svd_job *job)
 {
 	return least(job->rank + job->extra, least(job->rows, job->columns));
 }
 
 int64_t um_svd_passes(const um_svd_job *job)
 {
-	return dimensions(job) == job->columns ? 1 : 2 + job->power;
+	return um_svd_dimensions(job) == job->columns ? 1 : 2 + job->power;
 }
 
 static double *room(int64_t rows, int64_t columns)
@@ -96,7 +96,7 @@ static um_status search_new(const um_svd_job *job, search *w)
 	if (!right)
 		return um_fail(UM_EARG, "no %lld singular values of a %lld x %lld matrix in %lld more dimensions",
 			(long long)job->rank, (long long)job->rows, (long long)n, (long long)job->extra);
-	w->l = dimensions(job);
+	w->l = um_svd_dimensions(job);
 	w->block = least(job->block > 0 ? job->block : megabytes < 64 ? 64 : least(megabytes, 1024), job->rows);
 	w->q = room(w->l, n);
 	w->y = room(w->l, n);
@@ -190,8 +190,13 @@ um_status um_svd_random(const um_svd_job *job, double *s, double *vt)
 		for (int64_t i = 0; i < n; i++)
 			w.q[i * (n + 1)] = 1;
 	} else {
-		for (int64_t i = 0; i <= job->power; i++)
+		if (job->done > 0)
+			memcpy(w.q, job->basis, sizeof(double) * (size_t)(w.l * n));
+		for (int64_t i = job->done; i <= job->power; i++) {
 			UM_TRY(iterate(&w, i == 0));
+			if (job->after != NULL)
+				UM_TRY(job->after(job->context, i + 1, w.q));
+		}
 	}
 	UM_TRY(factor(&w));
 	UM_TRY(um_svd(w.l, w.l, w.b, w.top, w.b + w.l * w.l, w.small));

@@ -63,6 +63,12 @@ typedef struct um_svd_job {
 	int64_t power;     /* power iterations, one pass over A each; 2 is enough for slow decay */
 	int64_t block;     /* rows read at once; 0: a few megabytes */
 	const um_rng *rng; /* base of the random directions */
+	/* (optional) where work that was cut short goes on: after every pass but the last, after is given
+	 * the passes done and the search space [um_svd_dimensions][columns], from which, as basis, a later
+	 * call that has done > 0 starts; its result is the same to the last bit. It may lower power. */
+	um_status (*after)(void *context, int64_t done, const double *basis);
+	int64_t done;
+	const double *basis;
 } um_svd_job;
 
 /* s [k] descending; vt [k][columns], rows orthonormal to rounding, largest element of each positive.
@@ -71,8 +77,9 @@ typedef struct um_svd_job {
  * and every s is at most the true one. The result is exact to rounding where k + extra >= m or the rank
  * of A is at most k + extra; with power > 0, singular values below 1e-8 s_1 are lost in rounding. */
 UM_API UM_USED um_status um_svd_random(const um_svd_job *job, double *s, double *vt);
-/* How often that reads A. */
+/* How often that reads A, and in how many dimensions it searches. */
 UM_API int64_t um_svd_passes(const um_svd_job *job);
+UM_API int64_t um_svd_dimensions(const um_svd_job *job);
 
 /* Threads that matrix products and our own parallel loops may use in this process. */
 UM_API void um_threads(int n);

@@ -87,7 +87,7 @@ static void orthonormal(void)
 
 /* ---- random ------------------------------------------------------------------------------- */
 
-typedef struct { const double *a; int64_t columns, passes, most, fail; } source;
+typedef struct { const double *a; int64_t columns, passes, most, fail, done; double *basis; } source;
 
 static um_status rows_of(void *context, int64_t first, int64_t count, double *a)
 {
@@ -103,7 +103,16 @@ static um_status rows_of(void *context, int64_t first, int64_t count, double *a)
 static um_svd_job job_of(source *s, const um_rng *rng, int64_t rows, int64_t rank, int64_t extra,
 	int64_t power, int64_t block)
 {
-	return (um_svd_job){ rows, s->columns, rows_of, s, rank, extra, power, block, rng };
+	return (um_svd_job){ .rows = rows, .columns = s->columns, .read = rows_of, .context = s, .rank = rank,
+		.extra = extra, .power = power, .block = block, .rng = rng };
+}
+
+static um_status keep(void *context, int64_t done, const double *basis)
+{
+	source *s = context;
+	memcpy(s->basis, basis, sizeof(double) * (size_t)s->columns * 9);
+	s->done = done;
+	return UM_OK;
 }
 
 /* || A - A V V^T ||, the spectral norm. */
@@ -137,7 +146,7 @@ static void check_random(int64_t rows, int64_t columns, double decay, int64_t ra
 	for (int64_t k = 0; k < q; k++)
 		want[k] = 2 * pow(1 + (double)k, -decay);
 	double *a = build(rows, columns, want);
-	source in = { a, columns, 0, 0, 0 };
+	source in = { .a = a, .columns = columns };
 	um_svd_job job = job_of(&in, &rng, rows, rank, extra, power, block);
 	CHECK_OK(um_svd_random(&job, s, vt));
 	CHECK(in.passes == um_svd_passes(&job));
@@ -179,7 +188,7 @@ static void complete(void)
 		for (int64_t i = 0; i < q; i++)
 			want[i] = pow(0.7, (double)i);
 		double *a = build(rows, columns, want);
-		source in = { a, columns, 0, 0, 0 };
+		source in = { .a = a, .columns = columns };
 		um_svd_job job = job_of(&in, &rng, rows, k, 10, 1, 5);
 		CHECK_OK(um_svd_random(&job, s, vt));
 		for (int64_t i = 0; i < k; i++)
@@ -199,7 +208,7 @@ static void deficient(void)
 		for (int i = 0; zero && i < 4; i++)
 			want[i] = 0;
 		double *a = build(ROWS, COLUMNS, want);
-		source in = { a, COLUMNS, 0, 0, 0 };
+		source in = { .a = a, .columns = COLUMNS };
 		um_svd_job job = job_of(&in, &rng, ROWS, K, 2, 2, 8);
 		CHECK_OK(um_svd_random(&job, s, vt));
 		for (int k = 0; k < K; k++)
@@ -219,7 +228,7 @@ static void steep(void)
 	for (int k = 0; k < COLUMNS; k++)
 		want[k] = pow(10, -0.3 * k);
 	double *a = build(ROWS, COLUMNS, want);
-	source in = { a, COLUMNS, 0, 0, 0 };
+	source in = { .a = a, .columns = COLUMNS };
 	for (int64_t power = 0; power < 3; power++) {
 		um_svd_job job = job_of(&in, &rng, ROWS, K, 8, power, 0);
 		CHECK_OK(um_svd_random(&job, s, vt));
@@ -238,16 +247,28 @@ static void repeats_and_refuses(void)
 	for (int k = 0; k < COLUMNS; k++)
 		want[k] = 1.0 / (1 + k);
 	double *a = build(ROWS, COLUMNS, want);
-	source in = { a, COLUMNS, 0, 0, 0 };
+	source in = { .a = a, .columns = COLUMNS };
 	um_svd_job job = job_of(&in, &rng, ROWS, K, 5, 1, 13);
 	for (int t = 0; t < 2; t++)
 		CHECK_OK(um_svd_random(&job, s[t], vt[t]));
 	CHECK(memcmp(s[0], s[1], sizeof(s[0])) == 0 && memcmp(vt[0], vt[1], sizeof(vt[0])) == 0);
+	/* in every pass, and going on from the one before */
+	double basis[9 * COLUMNS];
+	in.basis = basis;
+	job.after = keep;
 	for (int64_t pass = 1; pass <= 3; pass++) {
-		in.passes = 0;
+		in.passes = job.done = in.done = 0;
 		in.fail = pass;
 		CHECK_FAILS(um_svd_random(&job, s[0], vt[0]), UM_EINTR, "stopped");
+		CHECK(in.done == pass - 1 && um_svd_dimensions(&job) == 9);
+		in.fail = in.passes = 0;
+		job.done = in.done;
+		job.basis = basis;
+		CHECK_OK(um_svd_random(&job, s[0], vt[0]));
+		CHECK(in.passes == 4 - pass);
+		CHECK(memcmp(s[0], s[1], sizeof(s[0])) == 0 && memcmp(vt[0], vt[1], sizeof(vt[0])) == 0);
 	}
+	job.done = 0;
 	job.rank = 31;
 	CHECK_FAILS(um_svd_random(&job, s[0], vt[0]), UM_EARG, "31 singular values");
 	job.rank = 0;
