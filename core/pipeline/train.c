@@ -145,7 +145,7 @@ out:
 	return st;
 }
 
-/* The number of the column "loss" of a trace, else 1; 0 where there is no trace. */
+/* The number of the column "loss" of a trace; 0 where there is none. */
 static int loss_column(const char *trace)
 {
 	if (trace == NULL)
@@ -155,7 +155,7 @@ static int loss_column(const char *trace)
 	for (const char *c = trace; c < trace + head; c += strcspn(c, ",\n") + 1, column++)
 		if (strncmp(c, "loss", 4) == 0 && (c[4] == ',' || c[4] == '\n'))
 			return column;
-	return column > 1 ? 1 : 0;
+	return 0;
 }
 
 static um_status loss_curve(struct training *k, const char *dir)

@@ -339,16 +339,22 @@ static um_status report(um_sink *sink, const law *a, double variance)
 {
 	static const char *const names[] = { "eigenvalue", "explained" };
 	um_status st = UM_OK;
-	double sum = 0;
+	double sum = 0, *number = calloc((size_t)a->k, sizeof(double));
 	for (int64_t i = 0; i < a->k; i++) {
 		sum += a->l[i];
 		const double values[] = { a->l[i], variance > 0 ? sum / variance : 1 };
 		UM_TRY(um_sink_trace(sink, i + 1, 2, names, values));
+		if (number != NULL)
+			number[i] = (double)(i + 1);
 	}
 	UM_TRY(um_sink_metric(sink, "components", (double)a->k));
 	UM_TRY(um_sink_metric(sink, "explained_variance", variance > 0 ? sum / variance : 1));
 	UM_TRY(um_sink_metric(sink, "noise_sd", sqrt(a->rest)));
+	if (number != NULL && a->l[a->k - 1] > 0)
+		UM_TRY(um_sink_plot(sink, &(um_plot){ .name = "eigenvalues", .title = "Variance along components",
+			.xlabel = "component", .ylabel = "variance", .n = a->k, .x = number, .y = a->l, .log_y = true }));
 out:
+	free(number);
 	return st;
 }
 
