@@ -5,7 +5,8 @@
 
 static const um_conv conv = { 1, 1, 1, 1, 1 }, no_stride = { -1, 0, 0, 0, 0 }, bare = { 2, 0, 0, 0, 0 };
 static const um_conv negative = { 1, -1, 0, 0, 0 };
-static const int64_t start[] = { 0, 1, 2 }, column[] = { 0, 2 }, outside[] = { 0, 3 }, falling[] = { 0, 2, 1 };
+static const int64_t start[] = { 0, 1, 2 }, column[] = { 0, 2 }, outside[] = { 0, 3 },
+	falling[] = { 0, 2, 1 };
 static const double value[] = { 1, 2 };
 static const um_csr csr = { 2, 3, start, column, value }, csr_outside = { 2, 3, start, outside, value };
 static const um_csr csr_falling = { 2, 3, falling, column, value };
@@ -43,14 +44,16 @@ OP_BUILD(e_matmul, um_nn_matmul(x[0], x[1], false, false))
 OP_BUILD(e_matmul_t, um_nn_matmul(x[0], x[1], true, true))
 OP_BUILD(e_matmul_rank,
 	um_nn_matmul(x[0], um_nn_slice(um_nn_reshape(x[1], 1, DIMS(15)), 0, 0, 4), false, false))
-OP_BUILD(e_matmul_lead, um_nn_matmul(x[2], um_nn_broadcast(x[0], 3, DIMS(3, 3, 4)), false, true))
+OP_BUILD(e_matmul_lead,
+	um_nn_matmul(x[2], um_nn_broadcast(x[0], 3, DIMS(3, 3, 4)), false, true))
 OP_BUILD(e_matmul_sum, um_nn_matmul_sum(x[0], x[1], false, true))
 OP_BUILD(e_conv, um_nn_conv(x[2], um_nn_constant(g, 4, DIMS(1, 1, 1, 2), value), &conv))
 OP_BUILD(e_conv_rank, um_nn_conv(x[0], um_nn_constant(g, 4, DIMS(1, 1, 2, 1), value), &conv))
 OP_BUILD(e_conv_batched, um_nn_conv(x[2], um_nn_reshape(x[0], 4, DIMS(2, 1, 2, 3)), &conv))
 OP_BUILD(e_conv_stride, um_nn_conv(x[2], um_nn_constant(g, 4, DIMS(1, 1, 2, 1), value), &no_stride))
 OP_BUILD(e_conv_padding, um_nn_conv(x[2], um_nn_constant(g, 4, DIMS(1, 1, 2, 1), value), &negative))
-OP_BUILD(e_transposed, um_nn_conv_transposed(x[2], um_nn_constant(g, 4, DIMS(1, 1, 2, 1), value), &bare, 9, 9))
+OP_BUILD(e_transposed,
+	um_nn_conv_transposed(x[2], um_nn_constant(g, 4, DIMS(1, 1, 2, 1), value), &bare, 9, 9))
 OP_BUILD(e_rows, um_nn_conv_transposed(x[2], um_nn_constant(g, 4, DIMS(1, 1, 1, 2), value), &bare, 9, 9))
 OP_BUILD(e_weight, um_nn_conv_weight(x[2], x[2], &bare, 1, 1))
 OP_BUILD(e_sparse, um_nn_sparse(x[0], &csr, true))
@@ -179,7 +182,8 @@ static void per_image_limits(void)
 	um_program *p = NULL;
 	um_graph *g = new_graph(x);
 	um_node *y = um_nn_sub(x[0], um_nn_batch_mean(x[0]));
-	CHECK_FAILS(um_compile(1, &y, &(um_compile_options){ .schedule = UM_PER_IMAGE }, &p), UM_EARG, "(3, 4)");
+	CHECK_FAILS(um_compile(1, &y, &(um_compile_options){ .schedule = UM_PER_IMAGE }, &p), UM_EARG,
+		"(3, 4)");
 	CHECK_OK(um_compile(1, &y, &(um_compile_options){ .schedule = UM_PER_BATCH }, &p));
 	um_program_free(p);
 	um_graph_free(g);

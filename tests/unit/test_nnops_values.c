@@ -195,13 +195,13 @@ static void trivial_nodes(void)
 	um_graph_free(g);
 }
 
-/* ---- dropout -------------------------------------------------------------------------------------- */
+/* ---- dropout ----------------------------------------------------------------------------- */
 
 enum { MASK = 4099 };
 
 /* The masks a and b of one graph, [batch][MASK] each, in double. */
-static void masks(int64_t batch, um_schedule schedule, um_precision precision, int threads, uint64_t key,
-	double *a, double *b)
+static void masks(int64_t batch, um_schedule schedule, um_precision precision, int threads,
+	uint64_t key, double *a, double *b)
 {
 	um_graph *g = um_graph_new(batch);
 	um_program *p = NULL;
@@ -270,7 +270,7 @@ static void dropout_masks(void)
 	free(m);
 }
 
-/* ---- two programs at once ------------------------------------------------------------------------------ */
+/* ---- two programs at once ---------------------------------------------------------------- */
 
 OP_BUILD(b_net, um_nn_softmax(um_nn_matmul(um_nn_silu(um_nn_conv(x[0], x[1], &(um_conv){ 1, 1, 1, 1, 1 })),
 	x[2], false, false)))
@@ -292,7 +292,8 @@ static void *run_often(void *data)
 
 static void two_threads(void)
 {
-	static const op_case c = OP("net", b_net, 3, IMAGE(3, 9, 7, 5), SHARED(4, 3, 3, 5, 6), SHARED(2, 6, 11));
+	static const op_case c = OP("net", b_net, 3, IMAGE(3, 9, 7, 5), SHARED(4, 3, 3, 5, 6),
+		SHARED(2, 6, 11));
 	op_net t;
 	op_values ref;
 	runner r[4];
