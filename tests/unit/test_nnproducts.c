@@ -218,8 +218,9 @@ static void conv_adjoints(void)
 		double *of_x = compute(n.of_x, UM_PER_IMAGE, UM_FLOAT64);
 		double *of_y = compute(n.of_y, UM_PER_IMAGE, UM_FLOAT64);
 		double *of_w = compute(n.of_w, UM_PER_IMAGE, UM_FLOAT64);
-		const double t = dot(of_x, values("y", 0), length(n.of_x)), size = sqrt(dot(of_x, of_x, length(n.of_x)) *
-			dot(values("y", 0), values("y", 0), length(n.y)));
+		const int64_t len = length(n.of_x);
+		const double *y = values("y", 0), t = dot(of_x, y, len);
+		const double size = sqrt(dot(of_x, of_x, len) * dot(y, y, len));
 		CHECK_NEAR(dot(of_y, values("x", 0), length(n.of_y)), t, 1e-13 * size);
 		CHECK_NEAR(dot(of_w, values("w", 0), length(n.of_w)), t, 1e-13 * size);
 		free(of_x);
@@ -268,15 +269,15 @@ static um_node *product_make(const product_case *p, int64_t batch)
 static double *product_want(const product_case *p, const um_node *c)
 {
 	const int64_t images = p->a_batched || p->b_batched ? um_graph_batch(um_node_graph(c)) : 1;
-	const int64_t leads = p->a_leads > p->b_leads ? p->a_leads : p->b_leads, mn = p->m * p->n;
+	const int64_t al = p->a_leads > 0 ? p->a_leads : 1, bl = p->b_leads > 0 ? p->b_leads : 1;
+	const int64_t leads = al > bl ? al : bl, mn = p->m * p->n;
 	double *o = calloc((size_t)length(c), sizeof(*o));
 	for (int64_t i = 0; i < images; i++)
-		for (int64_t l = 0; l < (leads > 0 ? leads : 1); l++) {
-			const double *a = values("a", 0) + (p->a_batched ? i : 0) * p->m * p->k * (p->a_leads ? p->a_leads : 1) +
-				(p->a_leads ? l : 0) * p->m * p->k;
-			const double *b = values("b", 0) + (p->b_batched ? i : 0) * p->k * p->n * (p->b_leads ? p->b_leads : 1) +
-				(p->b_leads ? l : 0) * p->k * p->n;
-			double *to = o + (p->sum ? 0 : i * (leads > 0 ? leads : 1) * mn) + l * mn;
+		for (int64_t l = 0; l < leads; l++) {
+			const int64_t ia = (p->a_batched ? i * al : 0) + (p->a_leads > 0 ? l : 0);
+			const int64_t ib = (p->b_batched ? i * bl : 0) + (p->b_leads > 0 ? l : 0);
+			const double *a = values("a", 0) + ia * p->m * p->k, *b = values("b", 0) + ib * p->k * p->n;
+			double *to = o + (p->sum ? 0 : i * leads * mn) + l * mn;
 			for (int64_t r = 0; r < p->m; r++)
 				for (int64_t q = 0; q < p->n; q++)
 					for (int64_t k = 0; k < p->k; k++)
@@ -403,7 +404,7 @@ static void check_derivatives(um_node *y, um_node *x0, um_node *x1)
 
 static void conv_derivatives(void)
 {
-	for (int i = 0; i < CONVS; i += 1)
+	for (int i = 0; i < CONVS; i++)
 		for (int k = 0; k < 3; k++) {
 			const conv_case *c = &convs[i];
 			um_graph *g = um_graph_new(BATCH);
@@ -455,7 +456,8 @@ static void mistakes(void)
 		"conv: x (32, 32, 3) has 3 channels, the weights (3, 3, 64, 64) want 64");
 	CHECK_MISTAKE(um_nn_conv(IN(2, 32, 32), SHARED(4, 3, 3, 1, 1), &one), "conv: x (32, 32) is not (rows,");
 	CHECK_MISTAKE(um_nn_conv(IN(3, 8, 8, 1), SHARED(3, 3, 3, 1), &one), "the weights (3, 3, 1) are not");
-	CHECK_MISTAKE(um_nn_conv(IN(3, 8, 8, 1), IN(4, 3, 3, 1, 1), &one), "conv: the weights (3, 3, 1, 1) are batched");
+	CHECK_MISTAKE(um_nn_conv(IN(3, 8, 8, 1), IN(4, 3, 3, 1, 1), &one),
+		"conv: the weights (3, 3, 1, 1) are batched");
 	CHECK_MISTAKE(um_nn_conv(IN(3, 2, 8, 1), SHARED(4, 3, 3, 1, 1), &none), "a kernel of 3 x 3 does not fit");
 	CHECK_MISTAKE(um_nn_conv(IN(3, 8, 8, 1), SHARED(4, 3, 3, 1, 1), &bad), "conv: negative padding");
 	CHECK_MISTAKE(um_nn_conv_transposed(IN(3, 4, 4, 2), SHARED(4, 1, 1, 1, 2), &two, 9, 8),
