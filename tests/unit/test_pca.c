@@ -512,6 +512,8 @@ static um_status reopened(const um_tensors *t, plug *p)
 	CHECK_OK(um_tensors_write(path, t));
 	um_status st = plug_try(p, UM_PRIOR, "pca", plug_env(1, ROWS, COLUMNS), SET(set));
 	unlink(path);
+	if (st != UM_OK)
+		plug_close(p);
 	return st;
 }
 
@@ -571,6 +573,7 @@ static void refused_files(void)
 	t.name[0][0] ^= 1;
 	CHECK_FAILS(plug_try(&p, UM_PRIOR, "pca", plug_env(1, COLUMNS, ROWS), SET("model=tests/data/pca.safetensors")),
 		UM_EDATA, "not of images of 6 x 8 pixels");
+	plug_close(&p);
 	CHECK_OK(plug_try(&p, UM_PRIOR, "pca", plug_env(1, ROWS, COLUMNS), NULL));
 	CHECK_OK(um_env_images(&p.env, 1, &x));
 	CHECK_FAILS(p.prior.ops.logp(p.prior.self, NULL, &x, &lp, NULL), UM_EPARAM, "give model, or a train stage");
