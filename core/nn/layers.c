@@ -224,13 +224,14 @@ um_node *um_layer_nearest(um_node *x, int64_t factor)
 	if (um_node_rank(x) != 3 || factor < 1)
 		return um_graph_fail(um_node_graph(x), "nearest neighbours: factor %lld on rank %d, not 3",
 			(long long)factor, um_node_rank(x));
-	const int64_t *d = um_node_dim(x);
-	const int64_t r = d[0];
-	const int64_t c = d[1];
-	const int64_t n = d[2];
-	x = um_nn_reshape(x, 5, (int64_t[]){ r, 1, c, 1, n });
-	x = um_nn_broadcast(x, 5, (int64_t[]){ r, factor, c, factor, n });
-	return um_nn_reshape(x, 3, (int64_t[]){ r * factor, c * factor, n });
+	double ones[16];
+	if (factor > 4)
+		return um_graph_fail(um_node_graph(x), "nearest neighbours: factor %lld, at most 4",
+			(long long)factor);
+	for (int i = 0; i < 16; i++)
+		ones[i] = 1;
+	return um_nn_fir(x, &(um_fir){ .up = factor, .down = 1, .kernel_rows = factor,
+		.kernel_columns = factor, .kernel = ones, .top = factor - 1, .left = factor - 1 });
 }
 
 /* gain^2 times the kernel of unit sum on both axes. */
