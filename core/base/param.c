@@ -132,7 +132,7 @@ static void reals(struct fill *f, um_reals *at)
 
 static void texts(struct fill *f, um_texts *at)
 {
-	if (f->q->type == UM_PATHS && f->node->type == UM_NODE_TEXT)
+	if (places(f->q) && f->node->type == UM_NODE_TEXT)
 		um_node_wrap(f->node);
 	if (!is_sequence(f))
 		return;

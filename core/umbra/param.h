@@ -20,7 +20,7 @@ typedef enum um_type {
 	UM_REALS,    /* um_reals */
 	UM_TEXTS,    /* um_texts; with choices: each one of them */
 	UM_PAIR,     /* um_pair: lo <= hi */
-	UM_PATHS,    /* um_texts; each as UM_PATH, folders too where max is 1; one text is a list of one */
+	UM_PATHS,    /* um_texts; each as UM_PATH; UM_PLACES sets max to 1 */
 } um_type;
 
 typedef struct um_reals { int64_t n; const double *v; } um_reals;
@@ -72,7 +72,7 @@ template <class S> constexpr um_type um_type_of(um_pair S::*) { return UM_PAIR; 
 /* Any number of files: a um_texts field. */
 #define UM_FILES(S, f, def, doc) \
 	{ #f, UM_PATHS, offsetof(S, f), def, 0, 0, NULL, "", doc }
-/* The same, or folders of files. */
+/* The same, or folders of files; a text alone is a list of one. */
 #define UM_PLACES(S, f, def, doc) \
 	{ #f, UM_PATHS, offsetof(S, f), def, 0, 1, NULL, "", doc }
 

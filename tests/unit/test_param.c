@@ -9,7 +9,7 @@ struct demo {
 	bool on;
 	const char *mode, *name, *file;
 	um_reals list;
-	um_texts words, files;
+	um_texts words, files, places;
 	um_pair range;
 };
 
@@ -24,6 +24,7 @@ static const um_param table[] = {
 	UM_CHOICE(struct demo, words, "[\"vis\"]", "vis|amp", "Words."),
 	UM_PARAM(struct demo, range, "[0.5, 1.0]", 0, 10, "", "A range."),
 	UM_FILES(struct demo, files, "[]", "Where they are."),
+	UM_PLACES(struct demo, places, "[]", "Where they are, or in what."),
 };
 enum { N = sizeof(table) / sizeof(*table) };
 
@@ -69,7 +70,9 @@ static void test_values(void)
 		{ "file = \"core\";", "is a folder" }, { "file = \"Makefile\";", NULL },
 		{ "files = [\"Makefile\", \"README.md\"];", NULL }, { "files = [\"Makefile\", \"nowhere\"];", "No such file" },
 		{ "files = [\"core\"];", "is a folder" }, { "files = \"Makefile\";", "expected a list of files" },
-		{ "files = [1];", "expected a list of files" },
+		{ "files = [1];", "expected a list of files" }, { "places = [\"core\", \"Makefile\"];", NULL },
+		{ "places = \"core\";", NULL }, { "places = \"nowhere\";", "No such file" },
+		{ "places = 3;", "expected a list of files" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		um_problems problems = { 0 };
@@ -86,6 +89,22 @@ static void test_values(void)
 		um_node_free(root);
 		um_problems_free(&problems);
 	}
+}
+
+/* A text alone becomes a list of one, in the tree as well. */
+static void test_places(void)
+{
+	um_problems problems = { 0 };
+	um_node *root;
+	um_params *p;
+	CHECK_OK(fill("places = \"core\";", &problems, &root, &p));
+	CHECK_FATAL(p != NULL);
+	const struct demo *d = um_params_data(p);
+	const um_node *n = um_node_get(root, "places");
+	CHECK(d->places.n == 1 && strstr(d->places.v[0], "core") != NULL);
+	CHECK(n->type == UM_NODE_ARRAY && n->n == 1 && strcmp(n->child[0]->text, d->places.v[0]) == 0 && n->line == 1);
+	um_params_free(p);
+	um_node_free(root);
 }
 
 static void test_all_at_once(void)
@@ -154,5 +173,5 @@ static void test_nearest(void)
 	CHECK(um_nearest("weight", words) == NULL && um_nearest("", words) == NULL && um_nearest("q", words) == NULL);
 }
 
-CHECK_MAIN(CHECK_CASE(test_defaults), CHECK_CASE(test_values), CHECK_CASE(test_all_at_once),
+CHECK_MAIN(CHECK_CASE(test_defaults), CHECK_CASE(test_values), CHECK_CASE(test_places), CHECK_CASE(test_all_at_once),
 	CHECK_CASE(test_round_trip), CHECK_CASE(test_set), CHECK_CASE(test_nearest))
