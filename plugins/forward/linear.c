@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* y = A x + sigma n with a matrix from a file, one row a measurement. The normal matrix
+/* y = A x + sigma n with a matrix of one row a measurement. The normal matrix
  * A A^T = Q diag(w) Q^T is decomposed once, when a sampler first asks for it; then
  * (a2 s^2 I + b2 A A^T)^-1 = Q diag(1 / (a2 s^2 + b2 w)) Q^T. Where the noise differs from
  * row to row, Cholesky. */
@@ -11,13 +11,17 @@
 
 struct linear {
 	const char *matrix, *y;
+	um_reals rows, values;
 	double sigma;
 };
 
 static const um_param params[] = {
-	UM_FILE(struct linear, matrix, NULL, "The matrix A, FITS image or .npy, one row a measurement, one "
+	UM_FILE(struct linear, matrix, "", "The matrix A, FITS image or .npy, one row a measurement, one "
 		"column a pixel (all pixels of an image in order, columns fastest)."),
+	UM_PARAM(struct linear, rows, "[]", -1e30, 1e30, "", "The matrix A here instead of in a file, one row "
+		"after the other."),
 	UM_FILE(struct linear, y, "", "Measurements, FITS or .npy, one or more rows as long as A is high."),
+	UM_PARAM(struct linear, values, "[]", -1e30, 1e30, "", "Measurements here instead of in a file."),
 	UM_PARAM(struct linear, sigma, "1", 1e-12, 1e12, "", "Standard deviation of the noise of every "
 		"measurement, in units of y."),
 };
@@ -41,20 +45,37 @@ static void destroy(void *self)
 	free(f);
 }
 
+/* A table from a file, or of rows of n numbers; which is what messages call it. */
+static um_status table(const char *file, const um_reals *list, int64_t n, um_array *out)
+{
+	if (*file != '\0')
+		return um_table_read(file, out);
+	if (list->n == 0)
+		return UM_OK;
+	const int64_t dim[2] = { list->n % n == 0 ? list->n / n : 1, list->n % n == 0 ? n : list->n };
+	um_status st = um_array_new(out, UM_F64, 2, dim);
+	if (st == UM_OK)
+		memcpy(out->data, list->v, sizeof(double) * (size_t)list->n);
+	return st;
+}
+
 static um_status read_files(struct self *f, const struct linear *p)
 {
 	um_status st = UM_OK;
-	UM_TRY(um_table_read(p->matrix, &f->a));
+	const char *matrix = *p->matrix != '\0' ? p->matrix : "rows", *y = *p->y != '\0' ? p->y : "values";
+	if ((*p->matrix != '\0') == (p->rows.n > 0))
+		return um_fail(UM_EPARAM, "linear: the matrix comes from a file (matrix) or a list (rows); give one");
+	if (*p->y != '\0' && p->values.n > 0)
+		return um_fail(UM_EPARAM, "linear: measurements come from a file (y) or a list (values); give one");
+	UM_TRY(table(p->matrix, &p->rows, f->n, &f->a));
 	f->ny = um_array_len(&f->a) / f->n;
 	if (f->ny < 1 || f->a.dim[f->a.rank - 1] != f->n)
 		UM_TRY(um_fail(UM_EDATA, "%s: rows of %lld numbers, but the image has %lld pixels; set "
-			"image.pixels to match", p->matrix, (long long)f->a.dim[f->a.rank - 1], (long long)f->n));
-	if (*p->y == '\0')
-		return UM_OK;
-	UM_TRY(um_table_read(p->y, &f->y));
-	if (um_array_len(&f->y) < 1 || um_array_len(&f->y) % f->ny != 0)
+			"image.pixels to match", matrix, (long long)f->a.dim[f->a.rank - 1], (long long)f->n));
+	UM_TRY(table(p->y, &p->values, f->ny, &f->y));
+	if (f->y.data != NULL && (um_array_len(&f->y) < 1 || um_array_len(&f->y) % f->ny != 0))
 		UM_TRY(um_fail(UM_EDATA, "%s: %lld numbers are not rows of %lld measurements, the height of %s",
-			p->y, (long long)um_array_len(&f->y), (long long)f->ny, p->matrix));
+			y, (long long)um_array_len(&f->y), (long long)f->ny, matrix));
 out:
 	return st;
 }
@@ -208,6 +229,6 @@ static const um_forward_ops ops = {
 
 UM_PLUGIN = {
 	UM_HEADER, UM_FORWARD, 0, "linear", "1.0",
-	"A matrix from a file applied to the image, with white noise.", "",
+	"A matrix from a file or a list applied to the image, with white noise.", "",
 	UM_PARAMS(struct linear, params), UM_OPS(ops),
 };
