@@ -33,6 +33,8 @@ typedef struct {
 static void destroy(um_law *law)
 {
 	realnvp *q = law->self;
+	if (q->train != NULL)
+		um_log(UM_DEBUG, "a step of the flow: %s", um_program_profile(q->train));
 	um_program_free(q->train);
 	um_program_free(q->sample);
 	um_weights_free(q->w);

@@ -41,18 +41,47 @@ static void strides(const um_node *n, int64_t s[])
 	}
 }
 
+/* The last axes that are all kept, or all summed, are one loop inside the axes that
+ * lead them. */
+typedef struct um_loop {
+	int64_t stride[UM_NN_RANK], inner;
+	bool kept;
+	int lead;
+} um_loop;
+
+static void inner_axes(const um_node *a, um_loop *l)
+{
+	int k = a->rank;
+	l->inner = 1;
+	l->kept = true;
+	for (; k > 0; k--) {
+		if (a->dim[k - 1] == 1)
+			continue;
+		if (l->inner > 1 && (l->stride[k - 1] != 0) != l->kept)
+			break;
+		l->kept = l->stride[k - 1] != 0;
+		l->inner *= a->dim[k - 1];
+	}
+	l->lead = k;
+}
+
 #define SUM_IMAGE(name, real) \
-	static void name(const um_node *a, const int64_t s[], const real *x, double *sum) \
+	static void name(const um_node *a, const um_loop *l, const real *x, double *sum) \
 	{ \
 		int64_t at[UM_NN_RANK] = { 0 }, o = 0; \
-		const int64_t len = um_node_len(a); \
-		for (int64_t i = 0; i < len; i++) { \
-			sum[o] += x[i]; \
-			for (int k = a->rank - 1; k >= 0; k--) { \
-				o += s[k]; \
+		const int64_t len = um_node_len(a), inner = l->inner; \
+		for (int64_t i = 0; i < len; i += inner) { \
+			double all = 0; \
+			for (int64_t j = 0; l->kept && j < inner; j++) \
+				sum[o + j] += x[i + j]; \
+			for (int64_t j = 0; !l->kept && j < inner; j++) \
+				all += x[i + j]; \
+			sum[o] += all; \
+			for (int k = l->lead - 1; k >= 0; k--) { \
+				o += l->stride[k]; \
 				if (++at[k] < a->dim[k]) \
 					break; \
-				o -= s[k] * at[k]; \
+				o -= l->stride[k] * at[k]; \
 				at[k] = 0; \
 			} \
 		} \
@@ -73,15 +102,16 @@ static um_status run(const um_call *c, bool wide)
 	const int64_t len = um_node_len(n);
 	const bool each = n->batched;
 	double *sum = c->scratch;
-	int64_t s[UM_NN_RANK];
-	strides(n, s);
+	um_loop l;
+	strides(n, l.stride);
+	inner_axes(a, &l);
 	for (int64_t b = 0; b < c->count; b++) {
 		if (each || b == 0)
 			memset(sum, 0, sizeof(*sum) * (size_t)len);
 		if (wide)
-			sum_f64(a, s, (const double *)c->in[0] + b * c->stride[0], sum);
+			sum_f64(a, &l, (const double *)c->in[0] + b * c->stride[0], sum);
 		else
-			sum_f32(a, s, (const float *)c->in[0] + b * c->stride[0], sum);
+			sum_f32(a, &l, (const float *)c->in[0] + b * c->stride[0], sum);
 		const int64_t at = each ? b * len : 0;
 		for (int64_t i = 0; (each || b == c->count - 1) && i < len; i++) {
 			double *o64 = (double *)c->out + at + i;
