@@ -142,9 +142,11 @@ out:
 static const struct {
 	const char *name, *doc;
 	um_status (*run)(json_t *out);
+	um_status (*list)(json_t *rows, int argc, char *argv[]); /* instead of run: a list, and options */
 } benches[] = {
-	{ "eht", "chi-square and gradient of complex visibilities, per image", bench_eht },
-	{ "nufft", "gridded Fourier transform: accuracy, cost over sizes, chi-square", um_bench_nufft },
+	{ "eht", "chi-square and gradient of complex visibilities, per image", bench_eht, NULL },
+	{ "nufft", "gridded Fourier transform: accuracy, cost over sizes, chi-square", um_bench_nufft, NULL },
+	{ "nn", "networks: score U-Net and RealNVP, and their derivatives", NULL, um_bench_nn },
 };
 #define BENCHES (sizeof(benches) / sizeof(*benches))
 
@@ -170,8 +172,8 @@ static void print_table(const char *name, json_t *rows)
 		putchar('\n');
 		json_object_foreach(row, key, v) {
 			int width = (int)fmax(9, (double)strlen(key));
-			if (json_is_null(v))
-				printf("  %*s", width, "-");
+			if (json_is_null(v) || json_is_string(v))
+				printf("  %*s", width, json_is_null(v) ? "-" : json_string_value(v));
 			else
 				printf("  %*.4g", width, json_number_value(v));
 		}
@@ -184,6 +186,8 @@ static void print_plain(const char *name, const char *doc, json_t *j)
 	const char *key;
 	json_t *v;
 	printf("%s: %s\n", name, doc);
+	if (json_is_array(j))
+		print_table("", j);
 	json_object_foreach(j, key, v)
 		if (json_is_array(v))
 			print_table(key, v);
@@ -191,14 +195,46 @@ static void print_plain(const char *name, const char *doc, json_t *j)
 			printf("  %-30s %.4g\n", key, json_number_value(v));
 }
 
+/* Whether this bench, asked for by name, takes options. */
+static bool has_options(const char *what)
+{
+	for (size_t i = 0; what != NULL && i < BENCHES; i++)
+		if (strcmp(what, benches[i].name) == 0)
+			return benches[i].list != NULL;
+	return false;
+}
+
+/* Runs what is asked for into all; the exit status. */
+static int run(const char *what, int argc, char *argv[], bool as_json, json_t *all)
+{
+	for (size_t i = 0; i < BENCHES; i++) {
+		if (what != NULL && strcmp(what, benches[i].name) != 0)
+			continue;
+		bool list = benches[i].list != NULL;
+		json_t *j = list ? json_array() : json_object();
+		json_object_set_new(all, benches[i].name, j);
+		um_status st = list ? benches[i].list(j, argc, argv) : benches[i].run(j);
+		if (st != UM_OK) {
+			fprintf(stderr, "umbra: bench %s: %s\n", benches[i].name, um_message());
+			return st == UM_EPARAM ? 2 : 1;
+		}
+		if (!as_json)
+			print_plain(benches[i].name, benches[i].doc, j);
+	}
+	return 0;
+}
+
 int um_cmd_bench(int argc, char *argv[])
 {
 	const char *what = NULL;
 	bool as_json = false;
 	bool known = false;
+	int rest = 0; /* options of the bench, moved to the front of argv + 1 */
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--json") == 0)
 			as_json = true;
+		else if (has_options(what))
+			argv[1 + rest++] = argv[i];
 		else if (argv[i][0] == '-' || what != NULL)
 			return usage(argv[i]);
 		else
@@ -209,23 +245,12 @@ int um_cmd_bench(int argc, char *argv[])
 	if (!known)
 		return usage(what);
 	json_t *all = json_object();
-	for (size_t i = 0; i < BENCHES; i++) {
-		if (what != NULL && strcmp(what, benches[i].name) != 0)
-			continue;
-		json_t *j = json_object();
-		json_object_set_new(all, benches[i].name, j);
-		if (benches[i].run(j) != UM_OK) {
-			fprintf(stderr, "umbra: bench %s: %s\n", benches[i].name, um_message());
-			json_decref(all);
-			return 1;
-		}
-		if (!as_json)
-			print_plain(benches[i].name, benches[i].doc, j);
-	}
-	if (as_json) {
-		json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+	int status = run(what, rest, argv + 1, as_json, all);
+	if (as_json && status == 0) {
+		json_dumpf(has_options(what) ? json_object_get(all, what) : all, stdout,
+			JSON_INDENT(2) | JSON_REAL_PRECISION(6));
 		putchar('\n');
 	}
 	json_decref(all);
-	return 0;
+	return status;
 }

@@ -8,5 +8,7 @@
 #include <umbra/status.h>
 
 um_status um_bench_nufft(json_t *out);
+/* Appends objects to a list; argv holds options of its own. */
+um_status um_bench_nn(json_t *rows, int argc, char *argv[]);
 
 #endif

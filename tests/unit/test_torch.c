@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A U-Net and a flow against PyTorch: tests/data/unet.safetensors and flow.safetensors, which
+ * tests/bench/unet_reference.py and flow_reference.py made. With files of U-Nets on the command line
+ * only prints their errors. */
+#include <umbra/flow.h>
+#include <umbra/program.h>
+#include <umbra/unet.h>
+#include "check.h"
+
+static um_program *compile(int n, um_node *const out[], um_precision precision, um_schedule schedule,
+	const um_weights *w)
+{
+	um_program *p = NULL;
+	CHECK_OK(um_compile(n, out, &(um_compile_options){ .precision = precision, .schedule = schedule,
+		.weights = w }, &p));
+	return p;
+}
+
+static double at(const um_array *a, int64_t i)
+{
+	return a->dtype == UM_F64 ? ((const double *)a->data)[i] : (double)((const float *)a->data)[i];
+}
+
+static void put(const um_array *a, int64_t i, double v)
+{
+	if (a->dtype == UM_F64)
+		((double *)a->data)[i] = v;
+	else
+		((float *)a->data)[i] = (float)v;
+}
+
+/* ---- a U-Net ----------------------------------------------------------------------------- */
+
+enum { Y, VJP, JVP, SECOND, LOSS, FIXED };
+static const char *const output_names[FIXED] = { "output.y", "output.vjp", "output.jvp", "output.second",
+	"training.loss" };
+
+static um_unet_spec spec_of(const um_tensors *t)
+{
+	um_unet_spec s = { .channels = 1, .width = atoi(um_tensors_meta(t, "nf")),
+		.blocks = atoi(um_tensors_meta(t, "blocks")) };
+	int64_t size = atoi(um_tensors_meta(t, "size"));
+	s.rows = s.columns = size;
+	for (const char *m = um_tensors_meta(t, "mult"); m != NULL; m = strchr(m, ','), m = m ? m + 1 : NULL, size /= 2) {
+		s.attention[s.levels] = size == atoi(um_tensors_meta(t, "attn"));
+		s.multiplier[s.levels++] = atoi(m);
+	}
+	return s;
+}
+
+/* |a - b| / |b|. */
+static double distance(const um_array *a, const um_array *b)
+{
+	double d = 0, n = 0;
+	CHECK_FATAL(um_array_len(a) == um_array_len(b));
+	for (int64_t i = 0; i < um_array_len(a); i++) {
+		d += (at(a, i) - at(b, i)) * (at(a, i) - at(b, i));
+		n += at(b, i) * at(b, i);
+	}
+	return sqrt(d / n);
+}
+
+/* Relative errors of the outputs of a file; the last is the largest among weight gradients. */
+static void errors_of(const um_tensors *t, um_precision precision, um_schedule schedule, double error[FIXED + 1])
+{
+	static const char *const inputs[] = { "x", "t", "v", "e" };
+	const um_unet_spec spec = spec_of(t);
+	const int64_t batch = um_tensors_get(t, "input.x")->dim[0];
+	um_weights *w = NULL;
+	um_rng r = um_rng_new(1, "", 0);
+	um_graph *g = um_graph_new(batch);
+	um_node *in[4], *out[64] = { NULL };
+	const char *name[64];
+	for (int k = 0; k < 4; k++)
+		in[k] = um_nn_input(g, inputs[k], k == 1 ? 0 : 3, (int64_t[]){ spec.rows, spec.columns, 1 }, true);
+	out[Y] = um_unet(&spec, "", true, in[0], in[1]);
+	CHECK_OK(um_graph_status(g));
+	CHECK_OK(um_grad(1, out, &in[2], 1, in, &out[VJP]));
+	CHECK_OK(um_tangent(1, in, &in[3], 1, out, &out[JVP]));
+	um_node *je = NULL;
+	CHECK_OK(um_grad(1, out, &in[3], 1, in, &je));
+	je = um_nn_sum(um_nn_mul(je, in[3]), UM_NN_ALL);
+	CHECK_OK(um_grad(1, &je, NULL, 1, in, &out[SECOND]));
+	out[LOSS] = um_nn_batch_mean(um_nn_mean(um_nn_square(um_nn_add(out[Y], in[2])), UM_NN_ALL));
+	CHECK_OK(um_weights_new(g, &r, &w));
+	CHECK_OK(um_weights_load(w, t));
+	um_node **grad = calloc((size_t)w->n, sizeof(*grad));
+	CHECK_OK(um_weights_grad(w, out[LOSS], grad));
+	int n = FIXED;
+	for (int k = 0; k < FIXED; k++)
+		name[k] = output_names[k];
+	for (int i = 0; i < t->n && n < 64; i++)
+		if (strncmp(t->name[i], "training.", 9) == 0 && i > 0 && strcmp(t->name[i], "training.loss") != 0) {
+			int k = um_weights_find(w, t->name[i] + 9);
+			CHECK_FATAL(k >= 0);
+			name[n] = t->name[i];
+			out[n++] = grad[k];
+		}
+	um_program *p = compile(n, out, precision, schedule, w);
+	for (int k = 0; k < 4; k++) {
+		char full[16];
+		snprintf(full, sizeof(full), "input.%s", inputs[k]);
+		const um_array *from = um_tensors_get(t, full);
+		um_array to = um_program_input(p, inputs[k]);
+		for (int64_t i = 0; i < um_array_len(from); i++)
+			put(&to, i, at(from, i));
+	}
+	CHECK_OK(um_program_run(p, 0));
+	error[FIXED] = 0;
+	for (int k = 0; k < n; k++) {
+		um_array a = um_program_output(p, k);
+		double e = distance(&a, um_tensors_get(t, name[k]));
+		error[k < FIXED ? k : FIXED] = k < FIXED ? e : fmax(error[FIXED], e);
+	}
+	um_program_free(p);
+	um_weights_free(w);
+	um_graph_free(g);
+	free(grad);
+}
+
+static const double tolerance[2][FIXED + 1] = { /* by precision */
+	{ 2e-6, 1e-5, 1e-5, 1e-5, 1e-5, 1e-5 },
+	{ 1e-12, 1e-12, 1e-12, 1e-11, 1e-12, 1e-11 },
+};
+
+static void unet(void)
+{
+	um_tensors t = { 0 };
+	CHECK_OK(um_tensors_read("tests/data/unet.safetensors", &t));
+	for (int precision = UM_FLOAT32; precision <= UM_FLOAT64; precision++)
+		for (int schedule = UM_PER_BATCH; schedule <= UM_PER_IMAGE; schedule++) {
+			double error[FIXED + 1];
+			errors_of(&t, (um_precision)precision, (um_schedule)schedule, error);
+			for (int k = 0; k <= FIXED; k++)
+				CHECK_NEAR(error[k], 0, tolerance[precision][k]);
+		}
+	um_tensors_free(&t);
+}
+
+/* ---- a flow ------------------------------------------------------------------------------ */
+
+enum { DIM = 10, SAMPLES = 4 };
+
+/* How this flow orders its numbers before the first coupling: at its start it does nothing else. */
+static void order_of(const um_flow_spec *spec, int order[DIM])
+{
+	um_weights *w = NULL;
+	um_rng r = um_rng_new(1, "", 0);
+	um_graph *g = um_graph_new(1);
+	um_node *x = um_flow_sample(g, spec, "flow", false, um_nn_input(g, "z", 1, (int64_t[]){ DIM }, true)).out;
+	CHECK_OK(um_weights_new(g, &r, &w));
+	um_program *p = compile(1, &x, UM_FLOAT64, UM_PER_BATCH, w);
+	um_array in = um_program_input(p, "z"), out = um_program_output(p, 0);
+	for (int i = 0; i < DIM; i++)
+		put(&in, i, i);
+	CHECK_OK(um_program_run(p, 0));
+	for (int i = 0; i < DIM; i++)
+		order[i] = (int)lround(at(&out, i));
+	um_program_free(p);
+	um_weights_free(w);
+	um_graph_free(g);
+}
+
+static void compare_flow(const um_tensors *t, const um_flow_spec *spec, const int order[], um_precision precision)
+{
+	const double tol = precision == UM_FLOAT64 ? 1e-13 : 2e-6;
+	um_weights *w = NULL;
+	um_rng r = um_rng_new(1, "", 0);
+	um_graph *g = um_graph_new(SAMPLES);
+	um_node *z = um_nn_input(g, "z", 1, (int64_t[]){ DIM }, true);
+	um_flow_nodes f = um_flow_sample(g, spec, "flow", true, z);
+	um_node *half = um_nn_scale(um_nn_sum(um_nn_square(f.out), UM_NN_ALL), 0.5);
+	um_node *out[64] = { f.out, f.logdet, um_nn_batch_mean(um_nn_sub(half, f.logdet)) };
+	CHECK_OK(um_graph_status(g));
+	CHECK_OK(um_weights_new(g, &r, &w));
+	CHECK_OK(um_weights_load(w, t));
+	CHECK_FATAL(w->n + 4 < 64);
+	CHECK_OK(um_grad(1, &out[2], NULL, 1, &z, &out[3]));
+	CHECK_OK(um_weights_grad(w, out[2], &out[4]));
+	um_program *p = compile(w->n + 4, out, precision, UM_PER_BATCH, w);
+	um_array in = um_program_input(p, "z"), dz = um_program_output(p, 3);
+	for (int b = 0; b < SAMPLES; b++)
+		for (int i = 0; i < DIM; i++)
+			put(&in, b * DIM + order[i], at(um_tensors_get(t, "input.z"), b * DIM + i));
+	CHECK_OK(um_program_run(p, 0));
+	static const char *const names[] = { "output.x", "output.logdet", "training.loss" };
+	for (int k = 0; k < 3; k++) {
+		um_array a = um_program_output(p, k);
+		CHECK_NEAR(distance(&a, um_tensors_get(t, names[k])), 0, tol);
+	}
+	for (int b = 0; b < SAMPLES; b++)
+		for (int i = 0; i < DIM; i++) {
+			const double want = at(um_tensors_get(t, "output.dz"), b * DIM + i);
+			CHECK_NEAR(at(&dz, b * DIM + order[i]), want, 10 * tol * (1 + fabs(want)));
+		}
+	for (int k = 0; k < w->n; k++) {
+		char name[64];
+		um_array a = um_program_output(p, 4 + k);
+		snprintf(name, sizeof(name), "training.%s", w->name[k]);
+		CHECK_NEAR(distance(&a, um_tensors_get(t, name)), 0, 10 * tol);
+	}
+	um_program_free(p);
+	um_weights_free(w);
+	um_graph_free(g);
+}
+
+static void flow(void)
+{
+	int order[DIM];
+	um_tensors t = { 0 };
+	um_flow_spec spec = { .rows = 1, .columns = DIM, .channels = 1, .couplings = 2, .hidden = 6, .depth = 3 };
+	CHECK_OK(um_flow_check(&spec));
+	CHECK_OK(um_tensors_read("tests/data/flow.safetensors", &t));
+	order_of(&spec, order);
+	compare_flow(&t, &spec, order, UM_FLOAT32);
+	compare_flow(&t, &spec, order, UM_FLOAT64);
+	um_tensors_free(&t);
+}
+
+/* ---- files by name --------------------------------------------------------------------------- */
+
+/* One line: relative errors in float32, per image. */
+static int print(const char *path)
+{
+	um_tensors t = { 0 };
+	double error[FIXED + 1];
+	int bad = 0;
+	if (um_tensors_read(path, &t) != UM_OK) {
+		fprintf(stderr, "%s\n", um_message());
+		return 1;
+	}
+	errors_of(&t, UM_FLOAT32, UM_PER_IMAGE, error);
+	for (int k = 0; k <= FIXED; k++) {
+		printf("%s %.2g%s", k < FIXED ? output_names[k] : "training.weights", error[k], k < FIXED ? ", " : "\n");
+		bad |= !(error[k] <= tolerance[0][k]);
+	}
+	um_tensors_free(&t);
+	return bad;
+}
+
+static int bad_files;
+static char **files;
+
+static void named_files(void)
+{
+	for (; *files != NULL; files++)
+		bad_files |= print(*files);
+}
+
+int main(int argc, char **argv)
+{
+	const check_case cases[] = { CHECK_CASE(unet), CHECK_CASE(flow) };
+	const check_case print_cases[] = { CHECK_CASE(named_files) };
+	files = argv + 1;
+	if (argc > 1)
+		return check_run(__FILE__, print_cases, 1) | bad_files;
+	return check_run(__FILE__, cases, sizeof(cases) / sizeof(*cases));
+}
