@@ -28,6 +28,8 @@ struct training {
 static um_status draw(void *state, um_rng *rng, um_array *x)
 {
 	struct training *k = state;
+	if (k->data == NULL && um_task_stopping()) /* later the fit is asked, which can save its state */
+		return um_fail(UM_EINTR, "stopped on request while images were drawn");
 	um_phase(k->drawn->plugin, "sample");
 	um_status st = k->drawn->ops.sample(k->drawn->self, rng, x);
 	if (st != UM_OK)

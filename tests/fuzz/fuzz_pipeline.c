@@ -60,10 +60,17 @@ um_status fuzz_seeds(const char *folder)
 	static const char odd[] = "title = \"a \\\"b\\\" \\x41\"; seed = 0x1FL; // comment\nimage: { pixels: [1, 2], fov_uas: 1e2 }\n"
 		"/* none */ forward = { a = { plugin = \"eht\"; products = [\"amp\", \"cphase\"]; uv = [0.1, 9.0]; }; };\n"
 		"run = ( { stage = \"train\"; prior = \"x\"; data = { }; }, 1, [true, false] );\n";
+	static const char trained[] = "image = { pixels = [8, 8]; };\nforward = { seen = { plugin = \"denoise\"; }; };\n"
+		"priors = { field = { plugin = \"gaussian\"; }; learned = { plugin = \"pca\"; }; };\n"
+		"inference = { exact = { plugin = \"exact\"; }; };\nrun = (\n"
+		"  { stage = \"train\"; prior = \"learned\"; data = { prior = \"field\"; count = 9; held_out = 0.5; }; },\n"
+		"  { stage = \"simulate\"; forward = \"seen\"; truth = { prior = \"learned\"; }; },\n"
+		"  { stage = \"infer\"; forward = \"seen\"; priors = [\"learned\"]; inference = [\"exact\"]; }\n);\n";
 	static const char lists[] = "image = { pixels = [8, 8]; };\nforward = { a = ( { plugin = \"denoise\"; } ); };\n"
 		"priors = { b = ( 1, ( ) ); };\ninference = { c = [1]; };\nrun = ( ( ) );\n";
 	um_status st = UM_OK;
 	UM_TRY(fuzz_put(folder, "lists", lists, sizeof(lists) - 1));
+	UM_TRY(fuzz_put(folder, "trained", trained, sizeof(trained) - 1));
 	UM_TRY(fuzz_put(folder, "small", small, sizeof(small) - 1));
 	UM_TRY(fuzz_put(folder, "odd", odd, sizeof(odd) - 1));
 	UM_TRY(fuzz_copy(folder, "pipelines/quickstart.cfg"));
