@@ -74,8 +74,8 @@ int main(int argc, char *argv[])
 				um_usage(stdout, name);
 				return 0;
 			}
-		if (commands[i].run == um_cmd_bench && um_blas_advise())
-			execv("/proc/self/exe", argv); /* BLAS chooses its kernels once, at start */
+		if (commands[i].run == um_cmd_bench && um_threads_advise())
+			execv("/proc/self/exe", argv); /* libraries look at the environment once */
 		return commands[i].run(argc > 1 ? argc - 1 : argc, argc > 1 ? argv + 1 : argv);
 	}
 	return unknown(name);

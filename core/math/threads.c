@@ -31,12 +31,16 @@ static const char *best_core(void)
 	return NULL;
 }
 
-bool um_blas_advise(void)
+bool um_threads_advise(void)
 {
 	static const char *const slow[] = { "Prescott", "Core2", "Penryn", "Nehalem", "Generic" };
 	const char *now = openblas_get_corename(), *best = best_core();
+	bool changed = false;
 	for (size_t i = 0; best != NULL && i < sizeof(slow) / sizeof(*slow); i++)
 		if (strcasecmp(now, slow[i]) == 0 && getenv("OPENBLAS_CORETYPE") == NULL)
-			return setenv("OPENBLAS_CORETYPE", best, 0) == 0;
-	return false;
+			changed |= setenv("OPENBLAS_CORETYPE", best, 0) == 0;
+	/* about 50 microseconds, longer than the pauses between our loops */
+	if (getenv("GOMP_SPINCOUNT") == NULL && getenv("OMP_WAIT_POLICY") == NULL)
+		changed |= setenv("GOMP_SPINCOUNT", "1000", 0) == 0;
+	return changed;
 }

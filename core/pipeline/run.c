@@ -510,7 +510,7 @@ int um_run(const um_run_options *o)
 			r.dir);
 		goto out;
 	}
-	um_blas_advise();
+	um_threads_advise();
 	take_signals(&signals);
 	status = check_apart(o);
 	if (status != 0)

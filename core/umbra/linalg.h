@@ -84,9 +84,11 @@ UM_API int64_t um_svd_dimensions(const um_svd_job *job);
 /* Threads that matrix products and our own parallel loops may use in this process. */
 UM_API void um_threads(int n);
 
-/* Sets OPENBLAS_CORETYPE for programs started from here, where OpenBLAS took slow kernels for a
- * processor that it does not know; true if it did. */
-UM_API bool um_blas_advise(void);
+/* Sets the environment of programs started from here, which libraries read once at their start:
+ * OPENBLAS_CORETYPE where OpenBLAS took slow kernels for a processor that it does not know, and
+ * GOMP_SPINCOUNT, so that threads that wait for others let go of a busy core soon (with cores that
+ * others use too, runs take half the time). What is set already stays. True if it set one. */
+UM_API bool um_threads_advise(void);
 
 #ifdef __cplusplus
 }
