@@ -12,6 +12,8 @@ export UMBRA_BUILD="$B" UMBRA="$(cd "$B" && pwd)/umbra"
 # Libraries that keep memory for the life of the process are no leaks of ours.
 export LSAN_OPTIONS="suppressions=$(pwd)/tests/lsan.supp:print_suppressions=0"
 export ASAN_OPTIONS="allocator_may_return_null=1:$ASAN_OPTIONS"
+# As the program asks for itself: threads that wait let go of a core.
+export GOMP_SPINCOUNT=1000
 
 try() { # NAME COMMAND...
 	name=$1
