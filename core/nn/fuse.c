@@ -32,6 +32,12 @@ static const um_node *loop_shape(const um_node *n)
 	return n->op == &um_op_sum ? n->in[0] : n;
 }
 
+/* (1, ..., 1, n) or less. */
+static bool one_row(const um_node *n)
+{
+	return n->rank == 0 || um_node_len(n) == n->dim[n->rank - 1];
+}
+
 /* Sums that a loop can do: to a lane, rows or a scalar. */
 static bool fusable_sum(const um_node *n)
 {
@@ -40,7 +46,7 @@ static bool fusable_sum(const um_node *n)
 		return false;
 	const um_fit fit = um_fit_of(n, n->in[0], &cols);
 	return fit == UM_LANE || fit == UM_SCALAR || (fit == UM_ROW && n->batched == n->in[0]->batched) ||
-		(fit == UM_FULL && n->in[0]->rank <= 1);
+		(fit == UM_FULL && one_row(n->in[0]));
 }
 
 static bool fusable(const um_node *n)

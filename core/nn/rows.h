@@ -31,4 +31,10 @@ typedef struct um_piece {
 void um_rows_join(
 	int64_t images, int64_t rows, int n, const um_piece piece[], void *out, int threads);
 
+/* scatter + scatter, where each place is filled by one entry of one of them, as a gather; or NULL. It
+ * comes from the derivative of two gathers that share out an array. */
+um_node *um_scatter_sum(um_node *a, um_node *b);
+/* Entries first .. first + count - 1 of a gather along the axis as a gather; or NULL. */
+um_node *um_gather_part(um_node *a, int axis, int64_t first, int64_t count);
+
 #endif

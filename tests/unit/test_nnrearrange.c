@@ -280,6 +280,36 @@ static void slice_and_place(void)
 	CHECK_ALL(cases);
 }
 
+/* Where entry i of x[k] goes: numbers of both inputs count through, and with arg[2] the first of each
+ * go to the same place. */
+static int64_t place_of(const spec *s, int k, int64_t i)
+{
+	const int64_t n = s->dim[0][0] + s->dim[1][0];
+	if (i == 0 && s->arg[2])
+		return 3;
+	return ((k == 0 ? 0 : s->dim[0][0]) + i) * s->arg[1] % n;
+}
+
+static um_node *build_two_scatters(const spec *s, um_node *const x[])
+{
+	um_node *y[2];
+	for (int k = 0; k < 2; k++) {
+		int64_t index[32];
+		for (int64_t i = 0; i < s->dim[k][0]; i++)
+			index[i] = place_of(s, k, i);
+		y[k] = um_nn_scatter(x[k], 0, s->dim[0][0] + s->dim[1][0], index);
+	}
+	return um_nn_add(y[0], y[1]);
+}
+
+static void naive_two_scatters(const spec *s, const double *const x[], int rank, const int64_t dim[], double *y)
+{
+	memset(y, 0, (size_t)length(rank, dim) * sizeof(*y));
+	for (int k = 0; k < 2; k++)
+		for (int64_t i = 0; i < s->dim[k][0]; i++)
+			y[place_of(s, k, i)] += x[k][i];
+}
+
 static void gather_and_scatter(void)
 {
 	static const spec cases[] = {
@@ -295,6 +325,9 @@ static void gather_and_scatter(void)
 		{ build_scatter, naive_scatter, { 3 }, { { 9, 4, 3 } }, { 0, 4, 2 }, { 0 } },
 		{ build_scatter, naive_scatter, { 3 }, { { 5, 9, 2 } }, { 1, 4, 3 }, { true } },
 		{ build_scatter, naive_scatter, { 2 }, { { 24, 1024 } }, { 1, 513, 389 }, { 0 } },
+		{ build_two_scatters, naive_two_scatters, { 1, 1 }, { { 6 }, { 10 } }, { 0, 5, 0 }, { 0 } },
+		{ build_two_scatters, naive_two_scatters, { 1, 1 }, { { 6 }, { 10 } }, { 0, 5, 1 }, { 0 } },
+		{ build_two_scatters, naive_two_scatters, { 1, 1 }, { { 6 }, { 10 } }, { 0, 5, 0 }, { true, false } },
 	};
 	CHECK_ALL(cases);
 }
@@ -336,6 +369,10 @@ static void nothing_is_done_twice(void)
 	CHECK(um_nn_gather(x, 0, 2, same + 1) == um_nn_slice(x, 0, 1, 2));
 	CHECK(um_nn_gather(um_nn_gather(x, 0, 4, index), 0, 4, inverse) == x);
 	CHECK(um_nn_scatter(x, 0, 4, index) == um_nn_gather(x, 0, 4, inverse));
+	CHECK(um_nn_slice(um_nn_gather(x, 0, 4, index), 0, 1, 2) == um_nn_gather(x, 0, 2, index + 1));
+	um_node *a = um_nn_slice(x, 0, 0, 2), *b = um_nn_slice(x, 0, 2, 2);
+	CHECK(um_nn_add(um_nn_scatter(a, 0, 4, index), um_nn_scatter(b, 0, 4, index + 2))
+		== um_nn_gather(um_nn_concat(a, b, 0), 0, 4, inverse));
 	CHECK(um_nn_broadcast(um_nn_broadcast(um_nn_slice(x, 0, 0, 1), 3, dim), 4, wide)
 		== um_nn_broadcast(um_nn_slice(x, 0, 0, 1), 4, wide));
 	CHECK_OK(um_graph_status(g));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* a + b. */
+#include "nn/rows.h"
 #include "nn/tile.h"
 
 UM_TILE_BINARY(add, a + b)
@@ -21,5 +22,8 @@ um_node *um_nn_add(um_node *a, um_node *b)
 		return a;
 	if (um_node_is(a, 0) && um_tile_fits(b, a))
 		return b;
+	um_node *moved = um_scatter_sum(a, b);
+	if (moved != NULL)
+		return moved;
 	return um_node_2(&op, a, b, NULL, 0);
 }

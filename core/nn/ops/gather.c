@@ -116,6 +116,20 @@ static bool good(um_node *a, int axis, int64_t count, const int64_t index[])
 	return true;
 }
 
+um_node *um_gather_part(um_node *a, int axis, int64_t first, int64_t count)
+{
+	const attr *s = a->attr;
+	if (a->op != &gather || s->axis != axis || first < 0 || count < 1 || count > s->count - first)
+		return NULL;
+	int64_t *index = malloc((size_t)count * sizeof(*index));
+	const int32_t *all = a->blob->data;
+	for (int64_t i = 0; index != NULL && i < count; i++)
+		index[i] = all[first + i];
+	um_node *y = index != NULL ? um_nn_gather(a->in[0], axis, count, index) : NULL;
+	free(index);
+	return y;
+}
+
 um_node *um_nn_gather(um_node *a, int axis, int64_t count, const int64_t index[])
 {
 	if (a == NULL || !good(a, axis, count, index))

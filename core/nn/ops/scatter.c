@@ -135,6 +135,43 @@ static um_node *permuted(um_node *a, int axis, int64_t length, const int32_t *st
 	return y;
 }
 
+/* index[j] becomes the entry of x that goes to place j of n = scatter(x), plus first; false unless it
+ * is one at most, to a place not taken yet. */
+static bool fill_places(const um_node *n, int64_t first, int64_t *index, int64_t *taken)
+{
+	const attr *s = n->attr;
+	const int32_t *start = n->blob->data, *source = start + s->length + 1;
+	for (int64_t j = 0; j < s->length; j++) {
+		if (start[j + 1] == start[j])
+			continue;
+		if (start[j + 1] - start[j] > 1 || index[j] >= 0)
+			return false;
+		index[j] = first + source[start[j]];
+		++*taken;
+	}
+	return true;
+}
+
+um_node *um_scatter_sum(um_node *a, um_node *b)
+{
+	const attr *s = a->attr;
+	if (a->op != &scatter || b->op != &scatter || memcmp(a->attr, b->attr, sizeof(*s)) != 0 ||
+		!um_node_same_shape(a, b) || a->batched != b->batched)
+		return NULL;
+	int64_t *index = malloc((size_t)s->length * sizeof(*index)), taken = 0;
+	if (index == NULL)
+		return NULL;
+	for (int64_t j = 0; j < s->length; j++)
+		index[j] = -1;
+	const bool apart = fill_places(a, 0, index, &taken) &&
+		fill_places(b, a->in[0]->dim[s->axis], index, &taken) && taken == s->length;
+	um_node *y = NULL;
+	if (apart)
+		y = um_nn_gather(um_nn_concat(a->in[0], b->in[0], (int)s->axis), (int)s->axis, s->length, index);
+	free(index);
+	return y;
+}
+
 um_node *um_nn_scatter(um_node *a, int axis, int64_t length, const int64_t index[])
 {
 	if (a == NULL || !good(a, axis, length, index))

@@ -64,5 +64,6 @@ um_node *um_nn_slice(um_node *a, int axis, int64_t first, int64_t count)
 		if (of->axis == axis && first >= 0 && count <= of->count - first)
 			return um_nn_slice(a->in[0], axis, of->first + first, count);
 	}
-	return um_node_1(&slice, a, &s, sizeof(s));
+	um_node *fewer = a != NULL ? um_gather_part(a, axis, first, count) : NULL;
+	return fewer != NULL ? fewer : um_node_1(&slice, a, &s, sizeof(s));
 }
