@@ -275,10 +275,10 @@ static um_status row(const kind *k, const options *o, int64_t batch, json_t *row
 	UM_TRY(job_new(&j, o->precision));
 	UM_TRY(time_of(&j, o->seconds, &seconds));
 	um_program_info info = um_program_about(j.p);
-	json_array_append_new(rows, json_pack("{s:s, s:I, s:I, s:s, s:f, s:f, s:f, s:o}", "what", k->what,
+	json_array_append_new(rows, json_pack("{s:s, s:I, s:I, s:s, s:f, s:f, s:I, s:o}", "what", k->what,
 		"width", (json_int_t)j.width, "batch", (json_int_t)batch,
 		"precision", o->precision == UM_FLOAT64 ? "float64" : "float32", "seconds", seconds,
-		"gflops", 1e-9 * info.flops / seconds, "arena_bytes", (double)info.arena_bytes,
+		"gflops", 1e-9 * info.flops / seconds, "arena_bytes", (json_int_t)info.arena_bytes,
 		"couplings", k->flow ? json_integer(j.couplings) : json_null()));
 	const char *profile = um_program_profile(j.p);
 	if (*profile != '\0')
