@@ -83,6 +83,38 @@ um_node *um_layer_conv(um_node *x, const char *name, int64_t channels, int64_t k
 	return y == NULL ? NULL : um_nn_add(y, bias(um_node_graph(y), name, channels));
 }
 
+/* A kernel w over doubled pixels meets each pixel in one or two places: output 2i is w0 x[i-1] +
+ * (w1 + w2) x[i], output 2i + 1 is (w0 + w1) x[i] + w2 x[i+1]. That is the adjoint of a convolution
+ * of stride 2 with 4 taps, 16 products on 4 outputs where there were 36. */
+static um_node *doubled(um_graph *g, um_node *w, int64_t ci, int64_t co)
+{
+	static const double tap[4][3] = { { 0, 0, 1 }, { 0, 1, 1 }, { 1, 1, 0 }, { 1, 0, 0 } };
+	double both[16][9];
+	for (int i = 0; i < 16; i++)
+		for (int j = 0; j < 9; j++)
+			both[i][j] = tap[i / 4][j / 3] * tap[i % 4][j % 3];
+	um_node *sums = um_nn_constant(g, 2, (int64_t[]){ 16, 9 }, both[0]);
+	w = um_nn_matmul(sums, um_nn_reshape(w, 2, (int64_t[]){ 9, ci * co }), false, false);
+	w = um_nn_reshape(w, 4, (int64_t[]){ 4, 4, ci, co });
+	return um_nn_permute(w, (int[]){ 0, 1, 3, 2 });
+}
+
+um_node *um_layer_conv_up(um_node *x, const char *name, int64_t channels, double gain)
+{
+	if (x == NULL)
+		return NULL;
+	um_graph *g = um_node_graph(x);
+	if (um_node_rank(x) != 3 || channels < 1)
+		return um_graph_fail(g, "convolution %s: %lld channels on rank %d: the rank must be 3", name,
+			(long long)channels, um_node_rank(x));
+	const int64_t *d = um_node_dim(x);
+	const int64_t dim[] = { 3, 3, d[2], channels };
+	um_node *w = weight(g, name, "w", 4, dim, (um_init){ UM_INIT_FAN, gain });
+	x = um_nn_conv_transposed(x, doubled(g, w, d[2], channels), &(um_conv){ 2, 1, 1, 1, 1 }, 2 * d[0],
+		2 * d[1]);
+	return um_nn_add(x, bias(g, name, channels));
+}
+
 /* ---- normalisation ----------------------------------------------------------------- */
 
 int64_t um_layer_groups(int64_t channels)

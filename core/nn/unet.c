@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The U-Net of denoising diffusion (Ho et al. 2020, arXiv:2006.11239) with sums divided by sqrt 2
- * (Song et al. 2021, arXiv:2011.13456): convolutions of stride 2 on the way down, nearest
- * neighbours and a convolution on the way up, one attention head. */
+ * (Song et al. 2021, arXiv:2011.13456): convolutions of stride 2 on the way down, doubled
+ * pixels and a convolution on the way up, one attention head. */
 #include <stdio.h>
 #include <umbra/layers.h>
 #include <umbra/unet.h>
@@ -119,7 +119,7 @@ static void way_up(unet *u)
 		if (i == 0)
 			break;
 		const int64_t channels = u->spec->width * u->spec->multiplier[i];
-		u->h = um_layer_conv(um_layer_nearest(u->h, 2), named(u, "up", "conv"), channels, 3, 1, 1);
+		u->h = um_layer_conv_up(u->h, named(u, "up", "conv"), channels, 1);
 		u->pieces++;
 	}
 }

@@ -21,6 +21,9 @@ UM_API um_node *um_layer_dense(um_node *x, const char *name, int64_t width, doub
 UM_API um_node *um_layer_conv(um_node *x, const char *name, int64_t channels, int64_t kernel,
 	int64_t stride, double gain);
 
+/* Each pixel twice in rows and columns, then um_layer_conv with kernel 3, in fewer operations. */
+UM_API um_node *um_layer_conv_up(um_node *x, const char *name, int64_t channels, double gain);
+
 /* Normalises groups of neighbouring channels over all positions (Wu & He 2018, arXiv:1803.08494),
  * then scales by ".gamma" and shifts by ".beta", which begin at 1 and 0. */
 UM_API um_node *um_layer_group_norm(um_node *x, const char *name, int64_t groups);

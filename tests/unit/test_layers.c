@@ -69,6 +69,7 @@ static um_node *dense_vector(um_node *x, um_node *t)
 }
 static um_node *conv(um_node *x, um_node *t) { (void)t; return um_layer_conv(x, "a", 3, 3, 1, 1); }
 static um_node *strided(um_node *x, um_node *t) { (void)t; return um_layer_conv(x, "a", 3, 3, 2, 1); }
+static um_node *upward(um_node *x, um_node *t) { (void)t; return um_layer_conv_up(x, "a", 3, 1); }
 static um_node *group(um_node *x, um_node *t) { (void)t; return um_layer_group_norm(x, "a", 2); }
 static um_node *each(um_node *x, um_node *t) { (void)t; return um_layer_norm(x, "a"); }
 static um_node *attend(um_node *x, um_node *t) { (void)t; return um_layer_attention(x, "a", 3); }
@@ -143,7 +144,7 @@ static void derivatives_of(builder build)
 
 static void derivatives(void)
 {
-	static const builder builders[] = { dense, dense_vector, conv, strided, group, each, attend, nearest,
+	static const builder builders[] = { dense, dense_vector, conv, strided, upward, group, each, attend, nearest,
 		wider, narrower, block, same };
 	for (size_t i = 0; i < sizeof(builders) / sizeof(*builders); i++)
 		derivatives_of(builders[i]);
@@ -245,6 +246,21 @@ static void resampled(void)
 	um_graph_free(g);
 }
 
+/* Doubling pixels and convolving them, in one step and in two; the weights are the same. */
+static void doubled(void)
+{
+	double x[LEN], y[2][4 * ROWS * COLUMNS * 7];
+	um_rng r = um_rng_new(9, "layers", 3);
+	um_normal_fill(&r, x, LEN);
+	um_graph *g = um_graph_new(1);
+	um_node *in = image(g, ROWS, COLUMNS, CHANNELS);
+	value(um_layer_conv(um_layer_nearest(in, 2), "a", 7, 3, 1, 1), UM_FLOAT64, x, y[0]);
+	value(um_layer_conv_up(in, "a", 7, 1), UM_FLOAT64, x, y[1]);
+	for (int i = 0; i < 4 * ROWS * COLUMNS * 7; i++)
+		CHECK_NEAR(y[1][i], y[0][i], 1e-13);
+	um_graph_free(g);
+}
+
 static void dropped(void)
 {
 	enum { N = 20000 };
@@ -341,4 +357,4 @@ static void shapes(void)
 }
 
 CHECK_MAIN(CHECK_CASE(derivatives), CHECK_CASE(normalised), CHECK_CASE(embedding), CHECK_CASE(resampled),
-	CHECK_CASE(dropped), CHECK_CASE(beginning), CHECK_CASE(mistakes), CHECK_CASE(shapes))
+	CHECK_CASE(doubled), CHECK_CASE(dropped), CHECK_CASE(beginning), CHECK_CASE(mistakes), CHECK_CASE(shapes))
