@@ -34,6 +34,7 @@ typedef struct um_fit {
 	um_array u, dl, dp;          /* [batch][image] */
 	um_array ll, lp, lq;         /* [batch] */
 	um_rng *rng;                 /* [batch] */
+	double *share;               /* [batch], or NULL */
 	double data, prior, entropy; /* terms of the loss in the last step */
 } um_fit;
 
@@ -45,9 +46,9 @@ static inline int64_t *um_fit_count(um_fit *w, int i)
 /* The stream of a purpose in the fit that is going on. */
 um_rng um_fit_rng(um_fit *w, uint64_t purpose, int64_t index);
 
-/* u of rows first .. first + count - 1 of a purpose; z of a row is that of its stream, and where
- * pairs is set of its even neighbour with the opposite sign in odd rows. */
-um_status um_fit_draw(um_fit *w, uint64_t purpose, int64_t first, int64_t count, bool pairs, bool logq);
+/* u and log q of rows first .. first + count - 1 of a purpose; z of a row is that of its stream, and
+ * of odd rows of a step (UM_FIT_NOISE) that of their even neighbour with the opposite sign. */
+um_status um_fit_draw(um_fit *w, uint64_t purpose, int64_t first, int64_t count);
 
 /* ll and lp, with gradients where asked, of the first count rows of u; log |dx/du| in lp has the
  * weight volume. */

@@ -79,12 +79,13 @@ static double entropy(um_law *law)
 	return h;
 }
 
-static um_status draw(um_law *law, int64_t count, const double *z, um_array *u, double *logq)
+static um_status draw(um_law *law, bool train, int64_t count, const double *z, um_array *u, double *logq)
 {
 	gauss *q = law->self;
 	const int64_t n = q->n;
 	const double *mu = um_row_d(&q->theta, 0), *ls = um_row_d(&q->theta, 1);
-	const double h = logq != NULL ? entropy(law) : 0;
+	const double h = entropy(law);
+	(void)train;
 	for (int64_t i = 0; i < n; i++)
 		q->s[i] = exp(ls[i]);
 	for (int64_t b = 0; b < count; b++) {
@@ -94,8 +95,7 @@ static um_status draw(um_law *law, int64_t count, const double *z, um_array *u, 
 			um_row_f(u, b)[i] = (float)(mu[i] + q->s[i] * zb[i]);
 			square += zb[i] * zb[i];
 		}
-		if (logq != NULL)
-			logq[b] = 0.5 * ((double)n - square) - h;
+		logq[b] = 0.5 * ((double)n - square) - h;
 	}
 	return UM_OK;
 }
@@ -114,11 +114,13 @@ static void descend(gauss *q)
 		mu[i] *= q->s[i];
 }
 
-static um_status step(um_law *law, const double *z, const um_array *du, double weight)
+static um_status step(um_law *law, const double *z, const um_array *du, double weight,
+	const double *share)
 {
 	gauss *q = law->self;
 	const double batch = (double)q->batch;
 	double *gm = um_row_d(&q->grad, 0), *gs = um_row_d(&q->grad, 1);
+	(void)share;
 	memset(q->grad.data, 0, sizeof(double) * 2 * (size_t)q->n);
 	for (int64_t b = 0; b < q->batch; b++) {
 		const double *zb = z + b * q->n;

@@ -124,17 +124,17 @@ static void split(lowrank *q, int64_t count, const double *z)
 	}
 }
 
-static um_status draw(um_law *law, int64_t count, const double *z, um_array *u, double *logq)
+static um_status draw(um_law *law, bool train, int64_t count, const double *z, um_array *u, double *logq)
 {
 	um_status st = UM_OK;
 	lowrank *q = law->self;
+	(void)train;
 	UM_TRY(set(q));
 	split(q, count, z);
 	um_lowrank_draw(&q->law, q->mu, count, q->z1, q->z2, q->x);
 	for (int64_t i = 0; i < count * q->n; i++)
 		((float *)u->data)[i] = (float)q->x[i];
-	if (logq != NULL)
-		um_lowrank_logq(&q->law, q->mu, count, q->x, logq, NULL);
+	um_lowrank_logq(&q->law, q->mu, count, q->x, logq, NULL);
 out:
 	return st;
 }
@@ -146,13 +146,14 @@ static double entropy(um_law *law)
 
 /* The gradient of -H as the mean of that of log q along draws (at fixed q it has mean zero): its noise
  * vanishes where q is the target (Roeder et al. 2017, arXiv:1703.09194). */
-static um_status step(um_law *law, const double *z, const um_array *du, double weight)
+static um_status step(um_law *law, const double *z, const um_array *du, double weight,
+	const double *share)
 {
 	lowrank *q = law->self;
 	const int64_t n = q->n, r = q->r, rows = q->batch;
 	const double *d0 = um_row_d(&q->origin, 1);
 	double *gm = um_row_d(&q->grad, 0), *ge = um_row_d(&q->grad, 1);
-	(void)z; /* split by draw */
+	(void)z, (void)share; /* z was split by draw */
 	memset(q->grad.data, 0, sizeof(double) * (size_t)q->adam.n);
 	memset(q->du, 0, sizeof(double) * (size_t)(n * r));
 	um_lowrank_logq(&q->law, q->mu, rows, q->x, q->logq, q->dx);

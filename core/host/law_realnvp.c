@@ -19,6 +19,7 @@ typedef struct {
 	uint64_t seed;
 	int threads;
 	um_flow_spec spec;
+	bool balance;
 	um_graph *graph;
 	um_weights *w, *tail;      /* tail: average of the last steps */
 	um_adam adam;
@@ -46,14 +47,15 @@ static void destroy(um_law *law)
 	free(q);
 }
 
-/* log q of x at held weights, as the inverse of the flow has it, up to a constant. */
-static um_status score_nodes(realnvp *q, um_node *x, um_node **score)
+/* log q of x, as the inverse of the flow has it, up to a constant, and its gradient in x. */
+static um_status score_nodes(realnvp *q, um_node *x, um_node **log_q, um_node **score)
 {
 	um_node *at = um_nn_detach(x), *none = NULL;
 	um_flow_nodes inverse = um_flow_invert(q->graph, &q->spec, "flow", false, at);
 	um_node *half = um_nn_scale(um_nn_sum(um_nn_square(inverse.out), UM_NN_ALL), -0.5);
 	um_node *logq = um_nn_add(half, inverse.logdet);
 	*score = NULL;
+	*log_q = logq;
 	return um_grad(1, &logq, &none, 1, &at, score);
 }
 
@@ -63,15 +65,17 @@ static um_status loss_node(realnvp *q, const um_flow_nodes *flow, um_node **loss
 	um_status st = UM_OK;
 	const int64_t none = 0;
 	um_node *v = um_nn_late_input(q->graph, "v", 1, &q->n, true);
-	um_node *e = um_nn_late_input(q->graph, "e", 0, &none, false), *score;
+	um_node *e = um_nn_late_input(q->graph, "e", 0, &none, false), *logq, *score;
 	if (q->spec.batchnorm) {
 		um_node *work = um_nn_sum(um_nn_mul(flow->out, v), UM_NN_ALL);
 		*loss = um_nn_sub(work, um_nn_mul(flow->logdet, e));
 		return um_graph_status(q->graph);
 	}
-	UM_TRY(score_nodes(q, flow->out, &score));
+	UM_TRY(score_nodes(q, flow->out, &logq, &score));
 	um_node *pull = um_nn_detach(um_nn_add(v, um_nn_mul(score, e)));
 	*loss = um_nn_sum(um_nn_mul(flow->out, pull), UM_NN_ALL);
+	if (q->balance)
+		*loss = um_nn_sub(*loss, um_nn_mul(logq, um_nn_late_input(q->graph, "share", 0, &none, true)));
 	st = um_graph_status(q->graph);
 out:
 	return st;
@@ -134,6 +138,7 @@ static um_status create(um_law *law, const um_law_spec *spec)
 	q->seed = spec->seed;
 	q->threads = spec->threads;
 	q->spec = spec->flow;
+	q->balance = spec->balance && !spec->flow.batchnorm;
 	UM_TRY(um_flow_check(&q->spec));
 	UM_TRY(build(q));
 	UM_TRY(um_adam_new_f(&q->adam, q->w->len, spec->rate));
@@ -205,17 +210,14 @@ static void read_out(realnvp *q, um_program *p, int64_t count, const double *z, 
 		}
 		double v = -0.5 * (square + (double)q->n * UM_LOG_2PI) - logdet[b] - q->log_d;
 		q->mean_logq += v / (double)count;
-		if (logq != NULL)
-			logq[b] = v;
+		logq[b] = v;
 	}
 }
 
-/* Without log q the draw is one for a step. */
-static um_status draw(um_law *law, int64_t count, const double *z, um_array *u, double *logq)
+static um_status draw(um_law *law, bool train, int64_t count, const double *z, um_array *u, double *logq)
 {
 	um_status st = UM_OK;
 	realnvp *q = law->self;
-	const bool train = logq == NULL && count == q->batch;
 	um_program *p = train ? q->train : q->sample;
 	feed(q, p, count, z);
 	if (train)
@@ -232,7 +234,8 @@ static double entropy(um_law *law)
 	return -((realnvp *)law->self)->mean_logq;
 }
 
-static um_status step(um_law *law, const double *z, const um_array *du, double weight)
+static um_status step(um_law *law, const double *z, const um_array *du, double weight,
+	const double *share)
 {
 	um_status st = UM_OK;
 	realnvp *q = law->self;
@@ -243,6 +246,8 @@ static um_status step(um_law *law, const double *z, const um_array *du, double w
 		for (int64_t i = 0; i < q->n; i++)
 			v[b * q->n + i] = (float)(um_row_f(du, b)[i] * d[i] / (double)q->batch);
 	*e = (float)(weight / (double)q->batch);
+	for (int64_t b = 0; q->balance && b < q->batch; b++)
+		((float *)um_program_input(q->train, "share").data)[b] = share != NULL ? (float)share[b] : 0;
 	UM_TRY(um_program_run(q->train, 0));
 	if (q->spec.batchnorm) {
 		um_array mean = um_program_output(q->train, MEAN), var = um_program_output(q->train, VAR);

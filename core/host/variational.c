@@ -14,20 +14,21 @@ um_rng um_fit_rng(um_fit *w, uint64_t purpose, int64_t index)
 	return um_problem_rng(w->problem, purpose + attempt * UM_FIT_STREAMS, (uint64_t)index);
 }
 
-um_status um_fit_draw(um_fit *w, uint64_t purpose, int64_t first, int64_t count, bool pairs, bool logq)
+um_status um_fit_draw(um_fit *w, uint64_t purpose, int64_t first, int64_t count)
 {
+	const bool train = purpose == UM_FIT_NOISE;
 	const int64_t m = w->law->noise;
 	um_array u = um_array_rows(&w->u, 0, count);
 	for (int64_t b = 0; b < count; b++) {
 		double *z = um_row_d(&w->z, b);
 		um_rng rng = um_fit_rng(w, purpose, first + b);
-		if (pairs && b % 2 == 1)
+		if (train && b % 2 == 1)
 			for (int64_t i = 0; i < m; i++)
 				z[i] = -z[i - m];
 		else
 			um_normal_fill(&rng, z, m);
 	}
-	return w->law->ops->draw(w->law, count, w->z.data, &u, logq ? w->lq.data : NULL);
+	return w->law->ops->draw(w->law, train, count, w->z.data, &u, w->lq.data);
 }
 
 um_status um_fit_evaluate(um_fit *w, uint64_t purpose, int64_t first, int64_t count, bool gradient,
@@ -69,6 +70,25 @@ double um_fit_volume(const um_fit *w, int64_t step)
 	return w->set->prior_weight > 0 ? um_fit_entropy_weight(w, step) / w->set->prior_weight : 1;
 }
 
+/* The gradient above moves mass between modes only through draws between them, of which there soon are
+ * none. So draws also pull log q up by their importance weights p / q (the gradient of KL(p | q),
+ * truncated at the square root of their number, Ionides 2008); less the mean, of which the gradient is
+ * zero, so that nothing is left where q is the target. */
+static void shares(um_fit *w, double wd, double wp, double we)
+{
+	const int64_t batch = w->set->batch;
+	const double *ll = w->ll.data, *lp = w->lp.data, *lq = w->lq.data, most = sqrt((double)batch);
+	double top = -INFINITY, sum = 0, *c = w->share;
+	for (int64_t b = 0; b < batch; b++) {
+		c[b] = (wd * ll[b] + wp * lp[b]) / we - lq[b];
+		top = fmax(top, c[b]);
+	}
+	for (int64_t b = 0; b < batch; b++)
+		sum += c[b] = exp(c[b] - top);
+	for (int64_t b = 0; b < batch; b++)
+		c[b] = w->set->balance * we * (fmin(c[b] / sum, most / (double)batch) - 1 / (double)batch);
+}
+
 /* One step: terms of the loss, its gradient with respect to u in dl, and down it. */
 static um_status descend(um_fit *w, int64_t step)
 {
@@ -78,7 +98,7 @@ static um_status descend(um_fit *w, int64_t step)
 	const double we = um_fit_entropy_weight(w, step), *ll = w->ll.data, *lp = w->lp.data;
 	float *dl = w->dl.data;
 	const float *dp = w->dp.data;
-	UM_TRY(um_fit_draw(w, UM_FIT_NOISE, first, batch, true, false));
+	UM_TRY(um_fit_draw(w, UM_FIT_NOISE, first, batch));
 	UM_TRY(um_fit_evaluate(w, UM_FIT_PRIOR, first, batch, true, um_fit_volume(w, step)));
 	w->entropy = -we * w->law->ops->entropy(w->law);
 	w->data = w->prior = 0;
@@ -88,7 +108,9 @@ static um_status descend(um_fit *w, int64_t step)
 	}
 	for (int64_t i = 0; i < batch * w->n; i++)
 		dl[i] = (float)-(wd * dl[i] + wp * dp[i]);
-	UM_TRY(w->law->ops->step(w->law, w->z.data, &w->dl, we));
+	if (w->share != NULL)
+		shares(w, wd, wp, we);
+	UM_TRY(w->law->ops->step(w->law, w->z.data, &w->dl, we, w->share));
 out:
 	return st;
 }
@@ -110,7 +132,7 @@ static um_status mean_image(um_fit *w, float *out)
 			um_row_f(&u, 0)[i] = (float)mean[i];
 		memset(mean, 0, sizeof(double) * (size_t)w->n);
 	} else
-		UM_TRY(um_fit_draw(w, UM_FIT_LOOK, 0, count, false, false));
+		UM_TRY(um_fit_draw(w, UM_FIT_LOOK, 0, count));
 	UM_TRY(um_problem_image(w->problem, &u, &x));
 	for (int64_t b = 0; b < count; b++)
 		for (int64_t i = 0; i < w->n; i++)
@@ -291,7 +313,8 @@ static um_status fit_new(um_fit *w)
 	um_rng rng = um_problem_rng(w->problem, UM_FIT_WEIGHTS, 0);
 	um_law_spec spec = { .n = w->n, .batch = batch, .threads = w->about->threads, .rate = set->rate,
 		.clip = set->clip, .warmup = set->warmup, .span = set->steps, .floor = set->decay,
-		.rank = set->rank, .seed = um_rng_bits(&rng) };
+		
+		.balance = set->balance > 0, .rank = set->rank, .seed = um_rng_bits(&rng) };
 	spec.flow = (um_flow_spec){ strcmp(set->couplings_of, "images") == 0, s[3], s[4], s[0] * s[1] * s[2],
 		set->couplings, set->hidden, set->depth, set->batchnorm, 0, spec.seed };
 	um_array *const images[] = { &w->u, &w->dl, &w->dp }, *const numbers[] = { &w->ll, &w->lp, &w->lq };
@@ -307,6 +330,8 @@ static um_status fit_new(um_fit *w)
 	for (int i = 0; set->seeds > 1 && i < w->law->nresult; i++)
 		UM_TRY(um_array_new(&w->best[i], w->law->state[i]->dtype, w->law->state[i]->rank,
 			w->law->state[i]->dim));
+	if (set->balance > 0 && (w->share = calloc((size_t)batch, sizeof(*w->share))) == NULL)
+		UM_TRY(um_fail(UM_ENOMEM, "no memory for %lld draws", (long long)batch));
 	if ((w->rng = calloc((size_t)batch, sizeof(*w->rng))) == NULL)
 		UM_TRY(um_fail(UM_ENOMEM, "no memory for %lld draws", (long long)batch));
 out:
@@ -323,6 +348,7 @@ static void fit_free(um_fit *w)
 		um_array_free(&w->best[i]);
 	um_law_free(w->law);
 	free(w->rng);
+	free(w->share);
 }
 
 um_status um_variational_run(const um_variational *set, um_problem *problem, um_sink *sink)

@@ -15,7 +15,7 @@ static um_status log_weights(um_fit *w, int64_t draws, double *v)
 	const double *ll = w->ll.data, *lp = w->lp.data, *lq = w->lq.data;
 	for (int64_t done = 0, count; done < draws; done += count) {
 		count = draws - done < w->set->batch ? draws - done : w->set->batch;
-		UM_TRY(um_fit_draw(w, UM_FIT_ELBO, done, count, false, true));
+		UM_TRY(um_fit_draw(w, UM_FIT_ELBO, done, count));
 		UM_TRY(um_fit_evaluate(w, UM_FIT_ELBO_PRIOR, done, count, false, 1));
 		for (int64_t b = 0; b < count; b++)
 			v[done + b] = ll[b] + lp[b] - lq[b];
@@ -105,7 +105,7 @@ static um_status centre(um_fit *w, float *middle, float *half)
 		UM_TRY(um_fail(UM_ENOMEM, "no memory for %d draws", QUANTILE_DRAWS));
 	for (int64_t done = 0, count; done < QUANTILE_DRAWS; done += count) {
 		count = QUANTILE_DRAWS - done < w->set->batch ? QUANTILE_DRAWS - done : w->set->batch;
-		UM_TRY(um_fit_draw(w, UM_FIT_LOOK, done, count, false, false));
+		UM_TRY(um_fit_draw(w, UM_FIT_LOOK, done, count));
 		for (int64_t b = 0; b < count; b++)
 			for (int64_t i = 0; i < w->n; i++)
 				all[i * QUANTILE_DRAWS + done + b] = um_row_f(&w->u, b)[i];
@@ -152,7 +152,7 @@ static um_status deliver_near(um_fit *w)
 	while (kept < samples) {
 		const bool choose = tried < TRIES * samples;
 		int64_t count = samples - kept < batch ? samples - kept : batch, good = count;
-		UM_TRY(um_fit_draw(w, UM_FIT_SAMPLE, tried, count, false, true));
+		UM_TRY(um_fit_draw(w, UM_FIT_SAMPLE, tried, count));
 		if (choose)
 			good = near_rows(w, count, middle, middle + w->n);
 		um_array u = um_array_rows(&w->u, 0, good);
@@ -181,7 +181,7 @@ um_status um_fit_deliver(um_fit *w)
 	for (int64_t first = 0; first < samples; first += batch) {
 		int64_t count = samples - first < batch ? samples - first : batch;
 		um_array u = um_array_rows(&w->u, 0, count);
-		UM_TRY(um_fit_draw(w, UM_FIT_SAMPLE, first, count, false, true));
+		UM_TRY(um_fit_draw(w, UM_FIT_SAMPLE, first, count));
 		UM_TRY(um_sink_samples(w->sink, &u, w->lq.data));
 	}
 out:

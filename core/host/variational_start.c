@@ -10,6 +10,7 @@
 #include "host/law.h"
 
 enum { PROBES = 64, PASSES = 3 };
+static const double WIDER = 1.5; /* a first law from several starts is wider than what they found */
 
 static bool warm_step(void *context, int64_t k, double f, double ll, double lp, double gnorm)
 {
@@ -123,7 +124,7 @@ static um_status gather(um_fit *w, const double *image, double *mean, double *sd
 		}
 	}
 	for (int64_t i = 0; i < w->n; i++) {
-		sd[i] = sqrt(fmax(sd[i] - mean[i] * mean[i], 1e-300));
+		sd[i] = WIDER * sqrt(fmax(sd[i] - mean[i] * mean[i], 1e-300));
 		mean[i] += image[i];
 	}
 out:

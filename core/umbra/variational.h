@@ -27,6 +27,7 @@ typedef struct um_law_spec {
 	double floor;         /* 1: it stays */
 	int64_t rank;         /* lowrank: directions */
 	um_flow_spec flow;    /* realnvp */
+	bool balance;         /* realnvp: steps have shares */
 	uint64_t seed;        /* of starting weights */
 } um_law_spec;
 
@@ -37,13 +38,14 @@ typedef struct um_law_ops {
 	void (*destroy)(um_law *law);
 	/* The first law of fit number attempt: mean and standard deviation of each number. */
 	um_status (*start)(um_law *law, int64_t attempt, const double *mean, const double *sd);
-	/* u of count rows from white z [count][noise]; log q where logq is given. */
-	um_status (*draw)(um_law *law, int64_t count, const double *z, um_array *u, double *logq);
+	/* u and log q of count rows from white z [count][noise]; train: a step follows. */
+	um_status (*draw)(um_law *law, bool train, int64_t count, const double *z, um_array *u, double *logq);
 	/* Entropy: exact where it is known, else the mean of -log q over the last draw. */
 	double (*entropy)(um_law *law);
 	/* One step of the optimiser from the rows of the last draw, a full batch: down E[du . u] -
-	 * entropy H. */
-	um_status (*step)(um_law *law, const double *z, const um_array *du, double entropy);
+	 * entropy H - sum_b share_b log q(u_b) at held u_b; share is NULL without um_law_spec.balance. */
+	um_status (*step)(um_law *law, const double *z, const um_array *du, double entropy,
+		const double *share);
 	/* (optional) mean of u [n]. */
 	void (*mean)(um_law *law, double *mean);
 	/* Takes the law of now into its average, as number k from 1; then the average becomes the law. */
@@ -78,7 +80,7 @@ typedef struct um_variational {
 	int64_t warm_iterations, starts, steps, batch, warmup, average, check, patience, trace, seeds;
 	int64_t rank, couplings, hidden, depth;
 	double level, size, sd, spread, rate, decay, clip, data_weight, prior_weight, entropy_weight;
-	double temper, anneal_rate, anneal_pivot, anneal_order, anneal_decay, threshold, disagree, outliers;
+	double temper, balance, anneal_rate, anneal_pivot, anneal_order, anneal_decay, threshold, disagree, outliers;
 	bool batchnorm;
 } um_variational;
 

@@ -20,7 +20,7 @@ static const um_param params[] = {
 	P(size, "0.3", 1e-3, 10,
 		"Full width at half maximum of the blob as a fraction of the longer side."),
 	P(starts, "0", 0, 1000, "Starting points, spread about the starting image; the first law is as wide as "
-		"what is found from all of them. 0: 1, for a flow 8."),
+		"what is found from all of them. 0: 1, for a flow 8, of at most 16 numbers 32."),
 	P(spread, "1", 0, 1e9, "Standard deviation of several starting points, in u."),
 	P(sd, "0", 0, 1e9, "Initial standard deviation of every u (about each starting point); 0: from the "
 		"curvature of the density there."),
@@ -40,6 +40,8 @@ static const um_param params[] = {
 	P(entropy_weight, "1", 0, 1e9, "Weight of the entropy of the image; below 1 it narrows the posterior (tempering)."),
 	P(temper, "1", 1, 1e6, "Factor on entropy_weight at the first step, which falls to 1 over the first half of "
 		"the steps: a wide law finds modes that a narrow one does not."),
+	P(balance, "-1", -1, 1e3, "realnvp: weight of a second gradient, that of KL(posterior | law) by importance "
+		"weights, which moves mass between modes that are apart. -1: 1 for at most 16 numbers, else 0."),
 	P(anneal_rate, "0", 0, 10,
 		"Rate r of the factor 1/(1 + exp(-r (step - pivot))) on data_weight; 0: no factor."),
 	P(anneal_pivot, "1000", 0, 1000000000, "Step where that factor is one half."),

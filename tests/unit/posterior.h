@@ -18,6 +18,7 @@ typedef struct dense {
 	double *a, *sigma, *y;
 	double *w, *m, *s;
 	double *l;             /* Cholesky factors of C_k */
+	uint64_t seed;         /* of the run; 0: 1 */
 } dense;
 
 static inline double *numbers(int64_t n)
@@ -28,7 +29,7 @@ static inline double *numbers(int64_t n)
 static inline dense dense_new(int64_t n, int64_t ny, int64_t parts)
 {
 	return (dense){ n, ny, parts, numbers(ny * n), numbers(ny), numbers(ny), numbers(parts),
-		numbers(parts * n), numbers(parts * n * n), numbers(parts * n * n) };
+		numbers(parts * n), numbers(parts * n * n), numbers(parts * n * n), 0 };
 }
 
 static inline void dense_free(dense *d)
@@ -382,6 +383,7 @@ static inline um_status infer(const char *name, const char *const *settings, den
 	um_array op = um_array_view(d->y, UM_F64, 2, none);
 	um_status st = UM_OK;
 	env.transform = transform;
+	env.seed = d->seed > 0 ? d->seed : env.seed;
 	UM_TRY(plug_params(p, settings, &params));
 	UM_TRY(um_forward_open(&dense_forward_plugin, d, &env, &f));
 	UM_TRY(um_prior_open(&dense_prior_plugin, d, &env, &prior));
