@@ -82,6 +82,45 @@ static void mark_live(um_program *p)
 	}
 }
 
+/* ---- lanes --------------------------------------------------------------------------------- */
+
+/* Numbers that a run makes, about; a number of a product counts its terms. */
+static double work_of(const um_program *p)
+{
+	double work = 0;
+	for (int i = 0; i < p->nnodes; i++) {
+		const um_node *n = p->graph->node[i];
+		if (!p->fact[i].live || !(n->batched || um_sums_batch(n)))
+			continue;
+		work += (double)um_node_len(n);
+		if (n->op->flops != NULL)
+			work += n->op->flops(n) / 16;
+	}
+	return work * (double)p->batch;
+}
+
+/* Whatever is done to all images is done by all threads together. */
+static void go_together(um_program *p)
+{
+	p->apart = false;
+	p->lanes = 1;
+	p->chunk = p->batch;
+}
+
+/* Threads that take shares of a batch through the whole program meet once, where threads that share
+ * each operation meet hundreds of times, and what a share needs stays in the cache of its core. But
+ * each reads all weights, for which it needs enough images, and each has gradients of its own. */
+static void choose_lanes(um_program *p)
+{
+	enum { LEAST_IMAGES = 16, LEAST_WORK = 1 << 18 };
+	p->lanes = p->batch < p->threads ? (int)p->batch : p->threads;
+	p->chunk = p->schedule == UM_PER_IMAGE ? 1 : p->batch / p->lanes;
+	p->apart = p->schedule == UM_PER_IMAGE || (p->lanes > 1 && p->batch % p->lanes == 0 &&
+		p->chunk >= LEAST_IMAGES && work_of(p) >= LEAST_WORK);
+	if (!p->apart)
+		go_together(p);
+}
+
 static um_phase phase_of(const um_program *p, const um_node *n)
 {
 	um_phase phase = n->op == &um_op_input ? UM_BEFORE : UM_ON_WEIGHTS;
@@ -89,7 +128,7 @@ static um_phase phase_of(const um_program *p, const um_node *n)
 		const um_phase in = p->fact[n->in[k]->id].phase;
 		phase = in > phase ? in : phase;
 	}
-	if (p->schedule == UM_PER_BATCH)
+	if (!p->apart)
 		return phase > UM_ON_WEIGHTS || n->batched ? UM_IMAGES : phase;
 	if (n->batched)
 		return phase == UM_AFTER ? UM_AFTER : UM_IMAGES;
@@ -103,6 +142,11 @@ static um_status set_phases(um_program *p)
 		if (!p->fact[i].live)
 			continue;
 		p->fact[i].phase = phase_of(p, n);
+		p->late |= n->late;
+		if (n->batched && p->fact[i].phase == UM_AFTER && p->schedule == UM_PER_BATCH) {
+			go_together(p);
+			return set_phases(p);
+		}
 		if (n->batched && p->fact[i].phase == UM_AFTER)
 			return um_fail(UM_EARG, "um_compile: %s %s of each image depends on a sum over the batch, "
 				"which the per-image schedule cannot do; use the per-batch schedule",
@@ -148,9 +192,9 @@ static um_status prepare_step(um_program *p, um_step *s)
 {
 	const um_node *n = s->node;
 	const bool images = s->phase == UM_IMAGES;
-	const bool lanes = images && p->schedule == UM_PER_IMAGE;
+	const bool lanes = images && p->apart;
 	bool batched = n->batched || um_sums_batch(n);
-	const int64_t count = p->schedule == UM_PER_BATCH && batched ? p->batch : 1;
+	const int64_t count = batched ? p->chunk : 1;
 	um_prepare how = { .precision = p->precision, .count = count, .threads = lanes ? 1 : p->threads,
 		.lanes = lanes ? p->lanes : 1 };
 	for (int k = 0; k < n->nin; k++)
@@ -172,7 +216,7 @@ static um_status prepare_steps(um_program *p)
 	um_status st = UM_OK;
 	for (int i = 0; i < p->nsteps; i++) {
 		um_step *s = &p->step[i];
-		s->scratch_lane = s->phase == UM_IMAGES && p->schedule == UM_PER_IMAGE;
+		s->scratch_lane = s->phase == UM_IMAGES && p->apart;
 		if (s->fused != NULL)
 			s->scratch = um_fused_scratch(s->fused, p->size, s->scratch_lane ? 1 : p->threads);
 		else
@@ -197,15 +241,15 @@ um_status um_compile(int n, um_node *const outputs[], const um_compile_options *
 	p->size = options->precision == UM_FLOAT64 ? 8 : 4;
 	p->threads = options->threads > 0 ? options->threads : THREADS();
 	p->batch = p->graph->batch;
-	p->lanes = p->schedule == UM_PER_BATCH ? 1 : p->batch < p->threads ? (int)p->batch : p->threads;
-	p->each = um_new(sizeof(*p->each) * (size_t)p->lanes);
 	p->weights = options->weights;
 	p->fresh = true;
 	p->profiling = getenv("UMBRA_PROFILE") != NULL;
 	own_outputs(p, n, outputs);
 	UM_TRY(um_graph_status(p->graph));
 	mark_live(p);
+	choose_lanes(p);
 	UM_TRY(set_phases(p));
+	p->each = um_new(sizeof(*p->each) * (size_t)p->lanes);
 	UM_TRY(um_program_fuse(p));
 	order_steps(p);
 	UM_TRY(prepare_steps(p));

@@ -7,8 +7,8 @@
 #include "nn/fused.h"
 #include "nn/graph.h"
 
-/* When a node is computed: when the weights changed; before, in and after the loop over images. In
- * the per-batch schedule the last three are one sequence. */
+/* When a node is computed: when the weights changed; before, in and after the work on images. Where
+ * images do not go apart the last three are one sequence. */
 typedef enum um_phase { UM_ON_WEIGHTS, UM_BEFORE, UM_IMAGES, UM_AFTER, UM_PHASES } um_phase;
 
 /* Where the value of a stored node is. */
@@ -60,11 +60,14 @@ struct um_program {
 	um_schedule schedule;
 	um_precision precision;
 	int threads, lanes;
+	bool apart;            /* lanes work on images of their own; nothing of an image waits for others */
 	int64_t batch, size;   /* of a number, in bytes */
+	int64_t chunk;         /* images in a call: 1, those of a lane, or the batch */
 	const um_weights *weights;
 	uint64_t seen;         /* version of the weights that was packed */
 	bool fresh;            /* nothing ran yet */
 	bool early;            /* the early part ran, the late one did not */
+	bool late;             /* there is a late part */
 	um_fact *fact;         /* [nodes of the graph at compile time] */
 	int nnodes;
 	int nsteps;

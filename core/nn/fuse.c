@@ -362,10 +362,9 @@ um_status um_program_fuse(um_program *p)
 		cols = note_cols(p, cols, 0);
 		p->fact[i].step = p->nsteps - 1;
 	}
-	const int64_t count = p->schedule == UM_PER_IMAGE ? 1 : p->batch;
 	for (int s = 0; s < p->nsteps; s++)
 		if (p->step[s].fused != NULL)
-			um_fused_finish(p->step[s].fused, cols[s], count);
+			um_fused_finish(p->step[s].fused, cols[s], p->chunk);
 	free(cols);
 	return UM_OK;
 }

@@ -69,8 +69,12 @@ out:
 	return st;
 }
 
+/* With late inputs the parts before, in and after the work on images run twice, so that the order of
+ * steps is not that of time for what images share. */
 static bool lives_long(const um_program *p, const um_node *n)
 {
+	if (p->apart && p->late && !n->batched)
+		return true;
 	return um_is_leaf(n) || p->fact[n->id].output || p->fact[n->id].phase == UM_ON_WEIGHTS;
 }
 
@@ -102,16 +106,16 @@ static um_status make_slots(um_program *p)
 		um_fact *f = &p->fact[i];
 		if (!f->live || !f->stored)
 			continue;
-		const bool kept = n->batched && (p->schedule == UM_PER_BATCH || lives_long(p, n));
+		const bool kept = n->batched && (p->chunk > 1 || !p->apart || lives_long(p, n));
 		f->slot = (um_slot){ .root = n, .birth = f->step, .death = f->step };
 		f->slot.image = kept ? bytes_of(p, n) : 0;
-		f->slot.size = bytes_of(p, n) * (kept ? p->batch : 1);
-		f->slot.lane = n->batched && p->schedule == UM_PER_IMAGE;
+		f->slot.size = bytes_of(p, n) * (!kept ? 1 : lives_long(p, n) ? p->batch : p->chunk);
+		f->slot.lane = n->batched && p->apart;
 		if (n->op->view) {
 			f->slot.root = p->fact[n->in[0]->id].slot.root;
 			continue;
 		}
-		if (p->schedule == UM_PER_IMAGE && um_sums_batch(n)) {
+		if (p->apart && um_sums_batch(n)) {
 			f->slot.birth = images;  /* added to from the first image on */
 			f->slot.death = p->first[UM_AFTER] - 1;
 		}
@@ -261,7 +265,7 @@ static void hand_over(um_program *p)
 static um_status lane_sums(um_program *p)
 {
 	int64_t bytes = 0;
-	if (p->schedule == UM_PER_BATCH)
+	if (!p->apart)
 		return UM_OK;
 	for (int i = 0; i < p->nnodes; i++) {
 		if (!p->fact[i].live || !p->fact[i].stored || !um_sums_batch(p->graph->node[i]))

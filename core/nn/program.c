@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Runs programs: what depends on the weights when they changed, then either one step after the other
- * for the whole batch, or image after image through all steps, images spread over lanes. */
+ * for the whole batch, or lanes that take images through all steps, one at a time or all of theirs. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 /* What a step is called for: an image of a lane, or everything. */
 typedef struct um_turn {
 	int lane;
-	int64_t image;         /* -1: the whole batch, or nothing batched */
+	int64_t image;         /* the first of the call; -1: the whole batch, or nothing batched */
 	int64_t first;         /* first image of the lane: sums are set there and added to later */
 	uint64_t key;
 } um_turn;
@@ -24,7 +24,7 @@ static char *address(um_program *p, const um_node *n, const um_turn *turn)
 	if (base == NULL)
 		base = (s->lane ? p->arena + p->shared_bytes + turn->lane * p->lane_bytes : p->arena) +
 			s->offset;
-	return turn->image > 0 ? base + turn->image * s->image : base;
+	return s->base != NULL && turn->image > 0 ? base + turn->image * s->image : base;
 }
 
 /* Where a step writes node n: sums over the batch have a place in each lane. */
@@ -44,15 +44,14 @@ static void run_fused(um_program *p, um_step *s, const um_turn *turn)
 {
 	const um_fused *f = s->fused;
 	um_fused_call c = { .size = p->size, .threads = s->scratch_lane ? 1 : p->threads };
-	const bool whole = f->batched && p->schedule == UM_PER_BATCH;
-	c.count = whole ? p->batch : 1;
+	c.count = f->batched ? p->chunk : 1;
 	for (int k = 0; k < f->noperands; k++) {
 		c.in[k] = address(p, f->operand[k].node, turn);
-		c.in_image[k] = whole ? um_program_slot(p, f->operand[k].node)->image : 0;
+		c.in_image[k] = f->batched ? um_program_slot(p, f->operand[k].node)->image : 0;
 	}
 	for (int k = 0; k < f->nresults; k++) {
 		c.out[k] = target(p, f->result[k].node, turn);
-		c.out_image[k] = whole ? um_program_slot(p, f->result[k].node)->image : 0;
+		c.out_image[k] = f->batched ? um_program_slot(p, f->result[k].node)->image : 0;
 		c.add = turn->image > turn->first;
 	}
 	c.scratch = p->arena + s->scratch_at +
@@ -64,8 +63,7 @@ static um_call kernel_call(um_program *p, um_step *s, const um_turn *turn)
 {
 	const um_node *n = s->node;
 	um_call c = { .node = n, .state = s->state, .key = turn->key, .lane = turn->lane };
-	const bool whole = p->schedule == UM_PER_BATCH && (n->batched || um_sums_batch(n));
-	c.count = whole ? p->batch : 1;
+	c.count = n->batched || um_sums_batch(n) ? p->chunk : 1;
 	for (int k = 0; k < n->nin; k++) {
 		c.in[k] = address(p, n->in[k], turn);
 		c.stride[k] = n->in[k]->batched ? um_node_len(n->in[k]) : 0;
@@ -156,43 +154,57 @@ out:
 
 /* ---- images over lanes ---------------------------------------------------------------------- */
 
-static um_status run_lane(um_program *p, int lane, uint64_t key)
+/* A part of a run: what needs late inputs, or what does not. */
+typedef struct um_part {
+	int from[UM_PHASES], to[UM_PHASES]; /* steps of each phase */
+	bool late;
+	uint64_t key;
+} um_part;
+
+static um_status run_lane(um_program *p, const um_part *part, int lane)
 {
 	um_status st = UM_OK;
 	const int64_t first = p->batch * lane / p->lanes, last = p->batch * (lane + 1) / p->lanes;
-	for (int64_t i = first; i < last; i++) {
-		const um_turn turn = { lane, i, first, key };
-		UM_TRY(run_steps(p, p->first[UM_IMAGES], p->first[UM_AFTER], &turn));
+	for (int64_t i = first; i < last; i += p->chunk) {
+		const um_turn turn = { lane, i, first, part->key };
+		UM_TRY(run_steps(p, part->from[UM_IMAGES], part->to[UM_IMAGES], &turn));
 	}
 out:
 	return st;
 }
 
-/* Adds the sums of the other lanes to those of the first, in their order. */
-static void join_sums(um_program *p)
+/* Adds share "share" of the sums of the other lanes to those of the first, in their order. */
+static void join_share(um_program *p, bool late, int share)
 {
 	const um_turn turn = { .image = -1 };
-	const int lanes = p->lanes;
 	for (int i = 0; i < p->nnodes; i++) {
 		const um_node *n = p->graph->node[i];
-		if (!p->fact[i].live || !p->fact[i].stored || !um_sums_batch(n) || p->lanes == 1)
+		if (!p->fact[i].live || !p->fact[i].stored || !um_sums_batch(n) || n->late != late)
 			continue;
 		char *sum = address(p, n, &turn);
 		const int64_t len = um_node_len(n), at = p->fact[i].sum_at;
-		PARALLEL
-		for (int part = 0; part < lanes; part++)
-			for (int t = 1; t < lanes; t++) {
-				const int64_t from = len * part / lanes, to = len * (part + 1) / lanes;
-				const char *more = p->sums[t] + at;
-				for (int64_t k = from; p->size == 4 && k < to; k++)
-					((float *)(void *)sum)[k] += ((const float *)(const void *)more)[k];
-				for (int64_t k = from; p->size == 8 && k < to; k++)
-					((double *)(void *)sum)[k] += ((const double *)(const void *)more)[k];
-			}
+		const int64_t from = len * share / p->lanes, to = len * (share + 1) / p->lanes;
+		for (int t = 1; t < p->lanes; t++) {
+			const char *more = p->sums[t] + at;
+			for (int64_t k = from; p->size == 4 && k < to; k++)
+				((float *)(void *)sum)[k] += ((const float *)(const void *)more)[k];
+			for (int64_t k = from; p->size == 8 && k < to; k++)
+				((double *)(void *)sum)[k] += ((const double *)(const void *)more)[k];
+		}
 	}
 }
 
-static um_status run_images(um_program *p, uint64_t key)
+static void join_sums(um_program *p, bool late)
+{
+	const int lanes = p->lanes;
+	if (lanes == 1 || p->sums_bytes == 0)
+		return;
+	PARALLEL
+	for (int t = 0; t < lanes; t++)
+		join_share(p, late, t);
+}
+
+static um_status run_images(um_program *p, const um_part *part)
 {
 	um_status st = UM_OK;
 	const int lanes = p->lanes;
@@ -200,7 +212,7 @@ static um_status run_images(um_program *p, uint64_t key)
 	char message[512] = "";
 	PARALLEL
 	for (int t = 0; t < lanes; t++) {
-		each[t] = run_lane(p, t, key);
+		each[t] = run_lane(p, part, t);
 		if (each[t] != UM_OK) {
 #ifdef _OPENMP
 #pragma omp critical(um_program_message)
@@ -215,22 +227,43 @@ static um_status run_images(um_program *p, uint64_t key)
 
 /* ---- running ----------------------------------------------------------------------------------- */
 
-static int first_late(const um_program *p)
+static um_part part_of(const um_program *p, bool late, uint64_t key)
 {
-	int i = p->first[UM_BEFORE];
-	while (i < p->nsteps && !p->step[i].late)
-		i++;
-	return i;
+	um_part part = { .late = late, .key = key };
+	for (int phase = UM_BEFORE; phase < UM_PHASES; phase++) {
+		int i = p->first[phase];
+		while (i < p->first[phase + 1] && !p->step[i].late)
+			i++;
+		part.from[phase] = late ? i : p->first[phase];
+		part.to[phase] = late ? p->first[phase + 1] : i;
+	}
+	return part;
+}
+
+static um_status run_part(um_program *p, bool late, uint64_t key)
+{
+	um_status st = UM_OK;
+	const um_part part = part_of(p, late, key);
+	const um_turn turn = { .image = -1, .key = key };
+	UM_TRY(run_steps(p, part.from[UM_BEFORE], part.to[UM_BEFORE], &turn));
+	if (!p->apart) {
+		UM_TRY(run_steps(p, part.from[UM_IMAGES], part.to[UM_IMAGES], &turn));
+	} else if (part.from[UM_IMAGES] < part.to[UM_IMAGES]) {
+		UM_TRY(run_images(p, &part));
+		join_sums(p, late);
+	}
+	UM_TRY(run_steps(p, part.from[UM_AFTER], part.to[UM_AFTER], &turn));
+out:
+	return st;
 }
 
 um_status um_program_run_early(um_program *p, uint64_t key)
 {
 	um_status st = UM_OK;
-	const um_turn turn = { .image = -1, .key = key };
 	if (p->schedule != UM_PER_BATCH)
 		return um_fail(UM_EARG, "um_program_run_early: the program runs image by image");
 	UM_TRY(take_weights(p));
-	UM_TRY(run_steps(p, p->first[UM_BEFORE], first_late(p), &turn));
+	UM_TRY(run_part(p, false, key));
 	p->early = true;
 out:
 	return st;
@@ -239,18 +272,12 @@ out:
 um_status um_program_run(um_program *p, uint64_t key)
 {
 	um_status st = UM_OK;
-	const um_turn turn = { .image = -1, .key = key };
-	if (p->schedule == UM_PER_BATCH) {
-		if (!p->early)
-			UM_TRY(um_program_run_early(p, key));
-		p->early = false;
-		return run_steps(p, first_late(p), p->nsteps, &turn);
+	if (!p->early) {
+		UM_TRY(take_weights(p));
+		UM_TRY(run_part(p, false, key));
 	}
-	UM_TRY(take_weights(p));
-	UM_TRY(run_steps(p, p->first[UM_BEFORE], p->first[UM_IMAGES], &turn));
-	UM_TRY(run_images(p, key));
-	join_sums(p);
-	UM_TRY(run_steps(p, p->first[UM_AFTER], p->nsteps, &turn));
+	p->early = false;
+	UM_TRY(run_part(p, true, key));
 out:
 	return st;
 }

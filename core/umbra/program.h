@@ -16,7 +16,9 @@ extern "C" {
 typedef struct um_program um_program;
 
 typedef enum um_schedule {
-	UM_PER_BATCH, /* one operation after the other, threads inside: flows, dense layers */
+	UM_PER_BATCH, /* one operation after the other for all images: flows, dense layers. Threads take
+	                 equal shares of a large batch where no image waits for a sum over it, else they
+	                 share each operation. */
 	UM_PER_IMAGE, /* each image through the whole network, images spread over threads, so that
 	                 activations stay in cache: convolutions. Nothing batched may depend on a
 	                 sum over the batch. */
