@@ -2,6 +2,8 @@
 /* Shapes of convolutions: which go together, and what to say where they do not. */
 #include "nn/conv.h"
 
+enum { MOST = 1 << 30 }; /* oneDNN counts in int */
+
 bool um_conv_attr_make(um_graph *g, const char *name, const um_conv *spec, int64_t rows, int64_t columns,
 	um_conv_attr *attr)
 {
@@ -12,6 +14,9 @@ bool um_conv_attr_make(um_graph *g, const char *name, const um_conv *spec, int64
 		um_graph_fail(g, "%s: stride %lld: at least 1", name, (long long)s->stride);
 	else if (s->top < 0 || s->bottom < 0 || s->left < 0 || s->right < 0)
 		um_graph_fail(g, "%s: negative padding (slice the image instead)", name);
+	else if (s->top > MOST || s->bottom > MOST || s->left > MOST || s->right > MOST || s->stride > MOST ||
+		rows > MOST || columns > MOST)
+		um_graph_fail(g, "%s: a padding, stride or size above %d", name, MOST);
 	else
 		return true;
 	return false;

@@ -226,6 +226,22 @@ static um_node *keep(um_graph *g, const um_node *like, um_node **head)
 	return n;
 }
 
+/* Numbers of no machine, far from overflow. */
+static const double MOST = 1e15;
+
+static bool sane(const um_node *n)
+{
+	double len = n->batched ? (double)n->graph->batch : 1;
+	for (int i = 0; i < n->rank; i++) {
+		if (n->dim[i] < 1)
+			return um_graph_fail(n->graph, "%s: shape %s has an empty axis", n->op->name,
+				um_node_shape(n)) != NULL;
+		len *= (double)n->dim[i];
+	}
+	return len <= MOST || um_graph_fail(n->graph, "%s: shape %s%s is too large", n->op->name,
+		um_node_shape(n), n->batched ? " of each image" : "") != NULL;
+}
+
 /* The node that like describes: an equal one, or a new one with its shape. */
 static um_node *make(um_graph *g, um_node *like)
 {
@@ -238,12 +254,8 @@ static um_node *make(um_graph *g, um_node *like)
 		like->late |= like->in[i]->late;
 	}
 	like->batched &= !like->op->sums_batch;
-	bool ok = like->op->shape != NULL ? like->op->shape(like) : spread_shape(like);
-	for (int i = 0; ok && i < like->rank; i++)
-		if (like->dim[i] < 1)
-			ok = um_graph_fail(g, "%s: shape %s has an empty axis", like->op->name,
-				um_node_shape(like)) != NULL;
-	return ok ? keep(g, like, head) : NULL;
+	const bool ok = like->op->shape != NULL ? like->op->shape(like) : spread_shape(like);
+	return ok && sane(like) ? keep(g, like, head) : NULL;
 }
 
 um_node *um_node_new_named(um_graph *g, const um_op *op, const char *name, const void *attr,

@@ -128,14 +128,25 @@ out:
 
 /* ---- in place ---------------------------------------------------------------------------------- */
 
-/* Whether result k may overwrite operand o of the loop of step i. */
+/* Whether an operand that lies where o does, which is it or a reshape of it, is read after an
+ * instruction. */
+static bool read_later(um_program *p, const um_fused *f, const um_operand *o, int instr)
+{
+	const um_slot *at = um_program_slot(p, o->node);
+	for (int k = 0; k < f->noperands; k++)
+		if (f->operand[k].last > instr && um_program_slot(p, f->operand[k].node) == at)
+			return true;
+	return false;
+}
+
+/* Whether result r may overwrite operand o of the loop of step i. */
 static bool may_reuse(um_program *p, int i, const um_result *r, const um_operand *o)
 {
 	const um_fused *f = p->step[i].fused;
 	const um_slot *to = um_program_slot(p, r->node), *from = um_program_slot(p, o->node);
 	return !r->sum && o->fit == UM_FULL && to->base == NULL && from->base == NULL && to->reuse == NULL &&
 		to->lane == from->lane && to->size == from->size && from->death == i && !from->taken &&
-		from->birth < i && o->last <= r->value - f->noperands;
+		from->birth < i && !read_later(p, f, o, r->value - f->noperands);
 }
 
 static void find_reuse(um_program *p)

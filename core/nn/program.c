@@ -262,6 +262,7 @@ um_status um_program_run_early(um_program *p, uint64_t key)
 	um_status st = UM_OK;
 	if (p->schedule != UM_PER_BATCH)
 		return um_fail(UM_EARG, "um_program_run_early: the program runs image by image");
+	p->early = false;
 	UM_TRY(take_weights(p));
 	UM_TRY(run_part(p, false, key));
 	p->early = true;

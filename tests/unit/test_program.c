@@ -183,6 +183,41 @@ static void memory_is_planned(void)
 	um_graph_free(g);
 }
 
+/* One loop makes v + c and c - t, where v is t under another shape: the first must not be written
+ * over v. */
+static void reshapes_share_memory(void)
+{
+	um_graph *g = um_graph_new(1);
+	um_node *t = um_nn_softmax(um_nn_input(g, "x", 1, (const int64_t[]){ 4 }, true));
+	um_node *v = um_nn_reshape(t, 2, (const int64_t[]){ 1, 4 });
+	um_node *c = um_nn_softmax(um_nn_scale(v, 3));
+	um_node *sum = um_nn_softmax(um_nn_add(v, c)), *less = um_nn_softmax(um_nn_sub(c, t));
+	um_node *out[2] = { um_nn_exp(sum), um_nn_exp(less) };
+	for (int s = 0; s < 2; s++) {
+		const um_compile_options o = { s == 0 ? UM_PER_BATCH : UM_PER_IMAGE, UM_FLOAT64, 1, NULL };
+		um_program *p = NULL;
+		CHECK_OK(um_compile(2, out, &o, &p));
+		double *x = um_program_input(p, "x").data;
+		for (int i = 0; i < 4; i++)
+			x[i] = log(i + 1);
+		CHECK_OK(um_program_run(p, 0));
+		double all[3] = { 0 };
+		for (int i = 0; i < 4; i++)
+			all[0] += exp(0.3 * (i + 1));
+		for (int k = 0; k < 2; k++)
+			for (int i = 0; i < 4; i++)
+				all[k + 1] += exp(exp(0.3 * (i + 1)) / all[0] + (k == 0 ? 0.1 : -0.1) * (i + 1));
+		for (int k = 0; k < 2; k++)
+			for (int i = 0; i < 4; i++) {
+				const double e = exp(0.3 * (i + 1)) / all[0] + (k == 0 ? 0.1 : -0.1) * (i + 1);
+				CU_ASSERT_DOUBLE_EQUAL(((double *)um_program_output(p, k).data)[i],
+					exp(exp(e) / all[k + 1]), 1e-13);
+			}
+		um_program_free(p);
+	}
+	um_graph_free(g);
+}
+
 static void late_inputs(void)
 {
 	um_graph *g = um_graph_new(BATCH);
@@ -236,6 +271,31 @@ static void mistakes_are_named(void)
 	um_graph_free(g);
 }
 
+/* Sizes that no machine has, or no array, are refused before anybody multiplies them. */
+static void sizes_are_checked(void)
+{
+	const int64_t large = (int64_t)1 << 40;
+	const double number = 1;
+	for (int i = 0; i < 5; i++) {
+		um_graph *g = um_graph_new(2);
+		um_node *x = um_nn_input(g, "x", 3, (const int64_t[]){ 1, 1, 1 }, true), *y = NULL;
+		um_node *w = um_nn_input(g, "w", 4, (const int64_t[]){ 1, 1, 1, 1 }, false);
+		if (i == 0)
+			y = um_nn_constant(g, 1, (const int64_t[]){ -1 }, &number);
+		else if (i == 1)
+			y = um_nn_input(g, "y", 2, (const int64_t[]){ large, large }, false);
+		else if (i == 2)
+			y = um_nn_place(x, 0, 0, INT64_MAX);
+		else if (i == 3)
+			y = um_nn_broadcast(x, 3, (const int64_t[]){ large, 1, large });
+		else
+			y = um_nn_conv(x, w, &(um_conv){ .top = INT64_MAX, .bottom = INT64_MAX });
+		CU_ASSERT_PTR_NULL(y);
+		CU_ASSERT_EQUAL(um_graph_status(g), UM_EARG);
+		um_graph_free(g);
+	}
+}
+
 static void runs_allocate_nothing(void)
 {
 #ifdef COUNTS_MALLOC
@@ -257,5 +317,5 @@ static void runs_allocate_nothing(void)
 #endif
 }
 
-CHECK_MAIN(CHECK_CASE(fusion_changes_nothing), CHECK_CASE(memory_is_planned), CHECK_CASE(late_inputs),
-	CHECK_CASE(mistakes_are_named), CHECK_CASE(runs_allocate_nothing))
+CHECK_MAIN(CHECK_CASE(fusion_changes_nothing), CHECK_CASE(memory_is_planned),
+	CHECK_CASE(reshapes_share_memory), CHECK_CASE(late_inputs), CHECK_CASE(mistakes_are_named), CHECK_CASE(sizes_are_checked), CHECK_CASE(runs_allocate_nothing))

@@ -10,8 +10,12 @@ static bool take_shape(um_graph *g, const char *what, const char *name, int rank
 	if (rank < 0 || rank > UM_NN_RANK)
 		return um_graph_fail(g, "%s %s: %d axes, at most %d are possible", what, name, rank,
 			UM_NN_RANK) != NULL;
-	for (int i = 0; i < rank; i++)
+	for (int i = 0; i < rank; i++) {
+		if (dim[i] < 1)
+			return um_graph_fail(g, "%s %s: axis %d has length %lld", what, name, i,
+				(long long)dim[i]) != NULL;
 		attr->dim[i] = dim[i];
+	}
 	return true;
 }
 
