@@ -26,7 +26,7 @@ static const um_param params[] = {
 		"curvature of the density there."),
 	P(steps, "0", 0, 1000000000, "Steps of the optimiser, Adam; 0: 2000, for a flow 4000."),
 	P(batch, "0", 0, 65536, "Draws in each step, an even number. 0: 16, for lowrank 32, for a flow of n "
-		"numbers 3600 / sqrt(n) between 64 and 2560: few draws make it lose modes."),
+		"numbers 3600 / sqrt(n) between 64 and 1024: few draws make it lose modes."),
 	P(rate, "0", 0, 10, "Size of a step: in log s, and in the mean as a fraction of s; of weights. 0: "
 		"0.03, for lowrank 0.01, for a flow 0.001."),
 	P(decay, "0", 0, 1, "What is left of the rate at the last step, along a cosine; 1: all. 0: 1, for "

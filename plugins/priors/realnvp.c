@@ -491,18 +491,20 @@ static um_status fit(void *self, um_dataset *data, um_sink *sink)
 	const um_dataset_info *about = um_dataset_about(data);
 	lesson t = { .p = p, .data = data, .about = about, .sink = sink };
 	bool found;
-	um_weights_free(p->w);
-	p->w = NULL;
-	p->spec = (um_flow_spec){ strcmp(p->set->couplings_of, "images") == 0, p->shape[3], p->shape[4],
+	const bool model = p->w != NULL; /* goes on from its weights */
+	const um_flow_spec fresh = { strcmp(p->set->couplings_of, "images") == 0, p->shape[3], p->shape[4],
 		p->shape[0] * p->shape[1] * p->shape[2], p->set->couplings, p->set->hidden, p->set->depth, false, p->set->bound,
 		about->seed };
-	UM_TRY(um_flow_check(&p->spec));
-	UM_TRY(weights(p, about->rng, &p->w));
+	if (!model) {
+		p->spec = fresh;
+		UM_TRY(um_flow_check(&p->spec));
+		UM_TRY(weights(p, about->rng, &p->w));
+	}
 	if ((t.w = um_weights_copy(p->w)) == NULL)
 		UM_TRY(no_memory());
 	UM_TRY(lesson_new(&t));
 	UM_TRY(restore(&t, &found));
-	if (!found)
+	if (!found && !model)
 		UM_TRY(moments(&t));
 	t.adam.step = (int64_t)*at(&t, STEP);
 	um_weights_touch(t.w);
