@@ -4,9 +4,10 @@
  *
  * A kernel is called for "count" images at a time. Arrays are contiguous; image i of input k begins
  * stride[k] elements after image i - 1, where stride[k] = 0 for shared inputs. A program in the
- * per-image schedule calls kernels from several threads at once with call.threads = 1 and
- * different call.lane, and so does one in the per-batch schedule whose threads share out the batch;
- * else there is one call for the whole batch and kernels may use call.threads threads. Nodes that do not depend on the batch are computed with count = 1.
+ * per-image schedule calls kernels from several threads at once with call.threads = 1 and different
+ * call.lane, and so does one in the per-batch schedule whose threads share out the batch; else there
+ * is one call for the whole batch and kernels may use call.threads threads. Nodes that do not depend
+ * on the batch are computed with count = 1.
  * Where an operation sums over the batch (um_op.sums_batch), call.add says whether to add to out or
  * to set it. */
 #ifndef UMBRA_NN_NODE_H

@@ -5,7 +5,7 @@
 #include <umbra/program.h>
 #include "check.h"
 
-enum { MOST = 64, N = 512 };
+enum { MOST = 64, ROWS = 14, COLUMNS = 16, N = 2 * ROWS * COLUMNS };
 
 typedef struct net {
 	um_graph *g;
@@ -21,11 +21,11 @@ static um_node *loss_of(um_node *x, um_node *logdet)
 	return um_nn_batch_mean(um_nn_sub(um_nn_scale(um_nn_sum(um_nn_square(x), UM_NN_ALL), 0.5), logdet));
 }
 
-static um_flow_nodes flow(net *t, bool batchnorm)
+static um_flow_nodes flow(net *t, bool batchnorm, bool images)
 {
 	const int64_t n = N;
-	um_flow_spec spec = { .rows = 1, .columns = N, .channels = 1, .couplings = 3, .hidden = 16, .depth = 3,
-		.batchnorm = batchnorm };
+	um_flow_spec spec = { .rows = ROWS, .columns = COLUMNS, .channels = 2, .couplings = 3, .depth = 3,
+		.hidden = images ? 4 : 16, .batchnorm = batchnorm, .convolutional = images };
 	um_rng r = um_rng_new(2, "lanes", 0);
 	CHECK_OK(um_flow_check(&spec));
 	const um_flow_nodes f = um_flow_sample(t->g, &spec, "f", true, um_nn_input(t->g, "x", 1, &n, true));
@@ -36,24 +36,30 @@ static um_flow_nodes flow(net *t, bool batchnorm)
 	return f;
 }
 
-/* A training step. */
-static void training(net *t)
+static void training_of(net *t, bool batchnorm, bool images)
 {
-	const um_flow_nodes f = flow(t, false);
+	const um_flow_nodes f = flow(t, batchnorm, images);
 	t->out[0] = loss_of(f.out, f.logdet);
 	t->out[1] = f.out;
+	CHECK_FATAL(t->w->n + 2 <= MOST);
 	CHECK_OK(um_weights_grad(t->w, t->out[0], t->out + 2));
 	t->n = t->w->n + 2;
 }
 
-/* Statistics of the batch in every layer. */
+static void vectors(net *t)
+{
+	training_of(t, false, false);
+}
+
+/* Statistics of the batch in every layer: no shares. */
 static void statistics(net *t)
 {
-	const um_flow_nodes f = flow(t, true);
-	t->out[0] = loss_of(f.out, f.logdet);
-	t->out[1] = f.out;
-	CHECK_OK(um_weights_grad(t->w, t->out[0], t->out + 2));
-	t->n = t->w->n + 2;
+	training_of(t, true, false);
+}
+
+static void convolutions(net *t)
+{
+	training_of(t, false, true);
 }
 
 /* What early outputs give comes back as late inputs, one of each image and one that all share; sums
@@ -61,7 +67,7 @@ static void statistics(net *t)
 static void late_gradient(net *t)
 {
 	const int64_t n = N;
-	const um_flow_nodes f = flow(t, false);
+	const um_flow_nodes f = flow(t, false, false);
 	um_node *v = um_nn_late_input(t->g, "v", 1, &n, true), *e = um_nn_late_input(t->g, "e", 1, &n, false);
 	um_node *mean = um_nn_batch_mean(f.out); /* early, used in the late part */
 	um_node *target = um_nn_add(um_nn_mul(mean, um_nn_exp(e)), um_nn_batch_mean(um_nn_mul(v, v)));
@@ -166,7 +172,7 @@ static void compare(builder build, int64_t batch, um_precision precision)
 
 static void shares(void)
 {
-	static const builder builders[] = { training, statistics, late_gradient, dropout };
+	static const builder builders[] = { vectors, statistics, convolutions, late_gradient, dropout };
 	for (size_t i = 0; i < sizeof(builders) / sizeof(*builders); i++)
 		for (int64_t batch = 48; batch <= 64; batch += 16) { /* threads share 48 evenly, and 64 if two */
 			compare(builders[i], batch, UM_FLOAT64);
