@@ -226,6 +226,19 @@ out:
 	return st;
 }
 
+/* Kernels of oneDNN wait for, or leave out the work of, threads that they do not get. */
+static int threads_for(const um_compile_options *options)
+{
+	int threads = options->threads > 0 ? options->threads : THREADS();
+#ifdef _OPENMP
+	if (threads > omp_get_thread_limit())
+		threads = omp_get_thread_limit();
+	if (omp_get_dynamic())
+		threads = 1;
+#endif
+	return threads;
+}
+
 /* ---- the whole --------------------------------------------------------------------------------- */
 
 um_status um_compile(int n, um_node *const outputs[], const um_compile_options *options,
@@ -239,7 +252,7 @@ um_status um_compile(int n, um_node *const outputs[], const um_compile_options *
 	p->schedule = options->schedule;
 	p->precision = options->precision;
 	p->size = options->precision == UM_FLOAT64 ? 8 : 4;
-	p->threads = options->threads > 0 ? options->threads : THREADS();
+	p->threads = threads_for(options);
 	p->batch = p->graph->batch;
 	p->weights = options->weights;
 	p->fresh = true;

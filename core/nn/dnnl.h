@@ -21,7 +21,8 @@ dnnl_memory_desc_t um_dnnl_md(int rank, const int64_t dim[], dnnl_format_tag_t t
 dnnl_memory_desc_t um_dnnl_strided(int rank, const int64_t dim[], const int64_t stride[]);
 bool um_dnnl_same(const dnnl_memory_desc_t *a, const dnnl_memory_desc_t *b);
 
-/* oneDNN plans for so many threads from now on in this thread; returns the number before. */
+/* oneDNN plans for, and runs with, so many threads from now on in this thread; returns the number
+ * before. */
 int um_dnnl_plan_threads(int threads);
 
 /* The best implementation of an operation; add: the result is added to what is there. hint: of the

@@ -126,6 +126,8 @@ void um_fused_finish(um_fused *f, int64_t cols, int64_t count)
 			continue;
 		if (f->rows == 1 && f->batched)
 			r->fit = one_row(r->fit, !r->batch);
+		if (r->fit == UM_FULL) /* only (1, ..., 1, n) has such sums */
+			r->fit = UM_LANE;
 		r->acc = f->naccs;
 		f->naccs += r->fit == UM_LANE ? f->cols : 1;
 	}

@@ -49,7 +49,8 @@ UM_API um_array um_program_output(um_program *p, int k);
 /* Output k is written to memory of the caller's from now on, 64-byte aligned. */
 UM_API void um_program_output_to(um_program *p, int k, void *memory);
 
-/* Runs everything. key chooses the dropout masks. */
+/* Runs everything. key chooses the dropout masks. Inside a parallel region of OpenMP only programs
+ * for one thread run. */
 UM_API UM_USED um_status um_program_run(um_program *p, uint64_t key);
 /* UM_PER_BATCH only: what does not depend on late inputs; the next um_program_run then does the rest. So
  * a caller can compute the gradient that it feeds in from outputs of the same pass. */

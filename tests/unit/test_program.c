@@ -218,6 +218,27 @@ static void reshapes_share_memory(void)
 	um_graph_free(g);
 }
 
+/* A sum that only drops axes of length 1 keeps every number. */
+static void sums_that_keep_all(void)
+{
+	const um_compile_options o = { UM_PER_BATCH, UM_FLOAT64, 1, NULL };
+	const int64_t row[] = { 1, 4 };
+	for (int batched = 0; batched < 2; batched++) {
+		um_graph *g = um_graph_new(2);
+		um_node *x = um_nn_input(g, "x", 2, row, batched), *y = um_nn_sum_to(um_nn_scale(x, 3), 1, row + 1, true);
+		um_program *p = NULL;
+		CHECK_OK(um_compile(1, &y, &o, &p));
+		double *in = um_program_input(p, "x").data;
+		for (int i = 0; i < 4 + 4 * batched; i++)
+			in[i] = i + 1;
+		CHECK_OK(um_program_run(p, 0));
+		for (int i = 0; i < 4 + 4 * batched; i++)
+			CU_ASSERT_EQUAL(((double *)um_program_output(p, 0).data)[i], 3 * (i + 1));
+		um_program_free(p);
+		um_graph_free(g);
+	}
+}
+
 static void late_inputs(void)
 {
 	um_graph *g = um_graph_new(BATCH);
@@ -318,4 +339,4 @@ static void runs_allocate_nothing(void)
 }
 
 CHECK_MAIN(CHECK_CASE(fusion_changes_nothing), CHECK_CASE(memory_is_planned),
-	CHECK_CASE(reshapes_share_memory), CHECK_CASE(late_inputs), CHECK_CASE(mistakes_are_named), CHECK_CASE(sizes_are_checked), CHECK_CASE(runs_allocate_nothing))
+	CHECK_CASE(reshapes_share_memory), CHECK_CASE(sums_that_keep_all), CHECK_CASE(late_inputs), CHECK_CASE(mistakes_are_named), CHECK_CASE(sizes_are_checked), CHECK_CASE(runs_allocate_nothing))
