@@ -24,7 +24,8 @@ if [ -r "$uv" ]; then
 		echo "| --- | --- | --- | --- | --- | --- | --- | --- |"
 		for w in 0.1 0.3 0.5 1.0 2.0; do
 			"$B/umbra" run pipelines/m87.cfg -o "$T/$w" --quiet --set "forward.eht.uvfits=$uv" \
-				--set "priors.ring.[1].weight=$w" --set 'run.[0].priors=["ring"]' || status=1
+				--set "priors.ring.[1].weight=$w" --set 'run.[0].priors=["ring"]' \
+				--set 'run.[0].inference=["map", "dpi"]' || status=1
 			for c in ring+map ring+dpi; do
 				m=$T/$w/eht/$c/metrics.json
 				get() { sed -n "s/.*\"$1\": *\([-0-9.e+]*\).*/\1/p" "$m" | awk '{ printf "%.2f", $1 }'; }

@@ -18,7 +18,8 @@ within() {
 metric() {
 	sed -n "s/.*\"$2\": *\([-0-9.e+]*\).*/\1/p" "$T/m87/eht/$1/metrics.json"
 }
-status 0 "$UMBRA" run pipelines/m87.cfg -o "$T/m87" --quiet --set "forward.eht.uvfits=$data"
+status 0 "$UMBRA" run pipelines/m87.cfg -o "$T/m87" --quiet --set "forward.eht.uvfits=$data" \
+	--set 'run.[0].inference=["map", "dpi"]'
 for cell in ring+map ring+dpi smooth+map; do
 	most=1
 	case $cell in ring*) most=1.5 ;; esac
