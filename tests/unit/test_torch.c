@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A U-Net and a flow against PyTorch: tests/data/unet.safetensors and flow.safetensors, which
- * tests/bench/unet_reference.py and flow_reference.py made. With files of U-Nets on the command line
- * only prints their errors. */
-#include <umbra/flow.h>
+/* A U-Net against PyTorch: tests/data/unet.safetensors, which tests/bench/unet_reference.py made. With
+ * files of U-Nets on the command line only prints their errors. */
 #include <umbra/program.h>
 #include <umbra/unet.h>
 #include "check.h"
@@ -137,86 +135,6 @@ static void unet(void)
 	um_tensors_free(&t);
 }
 
-/* ---- a flow ------------------------------------------------------------------------------ */
-
-enum { DIM = 10, SAMPLES = 4 };
-
-/* How this flow orders its numbers before the first coupling: at its start it does nothing else. */
-static void order_of(const um_flow_spec *spec, int order[DIM])
-{
-	um_weights *w = NULL;
-	um_rng r = um_rng_new(1, "", 0);
-	um_graph *g = um_graph_new(1);
-	um_node *x = um_flow_sample(g, spec, "flow", false, um_nn_input(g, "z", 1, (int64_t[]){ DIM }, true)).out;
-	CHECK_OK(um_weights_new(g, &r, &w));
-	um_program *p = compile(1, &x, UM_FLOAT64, UM_PER_BATCH, w);
-	um_array in = um_program_input(p, "z"), out = um_program_output(p, 0);
-	for (int i = 0; i < DIM; i++)
-		put(&in, i, i);
-	CHECK_OK(um_program_run(p, 0));
-	for (int i = 0; i < DIM; i++)
-		order[i] = (int)lround(at(&out, i));
-	um_program_free(p);
-	um_weights_free(w);
-	um_graph_free(g);
-}
-
-static void compare_flow(const um_tensors *t, const um_flow_spec *spec, const int order[], um_precision precision)
-{
-	const double tol = precision == UM_FLOAT64 ? 1e-13 : 2e-6;
-	um_weights *w = NULL;
-	um_rng r = um_rng_new(1, "", 0);
-	um_graph *g = um_graph_new(SAMPLES);
-	um_node *z = um_nn_input(g, "z", 1, (int64_t[]){ DIM }, true);
-	um_flow_nodes f = um_flow_sample(g, spec, "flow", true, z);
-	um_node *half = um_nn_scale(um_nn_sum(um_nn_square(f.out), UM_NN_ALL), 0.5);
-	um_node *out[64] = { f.out, f.logdet, um_nn_batch_mean(um_nn_sub(half, f.logdet)) };
-	CHECK_OK(um_graph_status(g));
-	CHECK_OK(um_weights_new(g, &r, &w));
-	CHECK_OK(um_weights_load(w, t));
-	CHECK_FATAL(w->n + 4 < 64);
-	CHECK_OK(um_grad(1, &out[2], NULL, 1, &z, &out[3]));
-	CHECK_OK(um_weights_grad(w, out[2], &out[4]));
-	um_program *p = compile(w->n + 4, out, precision, UM_PER_BATCH, w);
-	um_array in = um_program_input(p, "z"), dz = um_program_output(p, 3);
-	for (int b = 0; b < SAMPLES; b++)
-		for (int i = 0; i < DIM; i++)
-			put(&in, b * DIM + order[i], at(um_tensors_get(t, "input.z"), b * DIM + i));
-	CHECK_OK(um_program_run(p, 0));
-	static const char *const names[] = { "output.x", "output.logdet", "training.loss" };
-	for (int k = 0; k < 3; k++) {
-		um_array a = um_program_output(p, k);
-		CHECK_NEAR(distance(&a, um_tensors_get(t, names[k])), 0, tol);
-	}
-	for (int b = 0; b < SAMPLES; b++)
-		for (int i = 0; i < DIM; i++) {
-			const double want = at(um_tensors_get(t, "output.dz"), b * DIM + i);
-			CHECK_NEAR(at(&dz, b * DIM + order[i]), want, 10 * tol * (1 + fabs(want)));
-		}
-	for (int k = 0; k < w->n; k++) {
-		char name[64];
-		um_array a = um_program_output(p, 4 + k);
-		snprintf(name, sizeof(name), "training.%s", w->name[k]);
-		CHECK_NEAR(distance(&a, um_tensors_get(t, name)), 0, 10 * tol);
-	}
-	um_program_free(p);
-	um_weights_free(w);
-	um_graph_free(g);
-}
-
-static void flow(void)
-{
-	int order[DIM];
-	um_tensors t = { 0 };
-	um_flow_spec spec = { .rows = 1, .columns = DIM, .channels = 1, .couplings = 2, .hidden = 6, .depth = 3 };
-	CHECK_OK(um_flow_check(&spec));
-	CHECK_OK(um_tensors_read("tests/data/flow.safetensors", &t));
-	order_of(&spec, order);
-	compare_flow(&t, &spec, order, UM_FLOAT32);
-	compare_flow(&t, &spec, order, UM_FLOAT64);
-	um_tensors_free(&t);
-}
-
 /* ---- files by name --------------------------------------------------------------------------- */
 
 /* One line: relative errors in float32, per image. */
@@ -249,7 +167,7 @@ static void named_files(void)
 
 int main(int argc, char **argv)
 {
-	const check_case cases[] = { CHECK_CASE(unet), CHECK_CASE(flow) };
+	const check_case cases[] = { CHECK_CASE(unet) };
 	const check_case print_cases[] = { CHECK_CASE(named_files) };
 	files = argv + 1;
 	if (argc > 1)
