@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "nn/compile.h"
+#include "nn/dnnl.h"
 
 /* What a step is called for: an image of a lane, or everything. */
 typedef struct um_turn {
@@ -257,11 +258,9 @@ out:
 	return st;
 }
 
-um_status um_program_run_early(um_program *p, uint64_t key)
+static um_status run_early(um_program *p, uint64_t key)
 {
 	um_status st = UM_OK;
-	if (p->schedule != UM_PER_BATCH)
-		return um_fail(UM_EARG, "um_program_run_early: the program runs image by image");
 	p->early = false;
 	UM_TRY(take_weights(p));
 	UM_TRY(run_part(p, false, key));
@@ -270,16 +269,42 @@ out:
 	return st;
 }
 
+/* Kernels of oneDNN have to get the threads that they were planned for. Returns how many there were
+ * before, or 0: inside a parallel region of the caller there is one. */
+static int take_threads(const um_program *p)
+{
+#ifdef _OPENMP
+	if (p->threads > 1 && omp_in_parallel()) {
+		(void)um_fail(UM_EARG, "um_program_run: a program for %d threads runs inside a parallel region; "
+			"compile it for one", p->threads);
+		return 0;
+	}
+#endif
+	return um_dnnl_plan_threads(p->threads);
+}
+
+um_status um_program_run_early(um_program *p, uint64_t key)
+{
+	if (p->schedule != UM_PER_BATCH)
+		return um_fail(UM_EARG, "um_program_run_early: the program runs image by image");
+	const int before = take_threads(p);
+	if (before == 0)
+		return UM_EARG;
+	const um_status st = run_early(p, key);
+	um_dnnl_plan_threads(before);
+	return st;
+}
+
 um_status um_program_run(um_program *p, uint64_t key)
 {
-	um_status st = UM_OK;
-	if (!p->early) {
-		UM_TRY(take_weights(p));
-		UM_TRY(run_part(p, false, key));
-	}
+	const int before = take_threads(p);
+	if (before == 0)
+		return UM_EARG;
+	um_status st = p->early ? UM_OK : run_early(p, key);
 	p->early = false;
-	UM_TRY(run_part(p, true, key));
-out:
+	if (st == UM_OK)
+		st = run_part(p, true, key);
+	um_dnnl_plan_threads(before);
 	return st;
 }
 

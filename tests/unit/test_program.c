@@ -317,6 +317,27 @@ static void sizes_are_checked(void)
 	}
 }
 
+/* Kernels for two threads would leave out half of their work where there is one. */
+static void regions_are_seen(void)
+{
+#ifdef _OPENMP
+	um_graph *g = um_graph_new(2);
+	um_node *x = um_nn_input(g, "x", 1, (const int64_t[]){ 4 }, true), *y = um_nn_exp(x);
+	for (int threads = 1; threads < 3; threads++) {
+		um_program *p = NULL;
+		CHECK_OK(um_compile(1, &y, &(um_compile_options){ .threads = threads }, &p));
+		um_status st[2];
+#pragma omp parallel for num_threads(2)
+		for (int i = 0; i < 2; i++)
+			st[i] = i == 0 ? um_program_run(p, 0) : UM_OK;
+		CU_ASSERT_EQUAL(st[0], threads == 1 ? UM_OK : UM_EARG);
+		CHECK_OK(um_program_run(p, 0));
+		um_program_free(p);
+	}
+	um_graph_free(g);
+#endif
+}
+
 static void runs_allocate_nothing(void)
 {
 #ifdef COUNTS_MALLOC
@@ -339,4 +360,6 @@ static void runs_allocate_nothing(void)
 }
 
 CHECK_MAIN(CHECK_CASE(fusion_changes_nothing), CHECK_CASE(memory_is_planned),
-	CHECK_CASE(reshapes_share_memory), CHECK_CASE(sums_that_keep_all), CHECK_CASE(late_inputs), CHECK_CASE(mistakes_are_named), CHECK_CASE(sizes_are_checked), CHECK_CASE(runs_allocate_nothing))
+	CHECK_CASE(reshapes_share_memory), CHECK_CASE(sums_that_keep_all), CHECK_CASE(late_inputs),
+	CHECK_CASE(mistakes_are_named), CHECK_CASE(sizes_are_checked), CHECK_CASE(regions_are_seen),
+	CHECK_CASE(runs_allocate_nothing))
