@@ -26,14 +26,14 @@ um_status um_variational_fill(um_variational *set, int64_t n)
 	const bool flow = strcmp(set->family, "realnvp") == 0, low = strcmp(set->family, "lowrank") == 0;
 	const bool small = n <= 16;
 	choose(&set->starts, !flow ? 1 : small ? 32 : 8);
-	choose(&set->steps, flow ? 4000 : 2000);
+	choose(&set->steps, flow && !small ? 4000 : 2000);
 	choose(&set->batch, flow ? batch_of_flow(n) : low ? 32 : 16);
 	choose(&set->seeds, flow && small ? 2 : 1);
 	choose(&set->couplings, small ? 8 : 16);
 	choose_real(&set->rate, flow ? 1e-3 : low ? 0.01 : 0.03);
 	choose_real(&set->decay, flow ? 0.02 : low ? 0.1 : 1);
 	if (set->balance < 0)
-		set->balance = flow && small ? 1 : 0;
+		set->balance = flow && small ? 4 : 0;
 	if (set->batch % 2 != 0)
 		return um_fail(UM_EPARAM, "dpi: batch = %lld is odd, but draws come in pairs; use %lld",
 			(long long)set->batch, (long long)set->batch + 1);

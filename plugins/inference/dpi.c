@@ -24,7 +24,7 @@ static const um_param params[] = {
 	P(spread, "1", 0, 1e9, "Standard deviation of several starting points, in u."),
 	P(sd, "0", 0, 1e9, "Initial standard deviation of every u (about each starting point); 0: from the "
 		"curvature of the density there."),
-	P(steps, "0", 0, 1000000000, "Steps of the optimiser, Adam; 0: 2000, for a flow 4000."),
+	P(steps, "0", 0, 1000000000, "Steps of the optimiser, Adam; 0: 2000, for a flow of more than 16 numbers 4000."),
 	P(batch, "0", 0, 65536, "Draws in each step, an even number. 0: 16, for lowrank 32, for a flow of n "
 		"numbers 3600 / sqrt(n) between 64 and 1024: few draws make it lose modes."),
 	P(rate, "0", 0, 10, "Size of a step: in log s, and in the mean as a fraction of s; of weights. 0: "
@@ -41,7 +41,7 @@ static const um_param params[] = {
 	P(temper, "1", 1, 1e6, "Factor on entropy_weight at the first step, which falls to 1 over the first half of "
 		"the steps: a wide law finds modes that a narrow one does not."),
 	P(balance, "-1", -1, 1e3, "realnvp: weight of a second gradient, that of KL(posterior | law) by importance "
-		"weights, which moves mass between modes that are apart. -1: 1 for at most 16 numbers, else 0."),
+		"weights, which moves mass between modes that are apart. -1: 4 for at most 16 numbers, else 0."),
 	P(anneal_rate, "0", 0, 10,
 		"Rate r of the factor 1/(1 + exp(-r (step - pivot))) on data_weight; 0: no factor."),
 	P(anneal_pivot, "1000", 0, 1000000000, "Step where that factor is one half."),
