@@ -33,7 +33,7 @@ um_status um_variational_fill(um_variational *set, int64_t n)
 	choose_real(&set->rate, flow ? 1e-3 : low ? 0.01 : 0.03);
 	choose_real(&set->decay, flow ? 0.02 : low ? 0.1 : 1);
 	if (set->balance < 0)
-		set->balance = flow && small ? 4 : 0;
+		set->balance = flow && n <= 8 ? 4 : 0;
 	if (set->batch % 2 != 0)
 		return um_fail(UM_EPARAM, "dpi: batch = %lld is odd, but draws come in pairs; use %lld",
 			(long long)set->batch, (long long)set->batch + 1);

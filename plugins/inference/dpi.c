@@ -41,7 +41,7 @@ static const um_param params[] = {
 	P(temper, "1", 1, 1e6, "Factor on entropy_weight at the first step, which falls to 1 over the first half of "
 		"the steps: a wide law finds modes that a narrow one does not."),
 	P(balance, "-1", -1, 1e3, "realnvp: weight of a second gradient, that of KL(posterior | law) by importance "
-		"weights, which moves mass between modes that are apart. -1: 4 for at most 16 numbers, else 0."),
+		"weights, which moves mass between modes that are apart. -1: 4 for at most 8 numbers, else 0."),
 	P(anneal_rate, "0", 0, 10,
 		"Rate r of the factor 1/(1 + exp(-r (step - pivot))) on data_weight; 0: no factor."),
 	P(anneal_pivot, "1000", 0, 1000000000, "Step where that factor is one half."),

@@ -90,7 +90,7 @@ static void gaussian(const char *const *set, int64_t n, int64_t count, double me
 
 static void gaussian_posterior(void)
 {
-	gaussian(SET(SMALL, "batch=128", "steps=600", "average=100"), 16, 20000, 0.1, 0.15);
+	gaussian(SET(SMALL, "batch=128", "steps=600", "average=100"), 16, 20000, 0.1, 0.2);
 	gaussian(SET("family=lowrank", "rank=16", "steps=1500"), 16, 20000, 0.03, 0.1);
 	gaussian(SET(SMALL, "batch=128", "steps=600", "batchnorm=true"), 16, 20000, 0.3, 0.6);
 }
