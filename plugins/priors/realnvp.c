@@ -50,10 +50,10 @@ static const um_param params[] = {
 		"the training; the weights of the best look are kept."),
 };
 
-/* The flow compiled for so many images. */
+/* The flow compiled: density of ROWS images, or of one for those who search; draws. */
 typedef struct net {
-	um_graph *graph;
-	um_program *logp, *sample;
+	um_graph *graph, *graph_of_one;
+	um_program *logp, *logp_of_one, *sample;
 } net;
 
 struct self {
@@ -75,8 +75,10 @@ static um_status no_memory(void)
 static void net_free(net *t)
 {
 	um_program_free(t->logp);
+	um_program_free(t->logp_of_one);
 	um_program_free(t->sample);
 	um_graph_free(t->graph);
+	um_graph_free(t->graph_of_one);
 	*t = (net){ 0 };
 }
 
@@ -112,26 +114,37 @@ out:
 	return st;
 }
 
-/* Programs for density with gradient, in double for the sake of optimisers and differences, and for
- * draws, at the weights of p. */
+/* Density with gradient, in double for the sake of optimisers and differences. */
+static um_status compile_density(struct self *p, um_graph *g, um_program **program)
+{
+	um_status st = UM_OK;
+	const um_compile_options how = { UM_PER_BATCH, UM_FLOAT64, p->threads, p->w };
+	um_node *none = NULL, *x = um_nn_input(g, "x", 1, &p->n, true), *out[2] = { density(p, g, x), NULL };
+	UM_TRY(um_grad(1, out, &none, 1, &x, &out[1]));
+	UM_TRY(um_compile(2, out, &how, program));
+out:
+	return st;
+}
+
+/* Programs at the weights of p. */
 static um_status ready(struct self *p)
 {
 	um_status st = UM_OK;
-	um_compile_options how = { UM_PER_BATCH, UM_FLOAT64, p->threads, p->w };
-	um_node *none = NULL;
-	net_free(&p->net);
+	const um_compile_options how = { UM_PER_BATCH, UM_FLOAT32, p->threads, p->w };
+	net *t = &p->net;
+	net_free(t);
 	p->log_sd = 0;
 	for (int64_t i = 0; i < p->n; i++)
 		p->log_sd += log(((double *)p->sd.data)[i]);
-	if ((p->net.graph = um_graph_new(ROWS)) == NULL)
+	t->graph = um_graph_new(ROWS);
+	t->graph_of_one = um_graph_new(1);
+	if (t->graph == NULL || t->graph_of_one == NULL)
 		UM_TRY(no_memory());
-	um_node *x = um_nn_input(p->net.graph, "x", 1, &p->n, true), *z = um_nn_input(p->net.graph, "z", 1, &p->n, true);
-	um_node *out[2] = { density(p, p->net.graph, x), NULL };
-	um_flow_nodes draw = um_flow_sample(p->net.graph, &p->spec, "flow", false, z);
-	UM_TRY(um_grad(1, out, &none, 1, &x, &out[1]));
-	UM_TRY(um_compile(2, out, &how, &p->net.logp));
-	how.precision = UM_FLOAT32;
-	UM_TRY(um_compile(1, &draw.out, &how, &p->net.sample));
+	UM_TRY(compile_density(p, t->graph, &t->logp));
+	UM_TRY(compile_density(p, t->graph_of_one, &t->logp_of_one));
+	um_node *z = um_nn_input(t->graph, "z", 1, &p->n, true);
+	um_flow_nodes draw = um_flow_sample(t->graph, &p->spec, "flow", false, z);
+	UM_TRY(um_compile(1, &draw.out, &how, &t->sample));
 out:
 	return st;
 }
@@ -204,15 +217,17 @@ static um_status logp(void *self, um_rng *rng, const um_array *x, double *lp, um
 	const double *sd = p->sd.data;
 	(void)rng;
 	UM_TRY(trained(p));
-	double *in = um_program_input(p->net.logp, "x").data;
-	const double *out = um_program_output(p->net.logp, 0).data, *grad = um_program_output(p->net.logp, 1).data;
+	const bool one = x->dim[0] == 1;
+	um_program *run = one ? p->net.logp_of_one : p->net.logp;
+	double *in = um_program_input(run, "x").data;
+	const double *out = um_program_output(run, 0).data, *grad = um_program_output(run, 1).data;
 	for (int64_t first = 0; first < x->dim[0]; first += ROWS) {
 		const int64_t count = x->dim[0] - first < ROWS ? x->dim[0] - first : ROWS;
-		memset(in, 0, sizeof(double) * (size_t)(ROWS * p->n));
+		memset(in, 0, sizeof(double) * (size_t)((one ? 1 : ROWS) * p->n));
 		for (int64_t b = 0; b < count; b++)
 			for (int64_t i = 0; i < p->n; i++)
 				in[b * p->n + i] = white(p, um_row_f(x, first + b), i);
-		UM_TRY(um_program_run(p->net.logp, 0));
+		UM_TRY(um_program_run(run, 0));
 		for (int64_t b = 0; b < count; b++) {
 			lp[first + b] = out[b] - 0.5 * (double)p->n * LOG_2PI - p->log_sd;
 			for (int64_t i = 0; dx != NULL && i < p->n; i++)
