@@ -123,7 +123,8 @@ int64_t um_layer_groups(int64_t channels)
 	return groups < 1 ? 1 : groups > 32 ? 32 : groups;
 }
 
-/* (.., C) -> (C): means over all positions and over the channels of a group. */
+/* (.., C) -> (C): means over all positions and over the channels of a group. One factor, after the
+ * sums are repeated, which is one loop. */
 static um_node *group_mean(um_node *x, int64_t groups)
 {
 	if (x == NULL)
@@ -131,9 +132,10 @@ static um_node *group_mean(um_node *x, int64_t groups)
 	const int rank = um_node_rank(x);
 	const int64_t channels = um_node_dim(x)[rank - 1];
 	const int64_t split[] = { groups, channels / groups };
-	um_node *m = um_nn_mean(x, (1u << (rank - 1)) - 1);
-	m = um_nn_mean(um_nn_reshape(m, 2, split), 2);
-	return um_nn_reshape(um_nn_broadcast(m, 2, split), 1, &channels);
+	const double count = (double)(um_node_len(x) / groups);
+	um_node *m = um_nn_sum(x, (1u << (rank - 1)) - 1);
+	m = um_nn_broadcast(um_nn_sum(um_nn_reshape(m, 2, split), 2), 2, split);
+	return um_nn_reshape(um_nn_scale(m, 1 / count), 1, &channels);
 }
 
 /* var = E[(x - c)^2] - (E[x] - c)^2 for any c. With c = E[x] nothing cancels, and as the identity
