@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The inside of a program. Compiling goes through live nodes and phases (compile.c), fusion (fuse.c),
- * memory (memory.c); running is program.c, with fused steps in fused.c. */
+ * memory (memory.c); running is program.c, with fused steps in fused_run.c. */
 #ifndef UMBRA_NN_COMPILE_H
 #define UMBRA_NN_COMPILE_H
 

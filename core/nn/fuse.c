@@ -156,11 +156,10 @@ static void mark_stored(um_program *p)
 	}
 }
 
-static bool worth_again(const um_program *p, const um_expr *e, const um_node *shape)
+static bool worth_again(const um_expr *e, const um_node *shape)
 {
 	int full = 0, cost = 0;
 	int64_t cols = 0;
-	(void)p;
 	for (int i = 0; i < e->nleaves; i++)
 		full += um_fit_of(e->leaf[i], shape, &cols) == UM_FULL;
 	for (int i = 0; i < e->ninside; i++)
@@ -203,7 +202,7 @@ static void decide(um_program *p)
 				again = true;
 				e = expression(p, n);
 			}
-			if (!f->stored && f->uses > 1 && !worth_again(p, &e, n))
+			if (!f->stored && f->uses > 1 && !worth_again(&e, n))
 				f->stored = again = true;
 		}
 	}
@@ -242,7 +241,8 @@ static void add_instr(const um_program *p, um_fused *f, const um_node *n, bool r
 	*in = (um_instr){ .node = n };
 	in->a = value_of(p, f, n->in[0]);
 	in->b = n->nin > 1 ? value_of(p, f, n->in[1]) : in->a;
-	memcpy(&in->imm, n->attr_size == sizeof(double) ? n->attr : &in->imm, sizeof(double));
+	if (n->attr_size == sizeof(double))
+		memcpy(&in->imm, n->attr, sizeof(double));
 	f->ninstrs++;
 }
 

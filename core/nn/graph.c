@@ -122,7 +122,8 @@ void um_node_set(um_node *n, int rank, const int64_t dim[])
 		n->dim[i] = dim[i];
 }
 
-bool um_node_broadcast(um_node *n, const um_node *a, const um_node *b)
+/* The shape of a broadcast with b; false where they do not fit. */
+static bool broadcast(um_node *n, const um_node *a, const um_node *b)
 {
 	const int rank = a->rank > b->rank ? a->rank : b->rank;
 	n->rank = rank;
@@ -140,7 +141,7 @@ static bool spread_shape(um_node *n)
 {
 	if (n->nin == 1)
 		um_node_set(n, n->in[0]->rank, n->in[0]->dim);
-	else if (!um_node_broadcast(n, n->in[0], n->in[1]))
+	else if (!broadcast(n, n->in[0], n->in[1]))
 		return um_graph_fail(n->graph, "%s: shapes %s and %s do not fit together", n->op->name,
 			um_node_shape(n->in[0]), um_node_shape(n->in[1])) != NULL;
 	return true;

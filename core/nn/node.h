@@ -120,8 +120,6 @@ const char *um_node_shape(const um_node *n);
 bool um_node_same_shape(const um_node *a, const um_node *b);
 /* Sets rank and dim. */
 void um_node_set(um_node *n, int rank, const int64_t dim[]);
-/* The shape of a broadcast with b; false where they do not fit. */
-bool um_node_broadcast(um_node *n, const um_node *a, const um_node *b);
 
 /* A constant zero, or the value of a constant node whose elements are all equal. */
 bool um_node_is(const um_node *n, double value);

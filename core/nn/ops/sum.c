@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Sums over axes and over the batch, the adjoint of broadcasting. Where the axes summed are the
- * leading or the trailing ones the sum is fused with what makes its input (core/nn/tilerun.c); the
+ * leading or the trailing ones the sum is fused with what makes its input (core/nn/fused_run.c); the
  * kernel here does every case. */
 #include <string.h>
 #include "nn/node.h"
