@@ -10,12 +10,8 @@ static bool take_shape(um_graph *g, const char *what, const char *name, int rank
 	if (rank < 0 || rank > UM_NN_RANK)
 		return um_graph_fail(g, "%s %s: %d axes, at most %d are possible", what, name, rank,
 			UM_NN_RANK) != NULL;
-	for (int i = 0; i < rank; i++) {
-		if (dim[i] < 1)
-			return um_graph_fail(g, "%s %s: axis %d has length %lld", what, name, i,
-				(long long)dim[i]) != NULL;
+	for (int i = 0; i < rank; i++)
 		attr->dim[i] = dim[i];
-	}
 	return true;
 }
 
@@ -76,7 +72,7 @@ um_node *um_nn_constant(um_graph *g, int rank, const int64_t dim[], const double
 	if (!take_shape(g, "constant", "", rank, dim, &attr))
 		return NULL;
 	for (int i = 0; i < rank; i++)
-		len *= dim[i];
+		len *= dim[i] > 0 ? dim[i] : 0; /* then the shape is refused */
 	return um_node_new_blob(g, &um_op_constant, 0, NULL, &attr, sizeof(attr), values,
 		sizeof(*values) * (size_t)len);
 }
