@@ -116,13 +116,16 @@ static void order(void)
 static void too_large(void)
 {
 	um_graph *g = um_graph_new(1);
-	const int64_t huge[] = { 1 << 30, 1 << 30, 1 << 30 };
+	const int64_t huge[] = { 1 << 30, 900000 }, impossible[] = { 1 << 30, 1 << 30, 1 << 30 };
 	const um_rng base = um_rng_new(1, "fit", 0);
 	um_weights *w;
 	um_nn_weight(g, "small", 1, vector, (um_init){ UM_INIT_NORMAL, 1 });
-	um_nn_weight(g, "huge", 3, huge, (um_init){ UM_INIT_NORMAL, 1 });
+	um_nn_weight(g, "large", 2, huge, (um_init){ UM_INIT_NORMAL, 1 });
+	um_nn_weight(g, "huge", 2, huge, (um_init){ UM_INIT_NORMAL, 1 });
 	CHECK_FAILS(um_weights_new(g, &base, &w), UM_ENOMEM, "weight huge: no memory for shape (1073741824, ");
 	CHECK(w == NULL);
+	CHECK(um_nn_weight(g, "impossible", 3, impossible, (um_init){ UM_INIT_NORMAL, 1 }) == NULL);
+	CHECK_FAILS(um_graph_status(g), UM_EARG, "too large");
 	um_graph_free(g);
 }
 
