@@ -29,11 +29,11 @@ um_status um_variational_fill(um_variational *set, int64_t n)
 	choose(&set->steps, flow && !small ? 4000 : 2000);
 	choose(&set->batch, flow ? batch_of_flow(n) : low ? 32 : 16);
 	choose(&set->seeds, flow && small ? 2 : 1);
-	choose(&set->couplings, small ? 8 : 16);
+	choose(&set->couplings, small ? 12 : 16);
 	choose_real(&set->rate, flow ? 1e-3 : low ? 0.01 : 0.03);
 	choose_real(&set->decay, flow ? 0.02 : low ? 0.1 : 1);
 	if (set->balance < 0)
-		set->balance = flow && n <= 8 ? 4 : 0;
+		set->balance = flow && n <= 8 ? 8 : 0;
 	if (set->batch % 2 != 0)
 		return um_fail(UM_EPARAM, "dpi: batch = %lld is odd, but draws come in pairs; use %lld",
 			(long long)set->batch, (long long)set->batch + 1);

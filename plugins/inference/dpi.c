@@ -41,7 +41,7 @@ static const um_param params[] = {
 	P(temper, "1", 1, 1e6, "Factor on entropy_weight at the first step, which falls to 1 over the first half of "
 		"the steps: a wide law finds modes that a narrow one does not."),
 	P(balance, "-1", -1, 1e3, "realnvp: weight of a second gradient, that of KL(posterior | law) by importance "
-		"weights, which moves mass between modes that are apart. -1: 4 for at most 8 numbers, else 0."),
+		"weights, which moves mass between modes that are apart. -1: 8 for at most 8 numbers, else 0."),
 	P(anneal_rate, "0", 0, 10,
 		"Rate r of the factor 1/(1 + exp(-r (step - pivot))) on data_weight; 0: no factor."),
 	P(anneal_pivot, "1000", 0, 1000000000, "Step where that factor is one half."),
@@ -59,7 +59,7 @@ static const um_param params[] = {
 	P(outliers, "0", 0, 1e9, "Samples with any u further than this many standard deviations from the median "
 		"are left out and counted (log q stays that of all draws); 0: none are."),
 	P(rank, "8", 0, 4096, "lowrank: number of directions."),
-	P(couplings, "0", 0, 4096, "realnvp: affine couplings. 0: 8 for at most 16 numbers, else 16."),
+	P(couplings, "0", 0, 4096, "realnvp: affine couplings. 0: 12 for at most 16 numbers, else 16."),
 	P(hidden, "0", 0, 65536, "realnvp: width of the nets. 0: n / 8 between 32 and 1024; for couplings of "
 		"images 32."),
 	P(depth, "3", 2, 64, "realnvp: layers of a net."),
