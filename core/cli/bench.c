@@ -216,7 +216,7 @@ static int run(const char *what, int argc, char *argv[], bool as_json, json_t *a
 		um_status st = list ? benches[i].list(j, argc, argv) : benches[i].run(j);
 		if (st != UM_OK) {
 			fprintf(stderr, "umbra: bench %s: %s\n", benches[i].name, um_message());
-			return st == UM_EPARAM ? 2 : 1;
+			return st == UM_EPARAM || st == UM_EARG ? 2 : 1; /* sizes are options */
 		}
 		if (!as_json)
 			print_plain(benches[i].name, benches[i].doc, j);

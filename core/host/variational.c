@@ -309,14 +309,13 @@ static um_status fit_new(um_fit *w)
 {
 	um_status st = UM_OK;
 	const um_variational *set = w->set;
-	const int64_t batch = set->batch, counts = UM_FIT_COUNTS, *s = w->about->shape;
+	const int64_t batch = set->batch, counts = UM_FIT_COUNTS;
 	um_rng rng = um_problem_rng(w->problem, UM_FIT_WEIGHTS, 0);
 	um_law_spec spec = { .n = w->n, .batch = batch, .threads = w->about->threads, .rate = set->rate,
 		.clip = set->clip, .warmup = set->warmup, .span = set->steps, .floor = set->decay,
-		
 		.balance = set->balance > 0, .rank = set->rank, .seed = um_rng_bits(&rng) };
-	spec.flow = (um_flow_spec){ strcmp(set->couplings_of, "images") == 0, s[3], s[4], s[0] * s[1] * s[2],
-		set->couplings, set->hidden, set->depth, set->batchnorm, 0, spec.seed };
+	spec.flow = um_variational_flow(set, w->about->shape);
+	spec.flow.seed = spec.seed;
 	um_array *const images[] = { &w->u, &w->dl, &w->dp }, *const numbers[] = { &w->ll, &w->lp, &w->lq };
 	UM_TRY(um_law_new(set->family, &spec, &w->law));
 	UM_TRY(um_array_new(&w->count, UM_I64, 1, &counts));

@@ -21,8 +21,15 @@ static int64_t batch_of_flow(int64_t n)
 	return 2 * (int64_t)fmin(512, fmax(32, 1800 / sqrt((double)n)));
 }
 
-um_status um_variational_fill(um_variational *set, int64_t n)
+um_flow_spec um_variational_flow(const um_variational *set, const int64_t shape[5])
 {
+	return (um_flow_spec){ strcmp(set->couplings_of, "images") == 0, shape[3], shape[4],
+		shape[0] * shape[1] * shape[2], set->couplings, set->hidden, set->depth, set->batchnorm, 0, 0 };
+}
+
+um_status um_variational_fill(um_variational *set, const int64_t shape[5])
+{
+	const int64_t n = shape[0] * shape[1] * shape[2] * shape[3] * shape[4];
 	const bool flow = strcmp(set->family, "realnvp") == 0, low = strcmp(set->family, "lowrank") == 0;
 	const bool small = n <= 16;
 	choose(&set->starts, !flow ? 1 : small ? 32 : 8);
@@ -35,9 +42,10 @@ um_status um_variational_fill(um_variational *set, int64_t n)
 	if (set->balance < 0)
 		set->balance = flow && n <= 8 ? 8 : 0;
 	if (set->batch % 2 != 0)
-		return um_fail(UM_EPARAM, "dpi: batch = %lld is odd, but draws come in pairs; use %lld",
+		return um_fail(UM_EPARAM, "batch = %lld is odd, but draws come in pairs; use %lld",
 			(long long)set->batch, (long long)set->batch + 1);
 	if (flow && n < 2)
-		return um_fail(UM_EPARAM, "dpi: a flow needs at least two pixels; use family = \"gaussian\"");
-	return UM_OK;
+		return um_fail(UM_EPARAM, "a flow needs at least two pixels; use family = \"gaussian\"");
+	um_flow_spec spec = um_variational_flow(set, shape);
+	return flow ? um_flow_check(&spec) : UM_OK;
 }

@@ -45,6 +45,9 @@ static void check(const um_plan *p, const um_stage *s, um_node *at, um_problems 
 	if (draws == (d->files.n > 0))
 		um_problems_add(problems, UM_EPARAM, at, draws ? "give files or a prior, not both" :
 			"give files = \"...\", or prior = a key of the group priors to draw from");
+	for (int64_t i = 0; i < d->files.n; i++)
+		if (*d->files.v[i] == '\0')
+			um_problems_add(problems, UM_EPARAM, um_node_get(at, "files"), "the name of a file is empty");
 	if (draws && um_plan_prior(p, d->prior) < 0)
 		um_problems_add(problems, UM_EPARAM, um_node_get(at, "prior"), "there is no '%s' "
 			"in the group priors", d->prior);

@@ -49,7 +49,7 @@ static const um_param compare_table[] = {
 	UM_CHOICE(um_stage_settings, stage, NULL, "compare", "Puts all cells into one table and one picture."),
 };
 static const um_param train_table[] = {
-	UM_CHOICE(um_stage_settings, stage, NULL, "train", "Fits a prior to data, or an inference to measurements."),
+	UM_CHOICE(um_stage_settings, stage, NULL, "train", "Fits a prior to data."),
 	UM_PARAM_TEXT(um_stage_settings, prior, "", "A key of the group priors, to be fitted; later stages use "
 		"what was learned under that name. Its model is left out, or is where the fit starts from."),
 	UM_PARAM(um_stage_settings, seconds, "0", 0, 1e9, "s", "Time budget: the fit begins no step after so "

@@ -25,10 +25,10 @@ bool um_training_check(const um_plan *p, const um_stage *s, um_problems *problem
 	else if (i < 0 && s->set.prior != NULL && *s->set.prior)
 		um_problems_add(problems, UM_EPARAM, at, "there is no '%s' in the group priors",
 			s->set.prior);
-	else if (i < 0)
+	else if (i < 0 && s->params != NULL)
 		um_problems_add(problems, UM_EPARAM, s->node, "train needs prior = a key of the "
 			"group priors");
-	else if (p->prior[i].n != 1)
+	else if (i >= 0 && p->prior[i].n != 1)
 		um_problems_add(problems, UM_EPARAM, at, "'%s' is a product of priors; train one "
 			"of them under a key of its own", s->set.prior);
 	else if (plugin != NULL && um_prior_model(plugin) == NULL)
@@ -93,6 +93,11 @@ static void check_use(const um_plan *p, int t, um_problems *problems)
 void um_training_order(const um_plan *p, um_problems *problems)
 {
 	bool *seen = um_new(sizeof(*seen) * (size_t)(p->nprior + 1));
+	for (int i = 0; i < p->nstage; i++)
+		if (p->stage[i].kind == UM_TRAIN && p->stage[i].params == NULL) {
+			free(seen); /* what that stage would train is not known */
+			return;
+		}
 	for (int t = 0; t < p->ntask; t++) {
 		const int i = used_prior(p, &p->task[t]);
 		/* um_data_read complains where a prior learns from itself */

@@ -74,7 +74,7 @@ UM_API void um_law_free(um_law *law);
 /* ---- the fit ------------------------------------------------------------------------ */
 
 /* Settings, in the form of parameters of a plugin (see plugins/inference/dpi.c for what they do);
- * um_variational_fill chooses those that are 0 by family and problem. */
+ * um_variational_fill chooses those that are 0 by family and shape of the image. */
 typedef struct um_variational {
 	const char *family, *warm, *start, *couplings_of;
 	int64_t warm_iterations, starts, steps, batch, warmup, average, check, patience, trace, seeds;
@@ -84,7 +84,9 @@ typedef struct um_variational {
 	bool batchnorm;
 } um_variational;
 
-UM_API UM_USED um_status um_variational_fill(um_variational *set, int64_t n);
+UM_API UM_USED um_status um_variational_fill(um_variational *set, const int64_t shape[5]);
+/* The flow of filled settings, but for its seed. */
+UM_API um_flow_spec um_variational_flow(const um_variational *set, const int64_t shape[5]);
 
 /* Fits, then delivers samples with log q, and metrics: elbo = E[log p(y | u) + log p(u) - log q(u)]
  * with elbo_se, importance_ess (effective share of draws under weights p / q), ... */

@@ -72,15 +72,12 @@ static const um_param params[] = {
 static um_status create(void **self, const void *p, const um_env *env, um_inference_info *info)
 {
 	um_status st = UM_OK;
-	int64_t n = 1;
 	um_variational *set = malloc(sizeof(*set));
 	info->needs = UM_NEEDS_LOGP;
 	if (set == NULL)
-		return um_fail(UM_ENOMEM, "dpi: out of memory");
+		return um_fail(UM_ENOMEM, "no memory for settings");
 	*set = *(const um_variational *)p;
-	for (int i = 0; i < 5; i++)
-		n *= env->shape[i];
-	UM_TRY(um_variational_fill(set, n));
+	UM_TRY(um_variational_fill(set, env->shape));
 	*self = set;
 	set = NULL;
 out:

@@ -28,7 +28,7 @@ struct realnvp {
 
 static const um_param params[] = {
 	UM_FILE(struct realnvp, model, "", "Weight file that a train stage wrote; may be left out where a train "
-		"stage of the same pipeline comes first."),
+		"stage of the same pipeline comes first. A fit that starts from it keeps its couplings and nets."),
 	UM_CHOICE(struct realnvp, couplings_of, "vectors", "vectors|images", "Dense nets on halves of all pixels, "
 		"or convolutions on checkerboards and channels. This and all that follows is for training."),
 	P(couplings, "16", 1, 4096, "Affine couplings."),
@@ -159,29 +159,39 @@ static um_status vector(const struct self *p, const um_tensors *t, const char *n
 	return um_array_copy(out, a);
 }
 
-static um_status load(struct self *p, const char *path)
+static um_status take(struct self *p, const um_tensors *t)
 {
 	um_status st = UM_OK;
-	um_tensors t = { 0 };
 	const um_rng rng = um_rng_new(0, "weights", 0);
-	UM_TRY(um_tensors_read(path, &t));
-	UM_TRY(um_flow_read(&p->spec, &t));
+	UM_TRY(um_flow_read(&p->spec, t));
 	if (p->spec.rows != p->shape[3] || p->spec.columns != p->shape[4] ||
 		p->spec.channels != p->shape[0] * p->shape[1] * p->shape[2])
-		UM_TRY(um_fail(UM_EDATA, "the model is of images of %lld x %lld pixels with %lld channels; train another",
-			(long long)p->spec.columns, (long long)p->spec.rows, (long long)p->spec.channels));
-	UM_TRY(vector(p, &t, "mean", &p->mean));
-	UM_TRY(vector(p, &t, "sd", &p->sd));
+		UM_TRY(um_fail(UM_EDATA, "the model is of images of %lld x %lld pixels with %lld channels, not %lld x "
+			"%lld with %lld as here; train another", (long long)p->spec.columns, (long long)p->spec.rows,
+			(long long)p->spec.channels, (long long)p->shape[4], (long long)p->shape[3],
+			(long long)(p->shape[0] * p->shape[1] * p->shape[2])));
+	UM_TRY(vector(p, t, "mean", &p->mean));
+	UM_TRY(vector(p, t, "sd", &p->sd));
 	for (int64_t i = 0; i < p->n; i++)
 		if (!isfinite(((double *)p->mean.data)[i]) || !(((double *)p->sd.data)[i] > 0) ||
 			!isfinite(((double *)p->sd.data)[i]))
 			UM_TRY(um_fail(UM_EDATA, "tensors mean and sd must be finite, and sd positive"));
 	UM_TRY(weights(p, &rng, &p->w));
-	UM_TRY(um_weights_load(p->w, &t));
+	UM_TRY(um_weights_load(p->w, t));
 	UM_TRY(ready(p));
 out:
+	return st;
+}
+
+static um_status load(struct self *p, const char *path)
+{
+	um_status st = UM_OK;
+	um_tensors t = { 0 };
+	UM_TRY(um_tensors_read(path, &t)); /* its message names the file */
+	st = take(p, &t);
 	if (st != UM_OK)
-		st = um_context(st, "%s", path);
+		st = um_context(st == UM_EPARAM ? UM_EDATA : st, "%s", path);
+out:
 	um_tensors_free(&t);
 	return st;
 }
@@ -263,7 +273,8 @@ out:
 
 /* ---- training ---------------------------------------------------------------------------------------- */
 
-enum { STEP, BAD_LOOKS, LOOKS, BEST, COUNTS };
+/* BITS, of the training images, are summed over MANY steps since the last look. */
+enum { STEP, BAD_LOOKS, LOOKS, BEST, BITS, MANY, COUNTS };
 
 typedef struct {
 	struct self *p;
@@ -275,8 +286,6 @@ typedef struct {
 	um_weights *w;        /* p->w is their average */
 	um_adam adam;
 	um_array x, grad, count, best, now, mean_w; /* images; gradient; [COUNTS] double; weights, three times */
-	double bits;          /* of the training images since the last look, summed */
-	int64_t many;
 } lesson;
 
 static double *at(lesson *t, int i)
@@ -407,8 +416,8 @@ static um_status learn(lesson *t)
 			in[b * p->n + i] = (float)white(p, x, i);
 	}
 	UM_TRY(um_program_run(t->program, (uint64_t)step));
-	t->bits += bits_of(t, -*(float *)um_program_output(t->program, 0).data - 0.5 * (double)p->n * LOG_2PI - p->log_sd);
-	t->many++;
+	*at(t, BITS) += bits_of(t, -*(float *)um_program_output(t->program, 0).data - 0.5 * (double)p->n * LOG_2PI - p->log_sd);
+	++*at(t, MANY);
 	um_adam_step_f(&t->adam, t->w->data, t->grad.data);
 	um_weights_touch(t->w);
 	const double rate = fmin(p->set->average, (double)step / ((double)step + 10));
@@ -455,13 +464,12 @@ static um_status look(lesson *t, bool *end)
 	um_status st = UM_OK;
 	double bits = 0;
 	UM_TRY(held_out(t, &bits));
-	const double row[] = { t->many > 0 ? t->bits / (double)t->many : bits, bits };
+	const double row[] = { *at(t, MANY) > 0 ? *at(t, BITS) / *at(t, MANY) : bits, bits };
 	if (!isfinite(row[0]) || !isfinite(bits))
 		UM_TRY(um_fail(UM_ENUM, "the flow diverged at step %.0f; a smaller rate or clip, or more noise, may help",
 			*at(t, STEP)));
 	UM_TRY(um_sink_trace(t->sink, (int64_t)*at(t, STEP), 2, names, row));
-	t->bits = 0;
-	t->many = 0;
+	*at(t, BITS) = *at(t, MANY) = 0;
 	if (++*at(t, LOOKS) == 1 || bits < *at(t, BEST)) {
 		*at(t, BEST) = bits;
 		*at(t, BAD_LOOKS) = 0;
@@ -484,7 +492,7 @@ static um_status train(lesson *t)
 			break;
 		UM_TRY(learn(t));
 		const int64_t step = (int64_t)*at(t, STEP);
-		const double loss = t->bits / (double)t->many;
+		const double loss = *at(t, BITS) / *at(t, MANY);
 		if (step % set->check == 0)
 			UM_TRY(look(t, &end));
 		um_answer answer = um_sink_progress(t->sink, step, set->steps, loss);
@@ -499,6 +507,15 @@ out:
 	return st;
 }
 
+/* Says so where independent Gaussian pixels, where the fit begins, would have done much better. */
+static void judge(lesson *t)
+{
+	const double start = bits_of(t, -t->p->log_sd - 0.5 * (double)t->p->n * (LOG_2PI + 1));
+	if (*at(t, BEST) > start + 1)
+		um_log(UM_WARN, "the fit failed: %.4g bits a pixel, where independent pixels need %.4g; a smaller rate or "
+			"more steps may help", *at(t, BEST), start);
+}
+
 static um_status fit(void *self, um_dataset *data, um_sink *sink)
 {
 	struct self *p = self;
@@ -507,12 +524,8 @@ static um_status fit(void *self, um_dataset *data, um_sink *sink)
 	lesson t = { .p = p, .data = data, .about = about, .sink = sink };
 	bool found;
 	const bool model = p->w != NULL; /* goes on from its weights */
-	const um_flow_spec fresh = { strcmp(p->set->couplings_of, "images") == 0, p->shape[3], p->shape[4],
-		p->shape[0] * p->shape[1] * p->shape[2], p->set->couplings, p->set->hidden, p->set->depth, false, p->set->bound,
-		about->seed };
 	if (!model) {
-		p->spec = fresh;
-		UM_TRY(um_flow_check(&p->spec));
+		p->spec.seed = about->seed;
 		UM_TRY(weights(p, about->rng, &p->w));
 	}
 	if ((t.w = um_weights_copy(p->w)) == NULL)
@@ -528,6 +541,7 @@ static um_status fit(void *self, um_dataset *data, um_sink *sink)
 	UM_TRY(train(&t));
 	UM_TRY(um_array_copy(&t.mean_w, &t.best));
 	um_weights_touch(p->w);
+	judge(&t);
 	UM_TRY(um_sink_metric(sink, "steps", *at(&t, STEP)));
 	UM_TRY(um_sink_metric(sink, about->held > 0 ? "held_out_bits_per_dim" : "bits_per_dim", *at(&t, BEST)));
 	UM_TRY(save(p, sink));
@@ -552,8 +566,13 @@ static um_status create(void **self, const void *set, const um_env *env, um_prio
 		p->n *= p->shape[i] = env->shape[i];
 	UM_TRY(um_array_new(&p->mean, UM_F64, 1, &p->n));
 	UM_TRY(um_array_new(&p->sd, UM_F64, 1, &p->n));
+	p->spec = (um_flow_spec){ strcmp(p->set->couplings_of, "images") == 0, p->shape[3], p->shape[4],
+		p->shape[0] * p->shape[1] * p->shape[2], p->set->couplings, p->set->hidden, p->set->depth, false,
+		p->set->bound, env->seed };
 	if (*p->set->model != '\0')
 		UM_TRY(load(p, p->set->model));
+	else
+		UM_TRY(um_flow_check(&p->spec));
 	*self = p;
 	p = NULL;
 out:

@@ -130,6 +130,10 @@ edit 2 's/stage = "train"; prior = "learned"/stage = "train"; prior = "tv"/; s/t
 edit 2 's/stage = "train"; prior = "learned"/stage = "train"; inference = "dpi"/' "no inference plugin of this umbra can be trained" 2
 edit 2 's/data = {[^}]*};//' "train needs data"
 edit 2 's/^  { stage = "train".*$//; s/samples = 8; }/samples = 8; }, { stage = "train"; prior = "learned"; data = { prior = "field"; }; }/' "comes after its use, in simulate/seen"
+edit 2 's/prior = "learned"; data/prior = "learned"; seconds = -1.0; data/' "seconds: train: -1 lies outside"
+edit 2 's/learned = { plugin = "meanfit"; }/learned = { plugin = "realnvp"; couplings_of = "images"; }/; s/pixels = \[8, 8\]/pixels = [64, 1]/; s/dihedral/flips/' "use dense ones"
+edit 2 's/"dpi"; steps = 50;/"dpi"; family = "realnvp"; couplings_of = "images"; /; s/pixels = \[8, 8\]/pixels = [64, 1]/; s/dihedral/flips/' "use dense ones"
+data 2 'files = "";' "the name of a file is empty"
 data 2 '' "give files"
 data 2 "files = \"$T/twelve.idx\"; prior = \"field\";" "not both"
 data 2 'prior = "feild";' "there is no 'feild'"
