@@ -138,7 +138,7 @@ static um_status gallery(struct training *k, const char *dir)
 		if (!isfinite(((const float *)right.data)[i]))
 			UM_TRY(um_fail(UM_ENUM, "priors/%s: a sample of the trained prior is not finite",
 				k->trained.plugin->name));
-	UM_TRY(um_figure_gallery(path, samples ? "Training images (left), samples of the prior (right)" :
+	UM_TRY(um_figure_gallery(path, samples ? "Training images (left), samples of the prior (right) on their scale" :
 		"Training images", &left, samples ? &right : NULL, k->env.pixel));
 out:
 	um_array_free(&left);
@@ -147,23 +147,24 @@ out:
 	return st;
 }
 
-/* The number of the column "loss" of a trace; 0 where there is none. */
-static int loss_column(const char *trace)
+/* The number of the column with this name of a trace; 0 where there is none. */
+static int column_of(const char *trace, const char *name)
 {
-	if (trace == NULL)
-		return 0;
-	const size_t head = strcspn(trace, "\n");
+	const size_t head = strcspn(trace, "\n"), n = strlen(name);
 	int column = 0;
 	for (const char *c = trace; c < trace + head; c += strcspn(c, ",\n") + 1, column++)
-		if (strncmp(c, "loss", 4) == 0 && (c[4] == ',' || c[4] == '\n'))
+		if (strncmp(c, name, n) == 0 && (c[n] == ',' || c[n] == '\n'))
 			return column;
 	return 0;
 }
 
 static um_status loss_curve(struct training *k, const char *dir)
 {
-	const char *trace = k->out.trace;
-	const int column = loss_column(trace);
+	static const char *const names[] = { "loss", "held_out_bits_per_dim" };
+	static const char *const labels[] = { "loss", "bits a pixel of held-out images" };
+	const char *trace = k->out.trace != NULL ? k->out.trace : "";
+	const bool bits = column_of(trace, names[0]) == 0;
+	const int column = column_of(trace, names[bits]);
 	um_status st = UM_OK;
 	int64_t n = 0, room = 0;
 	double *x = NULL, *y = NULL, lo = INFINITY, hi = -INFINITY;
@@ -186,8 +187,7 @@ static um_status loss_curve(struct training *k, const char *dir)
 	char *path = um_format("%s/loss.png", dir);
 	if (n > 1 && lo <= hi)
 		st = um_plot_write(path, &(um_plot){ .title = "Loss", .xlabel = "step",
-			.ylabel = "loss", .n = n, .x = x,
-			.y = y, .log_y = lo > 0 && hi > 100 * lo });
+			.ylabel = labels[bits], .n = n, .x = x, .y = y, .log_y = lo > 0 && hi > 100 * lo });
 	free(path);
 	free(x);
 	free(y);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Two blocks of images side by side, four columns each. */
+/* Two blocks of images side by side, four columns each, on the scale of the left one: a few bright
+ * pixels on the right would darken all of it. */
+#include <math.h>
 #include <stdlib.h>
 #include "figure.h"
 
@@ -23,6 +25,18 @@ static um_panel panel(const um_array *a, int i, double *v)
 		.rows = k > 2 ? a->dim[k - 2] : 1, .columns = a->dim[k - 1] };
 }
 
+/* From 0 where nothing is negative. */
+static um_scale scale_of(const um_array *a, const double *v, um_cmap map)
+{
+	um_scale s = { .map = map };
+	const int64_t n = (a->dim[0] < SHOWN ? a->dim[0] : SHOWN) * size_of(a);
+	for (int64_t i = 0; i < n; i++) {
+		s.lo = fmin(s.lo, v[i]);
+		s.hi = i == 0 ? v[i] : fmax(s.hi, v[i]);
+	}
+	return s;
+}
+
 um_status um_figure_gallery(const char *path, const char *title, const um_array *left,
 	const um_array *right,
 	double pixel)
@@ -39,7 +53,7 @@ um_status um_figure_gallery(const char *path, const char *title, const um_array 
 		for (int i = 0; block[b] != NULL && i < block[b]->dim[0] && i < rows * SIDE; i++)
 			panels[i / SIDE * columns + b * (SIDE + 1) + i % SIDE] = panel(block[b], i,
 				v + (b * SHOWN + i) * size_of(left));
-	const um_scale scale = { .map = pixel > 0 ? UM_AFMHOT : UM_GREY };
+	const um_scale scale = scale_of(left, v, pixel > 0 ? UM_AFMHOT : UM_GREY);
 	um_status st = um_figure_write(path, &(um_figure){ .title = title, .panels = panels,
 		.npanels = rows * columns, .columns = columns, .scales = &scale, .nscales = 1,
 		.smooth = pixel > 0,
