@@ -37,7 +37,7 @@ static const um_param params[] = {
 	P(bound, "0.5", 0.01, 10, "Largest |log s| of a coupling: small ones keep the density tame far from the "
 		"training images."),
 	P(noise, "0.01", 0, 1e12, "Standard deviation of white noise added to training images, in units of x: a "
-		"density that is smooth on this scale."),
+		"density that is smooth on this scale. Bits a pixel are those of images with it."),
 	P(steps, "5000", 1, 1000000000, "Steps of the optimiser, Adam."),
 	P(batch, "128", 1, 65536, "Images in a step."),
 	P(rate, "0.001", 1e-9, 10, "Size of a step."),
@@ -313,6 +313,7 @@ static um_status moments(lesson *t)
 	struct self *p = t->p;
 	const int64_t n = p->n, batch = p->set->batch;
 	const int64_t rows = t->about->train > 0 && t->about->train < MOMENTS ? t->about->train : MOMENTS;
+	const double noise = p->set->noise;
 	double *mean = p->mean.data, *sd = p->sd.data, most = 0;
 	memset(mean, 0, sizeof(double) * (size_t)n);
 	memset(sd, 0, sizeof(double) * (size_t)n);
@@ -327,13 +328,16 @@ static um_status moments(lesson *t)
 		}
 	}
 	for (int64_t i = 0; i < n; i++) {
-		sd[i] = sqrt(fmax(0, sd[i] - mean[i] * mean[i]) + p->set->noise * p->set->noise);
+		sd[i] = sqrt(fmax(0, sd[i] - mean[i] * mean[i]));
 		most = fmax(most, sd[i]);
 	}
-	if (!(most > 0))
+	if (!(most > 0 || noise > 0))
 		UM_TRY(um_fail(UM_EDATA, "%s: all images are equal", t->about->source));
+	if (noise > most)
+		um_log(UM_WARN, "%s: noise = %g hides the images, whose pixels vary by %.3g at most; give a smaller one",
+			t->about->source, noise, most);
 	for (int64_t i = 0; i < n; i++)
-		sd[i] = fmax(sd[i], 1e-4 * most);
+		sd[i] = fmax(hypot(sd[i], noise), 1e-4 * most);
 out:
 	return st;
 }

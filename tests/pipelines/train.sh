@@ -79,6 +79,15 @@ n=$(wc -l <"$T/budget/train/learned/trace.csv")
 status 0 "$UMBRA" run "$T/p.cfg" --set "priors.learned.model=$T/kept.safetensors" -o "$T/warm" --quiet
 grep -q '"priors.learned.model"' "$T/warm/run.json" || { echo "run.json leaves out where the fit started"; bad=1; }
 
+# A flow says where its settings cannot work: noise beyond the images, a rate that diverges.
+sed 's/plugin = "meanfit"; }/plugin = "realnvp"; couplings = 2; noise = 900.0; steps = 20; batch = 16; }/' "$T/p.cfg" >"$T/flow.cfg"
+status 0 "$UMBRA" run "$T/flow.cfg" --only train/learned -o "$T/noise" --quiet
+grep -q 'noise = 900 hides the images' "$T/noise/log.txt" || { cat "$T/noise/log.txt"; bad=1; }
+status 0 "$UMBRA" run "$T/flow.cfg" --only train/learned -o "$T/wild" --quiet \
+	--set priors.learned.noise=0.01 --set priors.learned.rate=1.0 --set priors.learned.warmup=0
+grep -q 'the fit failed: .* bits a pixel' "$T/wild/log.txt" || { cat "$T/wild/log.txt"; bad=1; }
+there "$T/wild/train/learned/figures/gallery.png"
+
 # Files: an earlier run's cube, a folder of FITS, idx; their hashes are in run.json.
 { printf '\0\0\10\3\0\0\0\14\0\0\0\6\0\0\0\6'; i=0; while [ $i -lt 432 ]; do printf "\\$(printf %o $((i * 7 % 128)))"; i=$((i + 1)); done; } >"$T/twelve.idx"
 gzip -kn "$T/twelve.idx"
