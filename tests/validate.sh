@@ -69,4 +69,20 @@ cat "$out/flow.md"
 	"$B/umbra" bench eht | sed 's/^/    /'
 } >"$out/bench-eht.md"
 cat "$out/bench-eht.md"
+
+# Speed of networks, beside PyTorch where it is.
+{
+	echo "# Speed of networks"
+	echo
+	echo "\`tests/bench/compare_torch\` on $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1), $(nproc) cores:"
+	echo "the network of torch_unet.py in PyTorch and in umbra, in turn, float32, milliseconds."
+	echo
+	UMBRA_BUILD=$B tests/bench/compare_torch --rounds 3 --seconds 1 | sed 's/^/    /'
+} >"$T/bench-nn.md"
+if grep -q ratio "$T/bench-nn.md"; then
+	mv "$T/bench-nn.md" "$out/bench-nn.md"
+	cat "$out/bench-nn.md"
+else
+	echo "SKIPPED: no comparison with PyTorch ($(sed -n 's/^    //p' "$T/bench-nn.md" | head -1))"
+fi
 exit $status
