@@ -21,11 +21,6 @@ typedef struct conv32 {
 	void *packed;
 } conv32;
 
-static int64_t round_up(int64_t bytes)
-{
-	return (bytes + 63) / 64 * 64;
-}
-
 /* The adjoint in x as a convolution, if it is one. */
 static bool turn(const um_conv_form *f, um_conv_form *t)
 {
@@ -117,13 +112,13 @@ static void lay_out(conv32 *s, um_prepare *how)
 {
 	const int64_t a = um_dnnl_scratch(s->main), b = um_dnnl_scratch(s->reorder);
 	const int64_t c = um_dnnl_scratch(s->reorder_add), most = a > b ? a : b;
-	how->scratch = round_up(most > c ? most : c);
+	how->scratch = um_round_up(most > c ? most : c);
 	s->at_weights = how->scratch;
 	if (s->reorder != NULL && !s->fixed)
-		how->scratch += round_up(s->bytes);
+		how->scratch += um_round_up(s->bytes);
 	s->at_turned = how->scratch;
 	if (s->turned)
-		how->scratch += round_up((int64_t)sizeof(float) * s->f.kr * s->f.kc * s->f.ci * s->f.co);
+		how->scratch += um_round_up((int64_t)sizeof(float) * s->f.kr * s->f.kc * s->f.ci * s->f.co);
 }
 
 um_status um_conv_prepare(const um_node *n, um_conv_side side, um_prepare *how)
@@ -140,7 +135,7 @@ um_status um_conv_prepare(const um_node *n, um_conv_side side, um_prepare *how)
 	UM_TRY(make(s, s->turned ? &t : &s->f, how));
 	lay_out(s, how);
 	if (s->fixed && s->reorder != NULL) {
-		how->packed = round_up(s->bytes);
+		how->packed = um_round_up(s->bytes);
 		s->packed = aligned_alloc(64, (size_t)how->packed);
 		if (s->packed == NULL)
 			UM_TRY(um_fail(UM_ENOMEM, "%s: no memory for %lld bytes of weights", n->op->name,

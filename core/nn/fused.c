@@ -135,11 +135,6 @@ void um_fused_finish(um_fused *f, int64_t cols, int64_t count)
 	registers(f);
 }
 
-static int64_t round_up(int64_t bytes)
-{
-	return (bytes + 63) / 64 * 64;
-}
-
 static bool expands(const um_fused *f)
 {
 	for (int i = 0; i < f->noperands; i++)
@@ -153,6 +148,6 @@ int64_t um_fused_scratch(const um_fused *f, int64_t size, int threads)
 {
 	const int64_t buffer = expands(f) ? um_node_len(f->shape) : UM_TILE_LEN;
 	const int64_t longest = buffer > UM_TILE_LEN ? buffer : UM_TILE_LEN;
-	return threads * (round_up((int64_t)sizeof(double) * f->naccs) +
-		round_up(size * UM_TILE_LEN) * (f->nregs + 1) + round_up(size * longest) * f->nexpand);
+	return threads * (um_round_up((int64_t)sizeof(double) * f->naccs) +
+		um_round_up(size * UM_TILE_LEN) * (f->nregs + 1) + um_round_up(size * longest) * f->nexpand);
 }

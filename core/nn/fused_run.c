@@ -225,8 +225,8 @@ static void worker(um_worker *w, const um_fused *f, const um_fused_call *c, int 
 	const int64_t all = um_fused_scratch(f, c->size, 1);
 	char *at = c->scratch + thread * all;
 	*w = (um_worker){ .f = f, .call = c, .acc = (double *)(void *)at };
-	w->tile_bytes = (c->size * UM_TILE_LEN + 63) / 64 * 64;
-	at += ((int64_t)sizeof(double) * f->naccs + 63) / 64 * 64;
+	w->tile_bytes = um_round_up(c->size * UM_TILE_LEN);
+	at += um_round_up((int64_t)sizeof(double) * f->naccs);
 	w->reg = at;
 	w->part = w->reg + f->nregs * w->tile_bytes;
 	w->expand = w->part + w->tile_bytes;

@@ -9,11 +9,6 @@
 #include "base/mem.h"
 #include "nn/compile.h"
 
-static int64_t round_up(int64_t bytes)
-{
-	return (bytes + 63) / 64 * 64;
-}
-
 um_slot *um_program_slot(um_program *p, const um_node *n)
 {
 	return &p->fact[p->fact[n->id].slot.root->id].slot;
@@ -250,7 +245,7 @@ static int collect(um_program *p, bool lane, um_block *block)
 		um_slot *s = &p->fact[i].slot;
 		if (s->root != p->graph->node[i] || s->base != NULL || s->lane != lane || s->reuse != NULL)
 			continue;
-		um_block b = { s->birth, s->death, round_up(s->size), &s->offset, 0 };
+		um_block b = { s->birth, s->death, um_round_up(s->size), &s->offset, 0 };
 		for (const um_node *t = s->root; p->fact[t->id].slot.taken && (t = taker(p, t)) != NULL;)
 			b.death = p->fact[t->id].slot.death;
 		block[n++] = b;
@@ -258,7 +253,7 @@ static int collect(um_program *p, bool lane, um_block *block)
 	for (int i = 0; i < p->nsteps; i++) {
 		um_step *s = &p->step[i];
 		if (s->scratch > 0 && s->scratch_lane == lane)
-			block[n++] = (um_block){ i, i, round_up(s->scratch), &s->scratch_at, 0 };
+			block[n++] = (um_block){ i, i, um_round_up(s->scratch), &s->scratch_at, 0 };
 	}
 	return n;
 }
@@ -282,7 +277,7 @@ static um_status lane_sums(um_program *p)
 		if (!p->fact[i].live || !p->fact[i].stored || !um_sums_batch(p->graph->node[i]))
 			continue;
 		p->fact[i].sum_at = bytes;
-		bytes += round_up(bytes_of(p, p->graph->node[i]));
+		bytes += um_round_up(bytes_of(p, p->graph->node[i]));
 	}
 	p->sums = um_new(sizeof(*p->sums) * (size_t)p->lanes);
 	p->sums_bytes = bytes;

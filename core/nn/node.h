@@ -53,6 +53,12 @@ typedef struct um_tile {
 	void (*f64)(int64_t n, double *o, const double *a, const double *b, double imm);
 } um_tile;
 
+/* Bytes of memory whose end is aligned as its beginning is. */
+static inline int64_t um_round_up(int64_t bytes)
+{
+	return (bytes + 63) / 64 * 64;
+}
+
 struct um_op {
 	const char *name;
 	/* Sets rank and dim of n from its inputs and attributes; batched is preset (any input is).

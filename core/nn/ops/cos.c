@@ -1,23 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Cosine; derivative minus sine. */
-#include "nn/tile.h"
+#include "nn/ops/sin.h"
 
 UM_TILE_UNARY(cos_near, um_cosf(a), cos(a))
 
-/* Arguments too large for um_cosf, and NaN, have large bits. */
-UM_CLONES static uint32_t cos_most(int64_t n, const float *x)
-{
-	uint32_t m = 0;
-	for (int64_t i = 0; i < n; i++) {
-		uint32_t u = um_float_bits(x[i]) & 0x7fffffff;
-		m = u > m ? u : m;
-	}
-	return m;
-}
-
 static void cos_f32(int64_t n, float *o, const float *x, const float *unused, double imm)
 {
-	if (cos_most(n, x) <= um_float_bits(UM_SIN_MOST)) {
+	if (um_sin_is_near(n, x)) {
 		cos_near_f32(n, o, x, unused, imm);
 		return;
 	}
