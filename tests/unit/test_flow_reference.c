@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A dense flow with its shuffles and a flow of images against PyTorch: both directions, the loss of
- * variational inference and its gradients. tests/data/flow_reference.py made the files. */
+ * variational inference and its gradients. tests/bench/flow_reference.py made the files. */
 #include <umbra/flow.h>
-#include <umbra/program.h>
-#include "check.h"
+#include "nnprogram.h"
 
 static const double tolerance[] = { [UM_FLOAT32] = 1e-5, [UM_FLOAT64] = 1e-12 };
-
-static double at(const um_array *a, int64_t i)
-{
-	return a->dtype == UM_F64 ? ((const double *)a->data)[i] : (double)((const float *)a->data)[i];
-}
 
 static void fill(um_program *p, const char *name, const um_array *from)
 {

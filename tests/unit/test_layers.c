@@ -1,33 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Layers against closed forms and central differences; a U-Net's shapes, names and mistakes. */
 #include <umbra/layers.h>
-#include <umbra/program.h>
 #include <umbra/unet.h>
-#include "check.h"
+#include "nnprogram.h"
 
 /* ---- small tools ------------------------------------------------------------------- */
-
-static um_program *compile(int n, um_node *const out[], um_precision precision, um_schedule schedule,
-	const um_weights *w)
-{
-	um_program *p = NULL;
-	CHECK_OK(um_compile(n, out, &(um_compile_options){ .precision = precision, .schedule = schedule,
-		.weights = w }, &p));
-	return p;
-}
-
-static double at(const um_array *a, int64_t i)
-{
-	return a->dtype == UM_F64 ? ((const double *)a->data)[i] : (double)((const float *)a->data)[i];
-}
-
-static void put(const um_array *a, int64_t i, double v)
-{
-	if (a->dtype == UM_F64)
-		((double *)a->data)[i] = v;
-	else
-		((float *)a->data)[i] = (float)v;
-}
 
 static void fill(um_program *p, const char *name, const double *v)
 {

@@ -1,31 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A U-Net against PyTorch: tests/data/unet.safetensors, which tests/bench/unet_reference.py made. With
  * files of U-Nets on the command line only prints their errors. */
-#include <umbra/program.h>
 #include <umbra/unet.h>
-#include "check.h"
-
-static um_program *compile(int n, um_node *const out[], um_precision precision, um_schedule schedule,
-	const um_weights *w)
-{
-	um_program *p = NULL;
-	CHECK_OK(um_compile(n, out, &(um_compile_options){ .precision = precision, .schedule = schedule,
-		.weights = w }, &p));
-	return p;
-}
-
-static double at(const um_array *a, int64_t i)
-{
-	return a->dtype == UM_F64 ? ((const double *)a->data)[i] : (double)((const float *)a->data)[i];
-}
-
-static void put(const um_array *a, int64_t i, double v)
-{
-	if (a->dtype == UM_F64)
-		((double *)a->data)[i] = v;
-	else
-		((float *)a->data)[i] = (float)v;
-}
+#include "nnprogram.h"
 
 /* ---- a U-Net ----------------------------------------------------------------------------- */
 

@@ -8,13 +8,13 @@ x 16 numbers, two couplings on checkerboards, two on channels of squeezed images
 Each has the weights (float32, as umbra keeps them) and the spec under umbra's names, and in float64
 input.z, output.x, output.logdet, the loss mean (|x|^2 / 2 - logdet) as training.loss, and its
 gradient in z as output.dz and in each weight as training.NAME."""
-import json
 import os
-import struct
 import sys
 
 import torch
 from torch.nn.functional import conv2d, leaky_relu
+
+import torch_peer
 
 BATCH = 2
 WORD = (1 << 64) - 1
@@ -131,21 +131,6 @@ class Flow:
         return x.reshape(-1, 2, 2, c, r, w).permute(0, 3, 4, 1, 5, 2).flatten(1)
 
 
-def write(path, tensors, meta):
-    """Safetensors: the length of a JSON header, the header, the numbers."""
-    header, data = {"__metadata__": {k: str(v) for k, v in meta.items()}}, b""
-    for name, t in tensors.items():
-        a = t.detach().contiguous().numpy()
-        raw = a.astype("<f%d" % a.itemsize).tobytes()
-        header[name] = {"dtype": "F%d" % (8 * a.itemsize), "shape": list(a.shape),
-                        "data_offsets": [len(data), len(data) + len(raw)]}
-        data += raw
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as f:
-        f.write(struct.pack("<Q", len(text)) + text + data)
-
-
 def make(path, **spec):
     torch.manual_seed(spec["seed"])
     flow = Flow(**spec)
@@ -160,7 +145,7 @@ def make(path, **spec):
                 "training.loss": loss.reshape(1)})
     meta = {"flow." + k: str(v).lower() for k, v in spec.items() if k != "images"}
     meta["flow.couplings_of"] = "images" if flow.images else "vectors"
-    write(path, out, dict(meta, origin="tests/data/flow_reference.py, PyTorch " + torch.__version__))
+    torch_peer.safetensors(path, out, dict(meta, origin="tests/bench/flow_reference.py, PyTorch " + torch.__version__))
 
 
 make(os.path.join(sys.argv[1], "flow_dense.safetensors"), images=False, rows=1, columns=9, channels=1,
