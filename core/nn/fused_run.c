@@ -5,6 +5,7 @@
 #include "base/parallel.h"
 #include "nn/fused.h"
 #include "nn/tile.h"
+#include "nn/walk.h"
 
 /* What one thread works with. */
 typedef struct um_worker {
@@ -120,23 +121,16 @@ static void repeat(int64_t size, char *o, const char *value, int64_t n)
 /* The whole image of an operand that broadcasts in no simple way. */
 static void expand(const um_node *o, const um_node *s, int64_t size, const char *x, char *out)
 {
-	int64_t stride[UM_NN_RANK], at[UM_NN_RANK] = { 0 }, step = 1, from = 0;
-	for (int i = s->rank - 1; i >= 0; i--) {
-		const int k = i - (s->rank - o->rank);
-		stride[i] = k >= 0 && o->dim[k] > 1 ? step : 0;
-		step *= k >= 0 ? o->dim[k] : 1;
+	um_walk w = { .rank = s->rank };
+	int64_t step = 1;
+	for (int i = s->rank - 1, k = o->rank - 1; i >= 0; i--, k--) {
+		const bool repeats = k < 0 || o->dim[k] == 1;
+		w.dim[i] = s->dim[i];
+		w.step[i] = repeats ? 0 : step;
+		step *= repeats ? 1 : o->dim[k];
 	}
-	const int64_t len = um_node_len(s);
-	for (int64_t i = 0; i < len; i++) {
-		memcpy(out + i * size, x + from * size, (size_t)size);
-		for (int k = s->rank - 1; k >= 0; k--) {
-			from += stride[k];
-			if (++at[k] < s->dim[k])
-				break;
-			from -= stride[k] * at[k];
-			at[k] = 0;
-		}
-	}
+	um_walk_simplify(&w);
+	um_walk_run(&w, &(um_call){ .count = 1, .in = { x }, .out = out, .threads = 1 }, size);
 }
 
 /* Where the tile of operand k is. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A contiguous result whose elements are read from an array by strides, with as few axes as
- * possible: what permute and broadcast are. */
+ * possible: what permuting and broadcasting are. */
 #ifndef UMBRA_NN_WALK_H
 #define UMBRA_NN_WALK_H
 

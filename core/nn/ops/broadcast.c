@@ -2,7 +2,6 @@
 /* An array repeated along axes that are missing on the left or have length 1. Its adjoint is
  * sum_to. */
 #include "nn/tile.h"
-#include "nn/walk.h"
 
 typedef struct attr {
 	int64_t rank, dim[UM_NN_RANK];
@@ -34,37 +33,11 @@ static void grad(um_node *n, um_node *dy, const bool want[], um_node *dx[])
 		dx[0] = um_nn_sum_to(dy, a->rank, a->dim, a->batched);
 }
 
-static um_status run(const um_call *call, int64_t size)
-{
-	const um_node *n = call->node, *a = n->in[0];
-	um_walk w = { .rank = n->rank };
-	int64_t step = 1;
-	for (int i = n->rank - 1, k = a->rank - 1; i >= 0; i--, k--) {
-		bool repeats = k < 0 || a->dim[k] == 1;
-		w.dim[i] = n->dim[i];
-		w.step[i] = repeats ? 0 : step;
-		step *= repeats ? 1 : n->dim[i];
-	}
-	um_walk_simplify(&w);
-	um_walk_run(&w, call, size);
-	return UM_OK;
-}
-
-static um_status run_f32(const um_call *call)
-{
-	return run(call, 4);
-}
-
-static um_status run_f64(const um_call *call)
-{
-	return run(call, 8);
-}
-
-/* Where it only repeats rows or columns it is part of a fused loop and costs nothing. */
+/* Part of a fused loop: where it repeats rows or columns it costs nothing. */
 UM_TILE_UNARY(broadcast, a, a)
 
 static const um_op broadcast = { .name = "broadcast", .shape = shape, .grad = grad,
-	.run = { run_f32, run_f64 }, UM_TILE(broadcast), .copy = true };
+	UM_TILE(broadcast), .copy = true };
 
 um_node *um_nn_broadcast(um_node *a, int rank, const int64_t dim[])
 {
