@@ -8,8 +8,9 @@
 #include "nn/node.h"
 #include "nn/vmath.h"
 
-/* UM_CLONES before a function compiles it for several instruction sets. Its name must be the only one
- * in the library, though static: clang 14 lets the symbols of clones leak out of a file.
+/* UM_CLONES before a function compiles it for several instruction sets. It is static, for clang 14
+ * does not link calls from other files; yet its name must be the only one in the library, for clang 14 lets
+ * the symbols of clones leak out of a file.
  * Sanitizers instrument the resolvers of clones, which run before the sanitizers are ready. */
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)

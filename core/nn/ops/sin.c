@@ -5,14 +5,19 @@
 UM_TILE_UNARY(sin_near, um_sinf(a), sin(a))
 
 /* Arguments too large for um_sinf, and NaN, have large bits. */
-UM_CLONES bool um_sin_is_near(int64_t n, const float *x)
+UM_CLONES static uint32_t sin_most(int64_t n, const float *x)
 {
 	uint32_t m = 0;
 	for (int64_t i = 0; i < n; i++) {
 		uint32_t u = um_float_bits(x[i]) & 0x7fffffff;
 		m = u > m ? u : m;
 	}
-	return m <= um_float_bits(UM_SIN_MOST);
+	return m;
+}
+
+bool um_sin_is_near(int64_t n, const float *x)
+{
+	return sin_most(n, x) <= um_float_bits(UM_SIN_MOST);
 }
 
 static void sin_f32(int64_t n, float *o, const float *x, const float *unused, double imm)
