@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include <umbra/config.h>
 #include <umbra/linalg.h>
+#include "base/isa.h"
 #include "cli/cli.h"
 
 static const struct {
@@ -74,6 +75,10 @@ int main(int argc, char *argv[])
 				um_usage(stdout, name);
 				return 0;
 			}
+		if (um_isa_check() != UM_OK) {
+			fprintf(stderr, "umbra: %s\n", um_message());
+			return 2;
+		}
 		if (commands[i].run == um_cmd_bench && um_threads_advise())
 			execv("/proc/self/exe", argv); /* libraries look at the environment once */
 		return commands[i].run(argc > 1 ? argc - 1 : argc, argc > 1 ? argv + 1 : argv);

@@ -8,6 +8,7 @@
 #include <omp.h>
 #endif
 #include <umbra/linalg.h>
+#include "base/isa.h"
 
 void um_threads(int n)
 {
@@ -17,18 +18,12 @@ void um_threads(int n)
 	openblas_set_num_threads(n);
 }
 
-/* What the processor can do, by cpuid and XCR0; not by its model, which OpenBLAS 0.3.21 goes by
- * and does not know where it is newer than the library. */
+/* By what the processor can do, not by its model, which OpenBLAS 0.3.21 goes by and does not know
+ * where it is newer than the library. */
 static const char *best_core(void)
 {
-#if defined(__x86_64__)
-	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-		__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
-		return "SKYLAKEX";
-	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-		return "HASWELL";
-#endif
-	return NULL;
+	const um_isa isa = um_isa_now();
+	return isa >= UM_ISA_AVX512 ? "SKYLAKEX" : isa == UM_ISA_AVX2 ? "HASWELL" : NULL;
 }
 
 bool um_threads_advise(void)

@@ -24,8 +24,8 @@ typedef struct {
 /* Moments of a weight whose gradient has become zero decay for ever; they are cut where they are
  * far too small to move x, before they become subnormal and slow. */
 #define KERNELS(real, s, root, magnitude, tiny) \
-	UM_CLONES static void adam_update_##s(int64_t n, const update *u, real *restrict x, const real *restrict g, \
-		real *restrict m, real *restrict v) \
+	UM_KERNEL(void, adam_update_##s, (int64_t n, const update *u, real *restrict x, const real *restrict g, \
+		real *restrict m, real *restrict v), (n, u, x, g, m, v)) \
 	{ \
 		const real clip = (real)u->clip, b1 = (real)u->beta1, b2 = (real)u->beta2, keep = (real)u->keep; \
 		const real a1 = (real)(1 - u->beta1), a2 = (real)(1 - u->beta2), rate = (real)u->rate; \
@@ -40,7 +40,7 @@ typedef struct {
 		} \
 	} \
 	/* sum g^2, the same whatever the width of vectors */ \
-	UM_CLONES static double adam_squares_##s(int64_t n, const real *g) \
+	UM_KERNEL(double, adam_squares_##s, (int64_t n, const real *g), (n, g)) \
 	{ \
 		double sum[LANES] = { 0 }, all = 0; \
 		int64_t i = 0; \

@@ -6,6 +6,7 @@
 #ifdef _OPENMP
 #include <omp.h>
 #endif
+#include "base/isa.h"
 #include "base/mem.h"
 #include "nn/dnnl.h"
 
@@ -39,6 +40,10 @@ static pthread_once_t processor_once = PTHREAD_ONCE_INIT;
 
 static void make_processor(void)
 {
+	static const dnnl_cpu_isa_t most[] = { [UM_ISA_BASE] = dnnl_cpu_isa_sse41,
+		[UM_ISA_AVX2] = dnnl_cpu_isa_avx2, [UM_ISA_AVX512] = dnnl_cpu_isa_avx512_core };
+	if (um_isa_now() < UM_ISA_AMX)
+		(void)dnnl_set_max_cpu_isa(most[um_isa_now()]); /* refused once oneDNN is in use: no harm */
 	processor_status = dnnl_engine_create(&processor, dnnl_cpu, 0);
 }
 

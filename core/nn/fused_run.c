@@ -25,7 +25,7 @@ typedef struct um_worker {
 
 #define SUMS(real) \
 	/* In 32 partial sums, so that it vectorises and rounds little. */ \
-	UM_CLONES static double all_##real(int64_t n, const real *x) \
+	UM_KERNEL(double, all_##real, (int64_t n, const real *x), (n, x)) \
 	{ \
 		real part[32] = { 0 }; \
 		int64_t i = 0; \
@@ -40,7 +40,8 @@ typedef struct um_worker {
 		return sum; \
 	} \
 	/* acc[c] += sum over rows of x[r][c]; part [cols]. */ \
-	UM_CLONES static void down_##real(int64_t rows, int64_t cols, const real *x, real *part, double *acc) \
+	UM_KERNEL(void, down_##real, (int64_t rows, int64_t cols, const real *x, real *part, double *acc), \
+		(rows, cols, x, part, acc)) \
 	{ \
 		const real *sum = x; \
 		if (rows > 1) { \

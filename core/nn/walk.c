@@ -49,13 +49,13 @@ static void run(const job *j, char *o, const char *x)
 	memcpy(o, x, (size_t)j->n);
 }
 
-UM_CLONES static void walk_fill_4(int64_t n, float *o, float v)
+UM_KERNEL(void, walk_fill_4, (int64_t n, float *o, float v), (n, o, v))
 {
 	for (int64_t i = 0; i < n; i++)
 		o[i] = v;
 }
 
-UM_CLONES static void walk_fill_8(int64_t n, double *o, double v)
+UM_KERNEL(void, walk_fill_8, (int64_t n, double *o, double v), (n, o, v))
 {
 	for (int64_t i = 0; i < n; i++)
 		o[i] = v;

@@ -180,7 +180,8 @@ out:
 	return st;
 }
 
-UM_CLONES static void weights_average(int64_t n, float *mean, const float *x, float part)
+UM_KERNEL(void, weights_average, (int64_t n, float *mean, const float *x, float part),
+	(n, mean, x, part))
 {
 	UM_EACH
 	for (int64_t i = 0; i < n; i++)

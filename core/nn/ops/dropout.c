@@ -36,7 +36,8 @@ static inline void philox(uint32_t c[4][LANES], uint32_t k0, uint32_t k1)
 }
 
 #define MASK(name, real) \
-	UM_CLONES static void name(int64_t n, real *out, const mask *m, uint64_t key, int64_t image) \
+	UM_KERNEL(void, name, (int64_t n, real *out, const mask *m, uint64_t key, int64_t image), \
+		(n, out, m, key, image)) \
 	{ \
 		const int64_t blocks = (n + 3) / 4; \
 		const uint32_t least = (uint32_t)(m->rate * 0x1p32); \

@@ -63,8 +63,8 @@ static inline __attribute__((always_inline)) void NAME(row)(const plan *p, int64
 }
 
 /* Rows from .. to - 1 of all rows of all images. */
-UM_CLONES static void NAME(rows)(const plan *p, const um_call *call, int64_t from, int64_t to,
-	void *line)
+UM_KERNEL(void, NAME(rows), (const plan *p, const um_call *call, int64_t from, int64_t to, void *line),
+	(p, call, from, to, line))
 {
 	for (int64_t i = from; i < to; i++) {
 		int64_t image = i / p->size.rows, r = i % p->size.rows;

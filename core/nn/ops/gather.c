@@ -37,13 +37,13 @@ static void grad(um_node *n, um_node *dy, const bool want[], um_node *dx[])
 }
 
 /* One number an entry: rows of a vector, as the permutations of flows. */
-UM_CLONES static void gather_4(int64_t n, float *o, const float *x, const int32_t *index)
+UM_KERNEL(void, gather_4, (int64_t n, float *o, const float *x, const int32_t *index), (n, o, x, index))
 {
 	for (int64_t i = 0; i < n; i++)
 		o[i] = x[index[i]];
 }
 
-UM_CLONES static void gather_8(int64_t n, double *o, const double *x, const int32_t *index)
+UM_KERNEL(void, gather_8, (int64_t n, double *o, const double *x, const int32_t *index), (n, o, x, index))
 {
 	for (int64_t i = 0; i < n; i++)
 		o[i] = x[index[i]];

@@ -43,8 +43,8 @@ static void grad(um_node *n, um_node *dy, const bool want[], um_node *dx[])
 
 /* (count, inner) -> (length, inner) */
 #define ADD(name, real) \
-	UM_CLONES static void name(const um_node *n, int64_t inner, real *restrict o, \
-		const real *restrict x) \
+	UM_KERNEL(void, name, (const um_node *n, int64_t inner, real *restrict o, \
+		const real *restrict x), (n, inner, o, x)) \
 	{ \
 		const attr *s = n->attr; \
 		const int32_t *start = n->blob->data, *source = start + s->length + 1; \

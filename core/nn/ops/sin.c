@@ -5,7 +5,7 @@
 UM_TILE_UNARY(sin_near, um_sinf(a), sin(a))
 
 /* Arguments too large for um_sinf, and NaN, have large bits. */
-UM_CLONES static uint32_t sin_most(int64_t n, const float *x)
+UM_KERNEL(uint32_t, sin_most, (int64_t n, const float *x), (n, x))
 {
 	uint32_t m = 0;
 	for (int64_t i = 0; i < n; i++) {

@@ -13,7 +13,7 @@
 #endif
 
 #define SOFTMAX(name, real, exponential) \
-	UM_CLONES static void name(int64_t rows, int64_t len, real *out, const real *in) \
+	UM_KERNEL(void, name, (int64_t rows, int64_t len, real *out, const real *in), (rows, len, out, in)) \
 	{ \
 		for (int64_t r = 0; r < rows; r++) { \
 			const real *a = in + r * len; \

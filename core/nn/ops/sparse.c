@@ -65,7 +65,7 @@ static bool shape(um_node *n)
 			for (int64_t c = 0; c < n; c++) \
 				o[c] += v0 * x0[c] + v1 * x1[c] + v2 * x2[c] + v3 * x3[c]; \
 	} \
-	UM_CLONES static void name(const um_call *call, int64_t from, int64_t to) \
+	UM_KERNEL(void, name, (const um_call *call, int64_t from, int64_t to), (call, from, to)) \
 	{ \
 		const attr *s = call->node->attr; \
 		const matrix m = matrix_at(s, call->node->blob->data); \
