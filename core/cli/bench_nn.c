@@ -25,6 +25,9 @@ typedef struct options {
 	um_precision precision;
 } options;
 
+static const char *const precisions[] = { UM_PRECISIONS };
+enum { NPRECISIONS = sizeof(precisions) / sizeof(*precisions) };
+
 typedef struct job job;
 
 /* One kind of row. */
@@ -277,7 +280,7 @@ static um_status row(const kind *k, const options *o, int64_t batch, json_t *row
 	um_program_info info = um_program_about(j.p);
 	json_array_append_new(rows, json_pack("{s:s, s:I, s:I, s:s, s:f, s:f, s:I, s:o}", "what", k->what,
 		"width", (json_int_t)j.width, "batch", (json_int_t)batch,
-		"precision", o->precision == UM_FLOAT64 ? "float64" : "float32", "seconds", seconds,
+		"precision", precisions[info.precision], "seconds", seconds,
 		"gflops", 1e-9 * info.flops / seconds, "arena_bytes", (json_int_t)info.arena_bytes,
 		"couplings", k->flow ? json_integer(j.couplings) : json_null()));
 	const char *profile = um_program_profile(j.p);
@@ -294,7 +297,8 @@ out:
 static um_status usage(const char *word)
 {
 	return um_fail(UM_EPARAM, "%s: options of umbra bench nn: --what block|forward|vjp|second|train|"
-		"flow_train|flow_sample --width N --batch N --couplings N --seconds S --precision float32|float64",
+		"flow_train|flow_sample --width N --batch N --couplings N --seconds S --precision float32|float64|"
+		"bfloat16|bfloat16x3|auto",
 		word);
 }
 
@@ -329,8 +333,12 @@ static bool set(options *o, const char *key, const char *value)
 		return (o->seconds = strtod(value, &end)) >= 0 && *end == '\0' && end != value;
 	if (strcmp(key, "--precision") != 0)
 		return false;
-	o->precision = strcmp(value, "float64") == 0 ? UM_FLOAT64 : UM_FLOAT32;
-	return o->precision == UM_FLOAT64 || strcmp(value, "float32") == 0;
+	for (int i = 0; i < NPRECISIONS; i++)
+		if (strcmp(value, precisions[i]) == 0) {
+			o->precision = (um_precision)i;
+			return true;
+		}
+	return false;
 }
 
 um_status um_bench_nn(json_t *rows, int argc, char *argv[])

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "nn/compile.h"
+#include "nn/lower.h"
 #include "nn/tile.h"
 
 UM_TILE_UNARY(output, a, a)
@@ -13,7 +14,7 @@ static const um_op op_output = { .name = "output", UM_TILE(output), .copy = true
 
 bool um_is_leaf(const um_node *n)
 {
-	return n->op->run[0] == NULL && n->op->tile.f32 == NULL && !n->op->view;
+	return n->op->run[0] == NULL && n->op->tile.f32 == NULL && n->op->store == NULL && !n->op->view;
 }
 
 bool um_sums_batch(const um_node *n)
@@ -114,7 +115,7 @@ static void choose_lanes(um_program *p)
 {
 	enum { LEAST_IMAGES = 16, LEAST_WORK = 1 << 18 };
 	p->lanes = p->batch < p->threads ? (int)p->batch : p->threads;
-	p->chunk = p->schedule == UM_PER_IMAGE ? 1 : p->batch / p->lanes;
+	p->chunk = p->schedule == UM_PER_IMAGE ? (getenv("CHUNK") ? atoi(getenv("CHUNK")) : 1) : p->batch / p->lanes;
 	p->apart = p->schedule == UM_PER_IMAGE || (p->lanes > 1 && p->batch % p->lanes == 0 &&
 		p->chunk >= LEAST_IMAGES && work_of(p) >= LEAST_WORK);
 	if (!p->apart)
@@ -188,6 +189,12 @@ static void order_steps(um_program *p)
 
 /* ---- kernels -------------------------------------------------------------------------------- */
 
+/* As the caller's graph has it: a product of split factors counts once. */
+static double flops_of(const um_node *n)
+{
+	return n->op->flops(n) / um_node_terms(n->in[0]);
+}
+
 static um_status prepare_step(um_program *p, um_step *s)
 {
 	const um_node *n = s->node;
@@ -200,7 +207,7 @@ static um_status prepare_step(um_program *p, um_step *s)
 	for (int k = 0; k < n->nin; k++)
 		how.fixed[k] = p->fact[n->in[k]->id].phase == UM_ON_WEIGHTS && s->phase != UM_ON_WEIGHTS;
 	if (n->op->flops != NULL)
-		p->info.flops += n->op->flops(n) * (double)(batched ? p->batch : 1);
+		p->info.flops += flops_of(n) * (double)(batched ? p->batch : 1);
 	if (n->op->prepare == NULL)
 		return UM_OK;
 	const um_status st = n->op->prepare(n, &how);
@@ -241,23 +248,36 @@ static int threads_for(const um_compile_options *options)
 
 /* ---- the whole --------------------------------------------------------------------------------- */
 
+/* The graph to compile: what the caller built, or a copy of it with other products. */
+static um_status choose_graph(um_program *p, int n, um_node *const outputs[], um_node ***lowered)
+{
+	*lowered = um_new(sizeof(**lowered) * (size_t)n);
+	memcpy(*lowered, outputs, sizeof(**lowered) * (size_t)n);
+	if (p->info.precision == UM_FLOAT32 || p->info.precision == UM_FLOAT64)
+		return UM_OK;
+	return um_lower(n, outputs, p->info.precision, &p->lowered, *lowered);
+}
+
 um_status um_compile(int n, um_node *const outputs[], const um_compile_options *options,
 	um_program **program)
 {
 	um_status st = UM_OK;
 	um_program *p = NULL;
+	um_node **lowered = NULL;
 	UM_TRY(check(n, outputs));
 	p = um_new(sizeof(*p));
-	p->graph = outputs[0]->graph;
+	p->info.precision = um_lower_precision(options->precision, options->schedule);
+	UM_TRY(choose_graph(p, n, outputs, &lowered));
+	p->graph = lowered[0]->graph;
 	p->schedule = options->schedule;
-	p->precision = options->precision;
-	p->size = options->precision == UM_FLOAT64 ? 8 : 4;
+	p->precision = options->precision == UM_FLOAT64 ? UM_FLOAT64 : UM_FLOAT32;
+	p->size = p->precision == UM_FLOAT64 ? 8 : 4;
 	p->threads = threads_for(options);
 	p->batch = p->graph->batch;
 	p->weights = options->weights;
 	p->fresh = true;
 	p->profiling = getenv("UMBRA_PROFILE") != NULL;
-	own_outputs(p, n, outputs);
+	own_outputs(p, n, lowered);
 	UM_TRY(um_graph_status(p->graph));
 	mark_live(p);
 	choose_lanes(p);
@@ -272,6 +292,7 @@ um_status um_compile(int n, um_node *const outputs[], const um_compile_options *
 	*program = p;
 	p = NULL;
 out:
+	free(lowered);
 	um_program_free(p);
 	return st;
 }
@@ -307,6 +328,7 @@ void um_program_free(um_program *p)
 	free(p->sums);
 	free(p->each);
 	free(p->profile);
+	um_graph_free(p->lowered);
 	free(p);
 }
 

@@ -57,8 +57,9 @@ typedef struct um_output {
 
 struct um_program {
 	um_graph *graph;
+	um_graph *lowered;     /* the same, where it belongs to the program, or NULL */
 	um_schedule schedule;
-	um_precision precision;
+	um_precision precision; /* UM_FLOAT32 or UM_FLOAT64: of real numbers; of products: info.precision */
 	int threads, lanes;
 	bool apart;            /* lanes work on images of their own; nothing of an image waits for others */
 	int64_t batch, size;   /* of a number, in bytes */

@@ -107,6 +107,16 @@ bool um_conv_shape(um_node *n, um_conv_side side)
 	return true;
 }
 
+/* With few channels the tiles of a processor stay empty. */
+bool um_conv_factors(const um_node *n, um_conv_side side, int axis[2])
+{
+	enum { LEAST = 8 };
+	const um_conv_form f = um_conv_form_of(n, side);
+	axis[0] = side == UM_CONV_W ? -1 : 2;
+	axis[1] = side == UM_CONV_W ? -1 : side == UM_CONV_X ? 3 : 2;
+	return (side == UM_CONV_Y || f.co >= LEAST) && (side == UM_CONV_X || f.ci >= LEAST);
+}
+
 /* As usual, taps on the padding are counted too. */
 double um_conv_flops(const um_node *n, um_conv_side side)
 {

@@ -32,6 +32,7 @@ bool um_conv_attr_make(um_graph *g, const char *name, const um_conv *spec, int64
 um_conv_form um_conv_form_of(const um_node *n, um_conv_side side);
 /* The shape rule: checks the form, sets the shape. */
 bool um_conv_shape(um_node *n, um_conv_side side);
+bool um_conv_factors(const um_node *n, um_conv_side side, int axis[2]);
 double um_conv_flops(const um_node *n, um_conv_side side);
 
 /* Kernels in float32 (core/nn/conv32.c) ... */

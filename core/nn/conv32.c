@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Convolutions in float by oneDNN. Images stay as they are, channels last; weights have whatever
+/* Convolutions in float, of float or bfloat16, by oneDNN. Images stay as they are, channels last; weights have whatever
  * layout the implementation likes and are brought there when they change (fixed), else in each
  * call; a weight gradient is brought back in each call.
  *
@@ -13,6 +13,7 @@
 
 typedef struct conv32 {
 	um_conv_form f;
+	dnnl_data_type_t type;         /* of what is multiplied; results are float */
 	bool fixed, turned;
 	um_dnnl *main;                 /* arrays x, w, y */
 	um_dnnl *reorder, *reorder_add; /* of weights, where the layouts differ */
@@ -33,23 +34,28 @@ static bool turn(const um_conv_form *f, um_conv_form *t)
 		t->spec.left >= 0 && t->spec.right >= 0;
 }
 
-static um_status plan(const um_conv_form *f, int64_t count, dnnl_primitive_desc_t *pd)
+static um_status plan(const um_conv_form *f, dnnl_data_type_t type, int64_t count,
+	dnnl_primitive_desc_t *pd)
 {
 	um_status st = UM_OK;
 	dnnl_primitive_desc_t forward = NULL;
 	const um_conv *s = &f->spec;
 	const dnnl_dims_t stride = { s->stride, s->stride }, before = { s->top, s->left };
 	const dnnl_dims_t after = { s->bottom, s->right };
-	const dnnl_memory_desc_t x = um_dnnl_md(4, (int64_t[]){ count, f->ci, f->rows, f->columns }, dnnl_nhwc);
-	const dnnl_memory_desc_t y = um_dnnl_md(4, (int64_t[]){ count, f->co, f->out_rows, f->out_columns },
-		dnnl_nhwc);
-	const dnnl_memory_desc_t w = um_dnnl_md(4, (int64_t[]){ f->co, f->ci, f->kr, f->kc },
+	const int64_t xd[] = { count, f->ci, f->rows, f->columns }, wd[] = { f->co, f->ci, f->kr, f->kc };
+	const int64_t yd[] = { count, f->co, f->out_rows, f->out_columns };
+	const dnnl_memory_desc_t x = um_dnnl_md(f->side == UM_CONV_X ? dnnl_f32 : type, 4, xd, dnnl_nhwc);
+	const dnnl_memory_desc_t y = um_dnnl_md(f->side == UM_CONV_Y ? dnnl_f32 : type, 4, yd, dnnl_nhwc);
+	const dnnl_memory_desc_t w = um_dnnl_md(f->side == UM_CONV_W ? dnnl_f32 : type, 4, wd,
 		dnnl_format_tag_any);
+	/* a forward convolution like it, which backward ones ask for */
+	const dnnl_memory_desc_t hx = um_dnnl_md(type, 4, xd, dnnl_nhwc);
+	const dnnl_memory_desc_t hw = um_dnnl_md(type, 4, wd, dnnl_format_tag_any);
 	dnnl_convolution_desc_t d;
 	*pd = NULL;
 	/* direct: Winograd's sums lose digits */
 	UM_TRY(um_dnnl_check(dnnl_convolution_forward_desc_init(&d, f->side == UM_CONV_Y ?
-		dnnl_forward_inference : dnnl_forward_training, dnnl_convolution_direct, &x, &w, NULL, &y,
+		dnnl_forward_inference : dnnl_forward_training, dnnl_convolution_direct, &hx, &hw, NULL, &y,
 		stride, before, after), "convolution"));
 	UM_TRY(um_dnnl_pd(&d, false, NULL, &forward));
 	if (f->side == UM_CONV_X)
@@ -69,17 +75,18 @@ out:
 }
 
 /* The weights as the graph has them, or turned by turn_weights. */
-static dnnl_memory_desc_t plain_weights(const um_conv_form *f, bool turned)
+static dnnl_memory_desc_t plain_weights(const um_conv_form *f, dnnl_data_type_t type, bool turned)
 {
 	const int64_t dim[] = { f->co, f->ci, f->kr, f->kc }, tap = f->ci * f->co;
-	return um_dnnl_strided(4, dim, (int64_t[]){ turned ? f->ci : 1, turned ? 1 : f->co, f->kc * tap, tap });
+	return um_dnnl_strided(type, 4, dim, (int64_t[]){ turned ? f->ci : 1, turned ? 1 : f->co, f->kc * tap, tap });
 }
 
-static void turn_weights(const um_conv_form *f, const float *w, float *turned)
+static void turn_weights(const um_conv_form *f, size_t number, const char *w, char *turned)
 {
-	const int64_t taps = f->kr * f->kc, tap = f->ci * f->co;
+	const int64_t taps = f->kr * f->kc;
+	const size_t tap = number * (size_t)(f->ci * f->co);
 	for (int64_t i = 0; i < taps; i++)
-		memcpy(turned + (taps - 1 - i) * tap, w + i * tap, sizeof(*w) * (size_t)tap);
+		memcpy(turned + (size_t)(taps - 1 - i) * tap, w + (size_t)i * tap, tap);
 }
 
 /* Primitives; f: what main computes. */
@@ -93,9 +100,10 @@ static um_status make(conv32 *s, const um_conv_form *f, const um_prepare *how)
 	um_status st = UM_OK;
 	const int *a = args[f->side];
 	dnnl_primitive_desc_t pd = NULL;
-	UM_TRY(plan(f, how->count, &pd));
+	UM_TRY(plan(f, s->type, how->count, &pd));
 	UM_TRY(um_dnnl_new(pd, how->lanes, 3, s->turned ? (int[]){ a[2], a[1], a[0] } : a, &s->main));
-	const dnnl_memory_desc_t theirs = um_dnnl_pd_md(pd, a[1]), ours = plain_weights(f, s->turned);
+	const dnnl_memory_desc_t theirs = um_dnnl_pd_md(pd, a[1]);
+	const dnnl_memory_desc_t ours = plain_weights(f, f->side == UM_CONV_W ? dnnl_f32 : s->type, s->turned);
 	s->bytes = (int64_t)dnnl_memory_desc_get_size(&theirs);
 	if (f->side == UM_CONV_W) {
 		UM_TRY(um_dnnl_reorder(&theirs, &ours, false, how->lanes, &s->reorder));
@@ -118,7 +126,7 @@ static void lay_out(conv32 *s, um_prepare *how)
 		how->scratch += um_round_up(s->bytes);
 	s->at_turned = how->scratch;
 	if (s->turned)
-		how->scratch += um_round_up((int64_t)sizeof(float) * s->f.kr * s->f.kc * s->f.ci * s->f.co);
+		how->scratch += um_round_up((int64_t)dnnl_data_type_size(s->type) * s->f.kr * s->f.kc * s->f.ci * s->f.co);
 }
 
 um_status um_conv_prepare(const um_node *n, um_conv_side side, um_prepare *how)
@@ -130,6 +138,7 @@ um_status um_conv_prepare(const um_node *n, um_conv_side side, um_prepare *how)
 	um_conv_form t;
 	const int before = um_dnnl_plan_threads(how->threads);
 	s->f = um_conv_form_of(n, side);
+	s->type = um_dnnl_type(n->in[0]);
 	s->turned = turn(&s->f, &t);
 	s->fixed = side != UM_CONV_W && how->fixed[1];
 	UM_TRY(make(s, s->turned ? &t : &s->f, how));
@@ -155,8 +164,8 @@ static um_status bring(const conv32 *s, const um_call *c, void *to)
 {
 	const void *w = c->in[1];
 	if (s->turned) {
-		float *turned = (float *)((char *)c->scratch + s->at_turned);
-		turn_weights(&s->f, w, turned);
+		char *turned = (char *)c->scratch + s->at_turned;
+		turn_weights(&s->f, dnnl_data_type_size(s->type), w, turned);
 		w = turned;
 	}
 	return um_dnnl_run(s->reorder, c->lane, (const void *[]){ w, to }, c->scratch);

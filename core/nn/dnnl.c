@@ -54,17 +54,29 @@ static um_status engine(dnnl_engine_t *e)
 	return um_dnnl_check(processor_status, "processor");
 }
 
-dnnl_memory_desc_t um_dnnl_md(int rank, const int64_t dim[], dnnl_format_tag_t tag)
+bool um_dnnl_has_tiles(void)
+{
+	dnnl_engine_t e;
+	return engine(&e) == UM_OK && dnnl_get_effective_cpu_isa() == dnnl_cpu_isa_avx512_core_amx;
+}
+
+dnnl_data_type_t um_dnnl_type(const um_node *n)
+{
+	return n->number == UM_NUMBER_BF16 ? dnnl_bf16 : dnnl_f32;
+}
+
+dnnl_memory_desc_t um_dnnl_md(dnnl_data_type_t type, int rank, const int64_t dim[], dnnl_format_tag_t tag)
 {
 	dnnl_memory_desc_t md = { 0 };
-	(void)dnnl_memory_desc_init_by_tag(&md, rank, dim, dnnl_f32, tag); /* wrong ones fail in um_dnnl_pd */
+	(void)dnnl_memory_desc_init_by_tag(&md, rank, dim, type, tag); /* wrong ones fail in um_dnnl_pd */
 	return md;
 }
 
-dnnl_memory_desc_t um_dnnl_strided(int rank, const int64_t dim[], const int64_t stride[])
+dnnl_memory_desc_t um_dnnl_strided(dnnl_data_type_t type, int rank, const int64_t dim[],
+	const int64_t stride[])
 {
 	dnnl_memory_desc_t md = { 0 };
-	(void)dnnl_memory_desc_init_by_strides(&md, rank, dim, dnnl_f32, stride);
+	(void)dnnl_memory_desc_init_by_strides(&md, rank, dim, type, stride);
 	return md;
 }
 

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <oneapi/dnnl/dnnl.h>
 #include <umbra/status.h>
+#include "nn/node.h"
 
 enum { UM_DNNL_ARGS = 3 };
 
@@ -16,9 +17,15 @@ typedef struct um_dnnl um_dnnl;
 /* UM_OK, or what oneDNN would not do. */
 UM_USED um_status um_dnnl_check(dnnl_status_t s, const char *what);
 
-/* float32 with this rank, dims and format. */
-dnnl_memory_desc_t um_dnnl_md(int rank, const int64_t dim[], dnnl_format_tag_t tag);
-dnnl_memory_desc_t um_dnnl_strided(int rank, const int64_t dim[], const int64_t stride[]);
+/* Whether products of bfloat16 go through the tiles of the processor. */
+bool um_dnnl_has_tiles(void);
+
+/* Arrays of a type with this rank, dims and format. */
+dnnl_memory_desc_t um_dnnl_md(dnnl_data_type_t type, int rank, const int64_t dim[], dnnl_format_tag_t tag);
+dnnl_memory_desc_t um_dnnl_strided(dnnl_data_type_t type, int rank, const int64_t dim[],
+	const int64_t stride[]);
+/* The type of the numbers of a node in programs of float32. */
+dnnl_data_type_t um_dnnl_type(const um_node *n);
 bool um_dnnl_same(const dnnl_memory_desc_t *a, const dnnl_memory_desc_t *b);
 
 /* oneDNN plans for, and runs with, so many threads from now on in this thread; returns the number

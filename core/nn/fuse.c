@@ -26,10 +26,15 @@ static bool elementwise(const um_node *n)
 	return n->op->tile.f32 != NULL;
 }
 
-/* The loop of a sum has the shape of its input. */
+/* What ends a loop: it is made of the value of its input, in the loop that has the shape of that. */
+static bool is_end(const um_node *n)
+{
+	return n->op == &um_op_sum || n->op->store != NULL;
+}
+
 static const um_node *loop_shape(const um_node *n)
 {
-	return n->op == &um_op_sum ? n->in[0] : n;
+	return is_end(n) ? n->in[0] : n;
 }
 
 /* (1, ..., 1, n) or less. */
@@ -51,7 +56,7 @@ static bool fusable_sum(const um_node *n)
 
 static bool fusable(const um_node *n)
 {
-	return elementwise(n) || fusable_sum(n);
+	return elementwise(n) || n->op->store != NULL || fusable_sum(n);
 }
 
 /* Copies and broadcasts do no work inside a loop. */
@@ -114,7 +119,7 @@ static void visit(const um_program *p, const um_node *n, const um_node *shape, u
 static um_expr expression(const um_program *p, const um_node *n)
 {
 	um_expr e = { .ok = true };
-	if (n->op != &um_op_sum)
+	if (!is_end(n))
 		visit(p, n, n, &e);
 	else if (p->fact[n->in[0]->id].stored)
 		visit_leaf(n->in[0], n->in[0], &e);
@@ -222,8 +227,19 @@ static int value_of(const um_program *p, const um_fused *f, const um_node *n)
 	return -1;
 }
 
+/* Whether the loop makes the value of n. */
+static bool makes(const um_fused *f, const um_node *n)
+{
+	for (int i = 0; i < f->ninstrs; i++)
+		if (f->instr[i].node == n)
+			return true;
+	return false;
+}
+
 static void add_operand(um_fused *f, const um_node *n)
 {
+	if (makes(f, n))
+		return;
 	for (int i = 0; i < f->noperands; i++)
 		if (f->operand[i].node == n)
 			return;
@@ -232,9 +248,8 @@ static void add_operand(um_fused *f, const um_node *n)
 
 static void add_instr(const um_program *p, um_fused *f, const um_node *n, bool root)
 {
-	for (int i = 0; i < f->ninstrs; i++)
-		if (f->instr[i].node == n)
-			return;
+	if (makes(f, n))
+		return;
 	if (n->op->copy && !root)
 		return;
 	um_instr *in = &f->instr[f->ninstrs];
@@ -263,12 +278,13 @@ static void add_root(const um_program *p, um_fused *f, const um_node *n, const u
 		add_instr(p, f, e->inside[i], e->inside[i] == n);
 	um_result *r = &f->result[f->nresults++];
 	*r = (um_result){ .node = n, .sum = n->op == &um_op_sum };
-	r->value = r->sum ? value_of(p, f, n->in[0]) : f->ninstrs - 1;
+	if (is_end(n))
+		r->value = value_of(p, f, n->in[0]);
 	if (r->sum) {
 		int64_t cols = 0;
 		r->fit = um_fit_of(n, f->shape, &cols);
 		r->batch = um_sums_batch(n);
-	} else {
+	} else if (!is_end(n)) {
 		for (int i = 0; i < f->ninstrs; i++)
 			r->value = f->instr[i].node == n ? f->noperands + i : r->value;
 	}
@@ -289,6 +305,10 @@ static bool fits_loop(const um_program *p, int s, const um_node *n, const um_exp
 		f->noperands + e->nleaves > UM_FUSED_OPERANDS || f->ninstrs + e->ninside > UM_FUSED_INSTRS)
 		return false;
 	for (int i = 0; i < e->nleaves; i++) {
+		if (p->fact[e->leaf[i]->id].step == s && makes(f, e->leaf[i])) {
+			shared = true;
+			continue;
+		}
 		if (p->fact[e->leaf[i]->id].step >= s)
 			return false;
 		for (int k = 0; k < f->noperands; k++)

@@ -77,7 +77,7 @@ static int last_use(const um_fused *f, int value)
 		if (f->instr[i].a == value || f->instr[i].b == value)
 			last = i;
 	for (int i = 0; i < f->nresults; i++)
-		if (f->result[i].sum && f->result[i].value == value)
+		if (!um_result_is_plain(&f->result[i]) && f->result[i].value == value)
 			last = INT_MAX;
 	return last;
 }
@@ -90,7 +90,7 @@ static void registers(um_fused *f)
 		um_instr *k = &f->instr[i];
 		k->reg = k->result = -1;
 		for (int r = 0; r < f->nresults; r++)
-			if (!f->result[r].sum && f->result[r].value == f->noperands + i)
+			if (um_result_is_plain(&f->result[r]) && f->result[r].value == f->noperands + i)
 				k->result = r;
 		if (k->result >= 0)
 			continue;
@@ -103,10 +103,19 @@ static void registers(um_fused *f)
 	}
 }
 
+/* Where operands do not care: trailing axes as long as a tile, so that threads can share the rows. */
+static int64_t some_columns(const um_node *s)
+{
+	int64_t cols = s->rank > 0 ? s->dim[s->rank - 1] : 1;
+	for (int i = s->rank - 2; i >= 0 && cols * s->dim[i] <= UM_TILE_LEN; i--)
+		cols *= s->dim[i];
+	return cols;
+}
+
 void um_fused_finish(um_fused *f, int64_t cols, int64_t count)
 {
 	const int64_t len = um_node_len(f->shape);
-	f->cols = cols > 0 ? cols : len;
+	f->cols = cols > 0 ? cols : some_columns(f->shape);
 	f->rows = len / f->cols;
 	f->nregs = f->nexpand = 0;
 	for (int i = 0; i < f->noperands; i++) {
@@ -149,5 +158,5 @@ int64_t um_fused_scratch(const um_fused *f, int64_t size, int threads)
 	const int64_t buffer = expands(f) ? um_node_len(f->shape) : UM_TILE_LEN;
 	const int64_t longest = buffer > UM_TILE_LEN ? buffer : UM_TILE_LEN;
 	return threads * (um_round_up((int64_t)sizeof(double) * f->naccs) +
-		um_round_up(size * UM_TILE_LEN) * (f->nregs + 1) + um_round_up(size * longest) * f->nexpand);
+		um_round_up(size * UM_TILE_LEN) * f->nregs + um_round_up(size * longest) * f->nexpand);
 }

@@ -4,8 +4,8 @@
  *
  * An image of the loop is rows x cols numbers. Operands are full (rows x cols), a lane (cols numbers,
  * the same in every row), a row vector (rows numbers) or a scalar; anything else is expanded first.
- * Results are stored, or summed on the spot: to a lane, to rows, to a scalar, each image or over the
- * batch. Where operands allow, the images of a batch are one image with more rows. */
+ * Results are stored, as they are or as an operation does it (um_op.store), or summed on the spot: to
+ * a lane, to rows, to a scalar, each image or over the batch. Where operands allow, the images of a batch are one image with more rows. */
 #ifndef UMBRA_NN_FUSED_H
 #define UMBRA_NN_FUSED_H
 
@@ -42,6 +42,12 @@ typedef struct um_result {
 	bool batch;          /* the sum is over the batch too */
 	int64_t acc;         /* number of its first accumulator */
 } um_result;
+
+/* A value itself: neither summed nor stored by an operation of its own. */
+static inline bool um_result_is_plain(const um_result *r)
+{
+	return !r->sum && r->node->op->store == NULL;
+}
 
 typedef struct um_fused {
 	const um_node *shape; /* whose shape the loop has */

@@ -13,7 +13,6 @@ typedef struct um_worker {
 	const um_fused_call *call;
 	double *acc;
 	char *reg, *expand;
-	char *part;             /* one tile for partial sums */
 	int64_t tile_bytes, expand_bytes;
 	const char *in[UM_FUSED_OPERANDS]; /* of the image */
 	char *out[UM_FUSED_RESULTS];
@@ -22,6 +21,8 @@ typedef struct um_worker {
 } um_worker;
 
 /* ---- sums ------------------------------------------------------------------------- */
+
+enum { WIDE = 32 }; /* columns summed at once */
 
 #define SUMS(real) \
 	/* In 32 partial sums, so that it vectorises and rounds little. */ \
@@ -39,20 +40,25 @@ typedef struct um_worker {
 			sum += (double)part[k]; \
 		return sum; \
 	} \
-	/* acc[c] += sum over rows of x[r][c]; part [cols]. */ \
-	UM_KERNEL(void, down_##real, (int64_t rows, int64_t cols, const real *x, real *part, double *acc), \
-		(rows, cols, x, part, acc)) \
+	/* acc[c] += sum over rows of x[r][c]. */ \
+	UM_KERNEL(void, down_##real, (int64_t rows, int64_t cols, const real *x, double *acc), \
+		(rows, cols, x, acc)) \
 	{ \
-		const real *sum = x; \
-		if (rows > 1) { \
-			memcpy(part, x, sizeof(*x) * (size_t)cols); \
-			for (int64_t r = 1; r < rows; r++) \
-				for (int64_t c = 0; c < cols; c++) \
-					part[c] += x[r * cols + c]; \
-			sum = part; \
+		int64_t c = 0; \
+		for (; c + WIDE <= cols; c += WIDE) { \
+			real part[WIDE] = { 0 }; \
+			for (int64_t r = 0; r < rows; r++) \
+				for (int k = 0; k < WIDE; k++) \
+					part[k] += x[r * cols + c + k]; \
+			for (int k = 0; k < WIDE; k++) \
+				acc[c + k] += (double)part[k]; \
 		} \
-		for (int64_t c = 0; c < cols; c++) \
-			acc[c] += (double)sum[c]; \
+		for (; c < cols; c++) { \
+			real part = 0; \
+			for (int64_t r = 0; r < rows; r++) \
+				part += x[r * cols + c]; \
+			acc[c] += (double)part; \
+		} \
 	}
 SUMS(float)
 SUMS(double)
@@ -87,9 +93,9 @@ static void accumulate(um_worker *w, int k, int64_t r0, int64_t nr, int64_t c0, 
 				put(size, w->out[k], r0 + i, *acc, false);
 		}
 	} else if (size == 4) {
-		down_float(nr, nc, (const float *)x, (float *)w->part, acc + c0);
+		down_float(nr, nc, (const float *)x, acc + c0);
 	} else {
-		down_double(nr, nc, (const double *)x, (double *)w->part, acc + c0);
+		down_double(nr, nc, (const double *)x, acc + c0);
 	}
 }
 
@@ -184,9 +190,14 @@ static void tile(um_worker *w, int64_t r0, int64_t nr, int64_t c0, int64_t nc)
 			op->f64(n, (double *)o, (const double *)a, (const double *)b, in->imm);
 		w->value[f->noperands + i] = o;
 	}
-	for (int k = 0; k < f->nresults; k++)
-		if (f->result[k].sum)
+	for (int k = 0; k < f->nresults; k++) {
+		const um_result *r = &f->result[k];
+		if (r->sum)
 			accumulate(w, k, r0, nr, c0, nc);
+		else if (!um_result_is_plain(r))
+			r->node->op->store(r->node, r0 * f->cols + c0, n, (const float *)w->value[r->value],
+				w->out[k]);
+	}
 }
 
 /* Rows first .. last - 1 of the image whose memory is set. */
@@ -223,8 +234,7 @@ static void worker(um_worker *w, const um_fused *f, const um_fused_call *c, int 
 	w->tile_bytes = um_round_up(c->size * UM_TILE_LEN);
 	at += um_round_up((int64_t)sizeof(double) * f->naccs);
 	w->reg = at;
-	w->part = w->reg + f->nregs * w->tile_bytes;
-	w->expand = w->part + w->tile_bytes;
+	w->expand = w->reg + f->nregs * w->tile_bytes;
 	if (f->nexpand > 0)
 		w->expand_bytes = (c->scratch + (thread + 1) * all - w->expand) / f->nexpand;
 	memset(w->acc, 0, sizeof(double) * (size_t)f->naccs);

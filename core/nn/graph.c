@@ -296,6 +296,20 @@ um_node *um_node_new(um_graph *g, const um_op *op, int nin, um_node *const in[],
 	return um_node_new_blob(g, op, nin, in, attr, attr_size, NULL, 0);
 }
 
+um_node *um_node_copy(um_graph *g, const um_node *n, um_node *const in[])
+{
+	um_node like = { .graph = g, .op = n->op, .nin = n->nin, .attr = n->attr, .attr_size = n->attr_size,
+		.name = n->name };
+	for (int i = 0; i < n->nin; i++) {
+		if (in[i] == NULL)
+			return NULL;
+		like.in[i] = in[i];
+	}
+	if (n->blob != NULL)
+		like.blob = find_blob(g, n->blob->data, n->blob->size);
+	return make(g, &like);
+}
+
 um_node *um_node_1(const um_op *op, um_node *a, const void *attr, size_t attr_size)
 {
 	return a != NULL ? um_node_new(a->graph, op, 1, &a, attr, attr_size) : NULL;

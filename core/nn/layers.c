@@ -4,6 +4,7 @@
  * channel, which are small nodes. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <umbra/layers.h>
 
 #define EPS 1e-6 /* of normalisations, as in the networks of Song et al. 2021 */
@@ -83,20 +84,41 @@ um_node *um_layer_conv(um_node *x, const char *name, int64_t channels, int64_t k
 	return y == NULL ? NULL : um_nn_add(y, bias(um_node_graph(y), name, channels));
 }
 
-/* A kernel w over doubled pixels meets each pixel in one or two places: output 2i is w0 x[i-1] +
- * (w1 + w2) x[i], output 2i + 1 is (w0 + w1) x[i] + w2 x[i+1]. That is the adjoint of a convolution
- * of stride 2 with 4 taps, 16 products on 4 outputs where there were 36. */
+/* A kernel w over doubled pixels meets each pixel in one or two places: output 2m is w0 x[m-1] +
+ * (w1 + w2) x[m], output 2m + 1 is (w0 + w1) x[m] + w2 x[m+1]. Both are kernels of two taps, so four
+ * times the channels of a 2x2 convolution hold the four pixels that each pixel becomes: 16 products
+ * where there were 36. w (3, 3, ci, co) to (2, 2, ci, [parity of row, of column] co). */
 static um_node *doubled(um_graph *g, um_node *w, int64_t ci, int64_t co)
 {
-	static const double tap[4][3] = { { 0, 0, 1 }, { 0, 1, 1 }, { 1, 1, 0 }, { 1, 0, 0 } };
-	double both[16][9];
+	static const double tap[2][2][3] = { { { 1, 0, 0 }, { 0, 1, 1 } }, { { 1, 1, 0 }, { 0, 0, 1 } } };
+	double both[16][9]; /* [tap of rows, of columns, parity of row, of column] */
 	for (int i = 0; i < 16; i++)
 		for (int j = 0; j < 9; j++)
-			both[i][j] = tap[i / 4][j / 3] * tap[i % 4][j % 3];
+			both[i][j] = tap[i / 2 % 2][i / 8][j / 3] * tap[i % 2][i / 4 % 2][j % 3];
 	um_node *sums = um_nn_constant(g, 2, (int64_t[]){ 16, 9 }, both[0]);
 	w = um_nn_matmul(sums, um_nn_reshape(w, 2, (int64_t[]){ 9, ci * co }), false, false);
-	w = um_nn_reshape(w, 4, (int64_t[]){ 4, 4, ci, co });
-	return um_nn_permute(w, (int[]){ 0, 1, 3, 2 });
+	w = um_nn_permute(um_nn_reshape(w, 4, (int64_t[]){ 4, 4, ci, co }), (int[]){ 0, 2, 1, 3 });
+	return um_nn_reshape(w, 4, (int64_t[]){ 2, 2, ci, 4 * co });
+}
+
+/* (rows + 1, columns + 1, [parities] channels) to (2 rows, 2 columns, channels): pixel 2m + a is parity
+ * a of position m + a. */
+static um_node *spread_pixels(um_node *z, int64_t rows, int64_t columns, int64_t channels)
+{
+	const int64_t count = 4 * rows * columns;
+	int64_t *index = malloc(sizeof(*index) * (size_t)count);
+	if (index == NULL || z == NULL) {
+		free(index);
+		return z == NULL ? NULL : um_graph_fail(um_node_graph(z), "convolution: out of memory");
+	}
+	for (int64_t k = 0; k < count; k++) {
+		const int64_t r = k / (2 * columns), s = k % (2 * columns), a = r % 2, b = s % 2;
+		index[k] = ((r / 2 + a) * (columns + 1) + s / 2 + b) * 4 + 2 * a + b;
+	}
+	z = um_nn_reshape(z, 2, (int64_t[]){ 4 * (rows + 1) * (columns + 1), channels });
+	z = um_nn_gather(z, 0, count, index);
+	free(index);
+	return um_nn_reshape(z, 3, (int64_t[]){ 2 * rows, 2 * columns, channels });
 }
 
 um_node *um_layer_conv_up(um_node *x, const char *name, int64_t channels, double gain)
@@ -110,9 +132,8 @@ um_node *um_layer_conv_up(um_node *x, const char *name, int64_t channels, double
 	const int64_t *d = um_node_dim(x);
 	const int64_t dim[] = { 3, 3, d[2], channels };
 	um_node *w = weight(g, name, "w", 4, dim, (um_init){ UM_INIT_FAN, gain });
-	x = um_nn_conv_transposed(x, doubled(g, w, d[2], channels), &(um_conv){ 2, 1, 1, 1, 1 }, 2 * d[0],
-		2 * d[1]);
-	return um_nn_add(x, bias(g, name, channels));
+	x = um_nn_conv(x, doubled(g, w, d[2], channels), &(um_conv){ 1, 1, 1, 1, 1 });
+	return um_nn_add(spread_pixels(x, d[0], d[1], channels), bias(g, name, channels));
 }
 
 /* ---- normalisation ----------------------------------------------------------------- */
@@ -123,24 +144,21 @@ int64_t um_layer_groups(int64_t channels)
 	return groups < 1 ? 1 : groups > 32 ? 32 : groups;
 }
 
-/* (.., C) -> (C): means over all positions and over the channels of a group. One factor, after the
- * sums are repeated, which is one loop. */
+/* (.., C) -> (C): means over all positions and over the channels of a group. */
 static um_node *group_mean(um_node *x, int64_t groups)
 {
 	if (x == NULL)
 		return NULL;
 	const int rank = um_node_rank(x);
-	const int64_t channels = um_node_dim(x)[rank - 1];
-	const int64_t split[] = { groups, channels / groups };
-	const double count = (double)(um_node_len(x) / groups);
-	um_node *m = um_nn_sum(x, (1u << (rank - 1)) - 1);
-	m = um_nn_broadcast(um_nn_sum(um_nn_reshape(m, 2, split), 2), 2, split);
-	return um_nn_reshape(um_nn_scale(m, 1 / count), 1, &channels);
+	const int64_t channels = um_node_dim(x)[rank - 1], positions = um_node_len(x) / channels;
+	um_node *sum = um_nn_sum(x, (1u << (rank - 1)) - 1);
+	return um_nn_group_mean(um_nn_reshape(sum, 1, &channels), groups, 1 / (double)positions);
 }
 
-/* var = E[(x - c)^2] - (E[x] - c)^2 for any c. With c = E[x] nothing cancels, and as the identity
- * holds for every c, c may be held fixed in derivatives: so they need no sum of (x - c), which is
- * zero. */
+/* var = E[(x - c)^2] - (E[x] - c)^2 for any c. Both sums come from one pass over x where c is known
+ * before; little cancels where c is about as far from the mean as other numbers of the group are,
+ * such as the mean of its first pixel. As the identity holds for every c, c is held fixed in
+ * derivatives. */
 um_node *um_layer_group_norm(um_node *x, const char *name, int64_t groups)
 {
 	if (x == NULL)
@@ -153,13 +171,11 @@ um_node *um_layer_group_norm(um_node *x, const char *name, int64_t groups)
 			name, (long long)channels, (long long)groups);
 	um_node *gamma = weight(g, name, "gamma", 1, &channels, one);
 	um_node *beta = weight(g, name, "beta", 1, &channels, zero);
-	um_node *mean = group_mean(x, groups);
-	um_node *fixed = um_nn_detach(mean);
-	um_node *off = um_nn_sub(mean, fixed);
-	um_node *centred = um_nn_sub(x, fixed);
-	um_node *var = um_nn_sub(group_mean(um_nn_square(centred), groups), um_nn_square(off));
+	um_node *rest = um_nn_sub(x, um_nn_group_mean(um_nn_sample(x), groups, 1));
+	um_node *mean = group_mean(rest, groups);
+	um_node *var = um_nn_sub(group_mean(um_nn_square(rest), groups), um_nn_square(mean));
 	um_node *factor = um_nn_div(gamma, um_nn_sqrt(um_nn_shift(var, EPS)));
-	return um_nn_add(um_nn_mul(centred, factor), um_nn_sub(beta, um_nn_mul(off, factor)));
+	return um_nn_add(um_nn_mul(rest, factor), um_nn_sub(beta, um_nn_mul(mean, factor)));
 }
 
 um_node *um_layer_norm(um_node *x, const char *name)
@@ -245,7 +261,7 @@ um_node *um_layer_residual(um_node *x, um_node *temb, const char *name, const um
 	h = um_layer_dropout(um_nn_silu(h), r->dropout);
 	h = um_layer_conv(h, inner(name, "conv2").text, co, 3, 1, 0);
 	if (ci != co)
-		x = um_layer_dense(x, inner(name, "skip").text, co, 1);
+		x = um_nn_careful(um_layer_dense(um_nn_careful(x), inner(name, "skip").text, co, 1));
 	return um_nn_scale(um_nn_add(x, h), sqrt(0.5));
 }
 

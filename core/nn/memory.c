@@ -18,7 +18,7 @@ um_slot *um_program_slot(um_program *p, const um_node *n)
 
 static int64_t bytes_of(const um_program *p, const um_node *n)
 {
-	return um_node_len(n) * p->size;
+	return um_node_len(n) * um_node_size(n, p->size);
 }
 
 static um_status fill_constant(const um_program *p, const um_node *n, void *memory)
@@ -139,7 +139,7 @@ static bool may_reuse(um_program *p, int i, const um_result *r, const um_operand
 {
 	const um_fused *f = p->step[i].fused;
 	const um_slot *to = um_program_slot(p, r->node), *from = um_program_slot(p, o->node);
-	return !r->sum && o->fit == UM_FULL && to->base == NULL && from->base == NULL && to->reuse == NULL &&
+	return um_result_is_plain(r) && o->fit == UM_FULL && to->base == NULL && from->base == NULL && to->reuse == NULL &&
 		to->lane == from->lane && to->size == from->size && from->death == i && !from->taken &&
 		from->birth < i && !read_later(p, f, o, r->value - f->noperands);
 }

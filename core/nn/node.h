@@ -8,6 +8,8 @@
  * call.lane, and so does one in the per-batch schedule whose threads share out the batch; else there
  * is one call for the whole batch and kernels may use call.threads threads. Nodes that do not depend
  * on the batch are computed with count = 1.
+ * Kernels of products look at the numbers of their inputs, which are both real or both bfloat16; all
+ * other operations have real ones.
  * Where an operation sums over the batch (um_op.sums_batch), call.add says whether to add to out or
  * to set it. */
 #ifndef UMBRA_NN_NODE_H
@@ -20,6 +22,9 @@
 enum { UM_NN_INPUTS = 3 };
 
 typedef struct um_op um_op;
+
+/* What the numbers of a node are: those of the program, float or double, or bfloat16. */
+typedef enum um_number { UM_NUMBER_REAL, UM_NUMBER_BF16 } um_number;
 
 /* What kernels are told at compile time and may keep in *state. */
 typedef struct um_prepare {
@@ -74,6 +79,10 @@ struct um_op {
 	um_tile tile;
 	int cost;                 /* 0: cheap; 1: a transcendental function; fusion recomputes cheap ones */
 
+	/* or the end of a loop: numbers first .. first + count - 1 of the input, of image 0 and those that
+	 * follow it, become part of the result, whose image 0 is at out. */
+	void (*store)(const um_node *n, int64_t first, int64_t count, const float *x, void *out);
+
 	/* or a kernel. */
 	um_status (*prepare)(const um_node *n, um_prepare *how);      /* (optional) */
 	/* (optional) The fixed inputs changed: pack them. call->in of those that are not fixed is NULL;
@@ -82,6 +91,9 @@ struct um_op {
 	um_status (*run[2])(const um_call *call);                     /* by um_precision */
 	void (*release)(void *state);                                 /* (optional) */
 	double (*flops)(const um_node *n);                            /* (optional) an image */
+	/* (optional) A product of inputs 0 and 1 that may come in bfloat16: the axis of each that it sums
+	 * over, -1 for positions of images. False: it is not worth it. */
+	bool (*factors)(const um_node *n, int axis[2]);
 	bool sums_batch;          /* the result is shared though inputs are batched */
 	bool view;                /* reshape: the result is the input's memory */
 	bool copy;                /* element-wise: the input itself, repeated where the shape is larger */
@@ -102,6 +114,7 @@ struct um_node {
 	um_node *in[UM_NN_INPUTS];
 	int rank;
 	int64_t dim[UM_NN_RANK];
+	um_number number;
 	bool batched;
 	bool late;                /* depends on a late input */
 	const void *attr;         /* plain bytes (no padding, no pointers): part of the node's identity */
@@ -117,9 +130,17 @@ um_node *um_node_new(um_graph *g, const um_op *op, int nin, um_node *const in[],
 	size_t attr_size);
 um_node *um_node_new_blob(um_graph *g, const um_op *op, int nin, um_node *const in[], const void *attr,
 	size_t attr_size, const void *data, size_t data_size);
+/* The same operation on other inputs, in graph g. */
+um_node *um_node_copy(um_graph *g, const um_node *n, um_node *const in[]);
 /* For operations on one node, or two. */
 um_node *um_node_1(const um_op *op, um_node *a, const void *attr, size_t attr_size);
 um_node *um_node_2(const um_op *op, um_node *a, um_node *b, const void *attr, size_t attr_size);
+
+/* Bytes of one of its numbers, where real ones have so many. */
+static inline int64_t um_node_size(const um_node *n, int64_t real)
+{
+	return n->number == UM_NUMBER_BF16 ? 2 : real;
+}
 
 /* "(32, 32, 64)" for messages; four buffers a thread in turn. */
 const char *um_node_shape(const um_node *n);
@@ -130,7 +151,7 @@ void um_node_set(um_node *n, int rank, const int64_t dim[]);
 /* A constant zero, or the value of a constant node whose elements are all equal. */
 bool um_node_is(const um_node *n, double value);
 
-extern const um_op um_op_input, um_op_weight, um_op_constant;
+extern const um_op um_op_input, um_op_weight, um_op_constant, um_op_careful;
 typedef struct um_leaf_attr {
 	double scale;             /* of a weight: its initial law */
 	int64_t law, rank, dim[UM_NN_RANK], batched, late;
@@ -140,6 +161,16 @@ typedef struct um_leaf_attr {
 um_node *um_node_new_named(um_graph *g, const um_op *op, const char *name, const void *attr,
 	size_t attr_size);
 um_node *um_node_find(const um_graph *g, const um_op *op, const char *name);
+
+/* a rounded to bfloat16, or split along an axis into [high, low, high] for the left factor of a
+ * product and [high, high, low] for the right one; see core/nn/ops/parts.c. */
+typedef enum um_parts { UM_PARTS_ONE, UM_PARTS_LEFT, UM_PARTS_RIGHT } um_parts;
+um_node *um_node_parts(um_node *a, int axis, um_parts parts);
+/* How many times longer the axis is than that of a: 1 or 3; 1 for other nodes. */
+int um_node_terms(const um_node *n);
+
+/* (.., channels) to (channels): the numbers at the first position, without a derivative. */
+um_node *um_node_first(um_node *a);
 
 /* A shared node as a batched one, the same for every image; batched nodes stay themselves. */
 um_node *um_nn_spread(um_node *a);

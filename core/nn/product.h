@@ -21,6 +21,7 @@ typedef struct um_product {
 um_product um_product_of(const um_node *n, int64_t count);
 bool um_product_shape(um_node *n);
 void um_product_grad(um_node *n, um_node *dy, const bool want[], um_node *dx[]);
+bool um_product_factors(const um_node *n, int axis[2]);
 double um_product_flops(const um_node *n);
 /* A node of op (one of the two), with the leading axes of a taken as rows where b has none. */
 um_node *um_product_node(const um_op *op, um_node *a, um_node *b, bool ta, bool tb);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Matrix products in float: few large ones instead of many small ones where the memory allows, by
+/* Matrix products in float, of float or bfloat16: few large ones instead of many small ones where the memory allows, by
  * oneDNN, or by OpenBLAS where products are so small or thin that calls dominate. */
 #include <cblas.h>
 #include <stdlib.h>
@@ -10,6 +10,7 @@
 
 typedef struct product32 {
 	um_product p;             /* folded */
+	dnnl_data_type_t type;    /* of a and b; c is float */
 	bool blas;
 	um_dnnl *set, *add;       /* arrays a, b, c: c = a b, c += a b; or NULL */
 	um_dnnl *reorder;         /* of b into packed, or NULL */
@@ -51,20 +52,23 @@ static bool small(const um_product *p)
 }
 
 /* A stack of so many matrices (r, c) that are stored transposed with t. */
-static dnnl_memory_desc_t stack(int64_t count, int64_t step, int64_t r, int64_t c, bool t)
+static dnnl_memory_desc_t stack(dnnl_data_type_t type, int64_t count, int64_t step, int64_t r, int64_t c,
+	bool t)
 {
 	const dnnl_dims_t dim = { count, r, c }, stride = { step, t ? 1 : c, t ? r : 1 };
-	return count > 1 ? um_dnnl_strided(3, dim, stride) : um_dnnl_strided(2, dim + 1, stride + 1);
+	return count > 1 ? um_dnnl_strided(type, 3, dim, stride) :
+		um_dnnl_strided(type, 2, dim + 1, stride + 1);
 }
 
 /* All leads at once; with packed, b is in the layout that oneDNN likes best. */
-static um_status describe(const um_product *p, bool packed, bool add, dnnl_primitive_desc_t *pd)
+static um_status describe(const product32 *s, bool packed, bool add, dnnl_primitive_desc_t *pd)
 {
 	um_status st = UM_OK;
-	const dnnl_memory_desc_t a = stack(p->leads, p->a_lead, p->m, p->k, p->ta);
-	const dnnl_memory_desc_t c = stack(p->leads, p->c_lead, p->m, p->n, false);
-	const dnnl_memory_desc_t b = packed ? um_dnnl_md(2, (int64_t[]){ p->k, p->n }, dnnl_format_tag_any) :
-		stack(p->leads, p->b_lead, p->k, p->n, p->tb);
+	const um_product *p = &s->p;
+	const dnnl_memory_desc_t a = stack(s->type, p->leads, p->a_lead, p->m, p->k, p->ta);
+	const dnnl_memory_desc_t c = stack(dnnl_f32, p->leads, p->c_lead, p->m, p->n, false);
+	const dnnl_memory_desc_t b = packed ?
+		um_dnnl_md(s->type, 2, (int64_t[]){ p->k, p->n }, dnnl_format_tag_any) : stack(s->type, p->leads, p->b_lead, p->k, p->n, p->tb);
 	dnnl_matmul_desc_t d;
 	*pd = NULL;
 	UM_TRY(um_dnnl_check(dnnl_matmul_desc_init(&d, &a, &b, NULL, &c), "matrix product"));
@@ -84,7 +88,7 @@ static bool pays(const product32 *s, const um_node *n, const um_prepare *how)
 static um_status pack_b(product32 *s, const dnnl_memory_desc_t *theirs, um_prepare *how)
 {
 	um_status st = UM_OK;
-	const dnnl_memory_desc_t ours = stack(1, 0, s->p.k, s->p.n, s->p.tb);
+	const dnnl_memory_desc_t ours = stack(s->type, 1, 0, s->p.k, s->p.n, s->p.tb);
 	if (um_dnnl_same(theirs, &ours))
 		return UM_OK;
 	UM_TRY(um_dnnl_reorder(&ours, theirs, false, how->lanes, &s->reorder));
@@ -103,14 +107,14 @@ static um_status make(product32 *s, const um_node *n, um_prepare *how)
 	um_status st = UM_OK;
 	dnnl_primitive_desc_t pd = NULL, more = NULL;
 	const bool packed = pays(s, n, how);
-	UM_TRY(describe(&s->p, packed, false, &pd));
+	UM_TRY(describe(s, packed, false, &pd));
 	UM_TRY(um_dnnl_new(pd, how->lanes, 3, args, &s->set));
 	if (packed) {
 		const dnnl_memory_desc_t theirs = um_dnnl_pd_md(pd, DNNL_ARG_WEIGHTS);
 		UM_TRY(pack_b(s, &theirs, how));
 	}
 	if (s->p.sum) {
-		UM_TRY(describe(&s->p, false, true, &more));
+		UM_TRY(describe(s, false, true, &more));
 		UM_TRY(um_dnnl_new(more, how->lanes, 3, args, &s->add));
 	}
 	const int64_t size[] = { um_dnnl_scratch(s->set), um_dnnl_scratch(s->add), um_dnnl_scratch(s->reorder) };
@@ -130,10 +134,10 @@ um_status um_product_prepare(const um_node *n, um_prepare *how)
 	product32 *s = um_new(sizeof(*s));
 	const int before = um_dnnl_plan_threads(how->threads);
 	s->p = fold(um_product_of(n, how->count));
-	s->blas = s->p.leads == 1 && small(&s->p);
+	s->type = um_dnnl_type(n->in[0]);
+	s->blas = s->type == dnnl_f32 && s->p.leads == 1 && small(&s->p);
 	/* a stack in which an operand repeats is a loop over products */
-	const bool repeats = s->p.leads > 1 && (s->p.a_lead == 0 || s->p.b_lead == 0);
-	if (repeats)
+	if (s->p.leads > 1 && (s->p.a_lead == 0 || s->p.b_lead == 0))
 		s->blas = true;
 	if (!s->blas)
 		UM_TRY(make(s, n, how));
@@ -166,9 +170,10 @@ um_status um_product_run32(const um_call *c)
 {
 	const product32 *s = c->state;
 	const um_product *p = &s->p;
+	const int64_t size = (int64_t)dnnl_data_type_size(s->type);
 	for (int64_t i = 0; i < p->images; i++) {
-		const float *a = (const float *)c->in[0] + i * p->a_image;
-		const float *b = (const float *)c->in[1] + i * p->b_image;
+		const void *a = (const char *)c->in[0] + i * p->a_image * size;
+		const void *b = (const char *)c->in[1] + i * p->b_image * size;
 		float *out = (float *)c->out + i * p->c_image;
 		const bool add = p->sum && (c->add || i > 0);
 		if (s->blas) {

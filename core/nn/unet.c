@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The U-Net of denoising diffusion (Ho et al. 2020, arXiv:2006.11239) with sums divided by sqrt 2
  * (Song et al. 2021, arXiv:2011.13456): convolutions of stride 2 on the way down, doubled
- * pixels and a convolution on the way up, one attention head. */
+ * pixels and a convolution on the way up, one attention head. Convolutions of few channels or pixels
+ * that lie on the way of everything, and the last one, ask for care: they are little work. */
 #include <stdio.h>
 #include <umbra/layers.h>
 #include <umbra/unet.h>
@@ -91,7 +92,8 @@ static void way_down(unet *u)
 		}
 		if (i + 1 == u->spec->levels)
 			break;
-		u->h = um_layer_conv(u->h, named(u, "down", "conv"), channels, 3, 2, 1);
+		u->h = um_nn_careful(um_layer_conv(um_nn_careful(u->h), named(u, "down", "conv"), channels, 3,
+			2, 1));
 		push(u);
 	}
 }
@@ -145,5 +147,6 @@ um_node *um_unet(const um_unet_spec *spec, const char *prefix, bool training, um
 	way_up(&u);
 	u.pieces = -1;
 	u.h = um_nn_silu(um_layer_group_norm(u.h, named(&u, "out", ".norm"), groups(&u)));
-	return um_layer_conv(u.h, named(&u, "out", ".conv"), spec->channels, 3, 1, 0);
+	u.h = um_layer_conv(um_nn_careful(u.h), named(&u, "out", ".conv"), spec->channels, 3, 1, 0);
+	return um_nn_careful(u.h);
 }

@@ -101,14 +101,29 @@ static inline float um_tanhf(float x)
 	return copysignf(e / (e + 2), x);
 }
 
+/* 1 / d for 1 <= d <= 1e38, by Newton's iteration from a guess that is 12 % off: division takes as
+ * long as ten products. */
+static inline float um_recipf(float d)
+{
+	float y = um_bits_float(0x7ef311c7 - um_float_bits(d));
+	y = y + y * (1 - d * y);
+	y = y + y * (1 - d * y);
+	return y + y * (1 - d * y);
+}
+
+/* 1 / (1 + e^-x); 0 below -83, where it is 1e-36. */
 static inline float um_sigmoidf(float x)
 {
-	return 1 / (1 + um_expf(-x));
+	uint32_t n;
+	float a = x < -83 ? -83 : x > 83 ? 83 : x;
+	float e = um_expm1_poly(um_exp_reduce(-a, &n)) + 1;
+	float y = um_recipf(1 + um_bits_float(um_float_bits(e) + (n << 23)));
+	return x < -83 ? 0 : y;
 }
 
 static inline float um_siluf(float x)
 {
-	return x / (1 + um_expf(-x));
+	return x * um_sigmoidf(x);
 }
 
 /* max(x, 0) + log(1 + e), e = e^-|x|. Above sqrt(2) - 1 the logarithm is log 2 + log((1 + e) / 2);

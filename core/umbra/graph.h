@@ -103,6 +103,11 @@ UM_API um_node *um_nn_mean(um_node *a, unsigned axes);
 /* Over the images of the batch: a shared node of the same shape. */
 UM_API um_node *um_nn_batch_sum(um_node *a);
 UM_API um_node *um_nn_batch_mean(um_node *a);
+/* (channels) to (channels): factor times the mean of the group of neighbours that a channel is in. */
+UM_API um_node *um_nn_group_mean(um_node *a, int64_t groups, double factor);
+/* The value at the first position of all axes but the last, (.., channels) to (channels), constant for
+ * um_grad: a number of the size of the others, for sums of what is left. */
+UM_API um_node *um_nn_sample(um_node *a);
 /* The adjoint of broadcasting: sums until the shape is (rank, dim), and over the batch where
  * batched is false but a is. */
 UM_API um_node *um_nn_sum_to(um_node *a, int rank, const int64_t dim[], bool batched);
@@ -167,6 +172,10 @@ UM_API um_node *um_nn_fir(um_node *x, const um_fir *spec);
 
 /* The same value, constant for um_grad: where an expression does not change with a. */
 UM_API um_node *um_nn_detach(um_node *a);
+
+/* The same value. Products that it is a factor of are made with more digits in programs of bfloat16
+ * (umbra/program.h): for what a small part of the work does to the result. */
+UM_API um_node *um_nn_careful(um_node *a);
 
 /* ---- others ----------------------------------------------------------------------------- */
 

@@ -24,10 +24,18 @@ typedef enum um_schedule {
 	                 sum over the batch. */
 } um_schedule;
 
+/* What convolutions and matrix products of some size are made of; everything else, and the sums
+ * inside products, is float32, or float64 throughout. bfloat16 needs a processor with tiles (AMX);
+ * elsewhere a program that asks for it gets float32. */
 typedef enum um_precision {
 	UM_FLOAT32,
-	UM_FLOAT64,   /* the reference, for tests */
+	UM_FLOAT64,     /* the reference, for tests */
+	UM_BFLOAT16,    /* factors rounded to 8 bits: for sampling and training */
+	UM_BFLOAT16X3,  /* factors split in two, three products: about as good as float32, but for sums
+	                   over positions (gradients of convolution weights), which are float32 */
+	UM_AUTO,        /* the fastest that is as good as float32 */
 } um_precision;
+#define UM_PRECISIONS "float32", "float64", "bfloat16", "bfloat16x3", "auto"
 
 typedef struct um_compile_options {
 	um_schedule schedule;
@@ -36,7 +44,8 @@ typedef struct um_compile_options {
 	const um_weights *weights; /* values of the weights, lent until um_program_free; NULL if none */
 } um_compile_options;
 
-/* A program that computes n nodes of one graph, which has to live until um_program_free. Errors name the node and the shapes. */
+/* A program that computes n nodes of one graph, which has to live until
+ * um_program_free. Errors name the node and the shapes. */
 UM_API UM_USED um_status um_compile(int n, um_node *const outputs[], const um_compile_options *options,
 	um_program **program);
 UM_API void um_program_free(um_program *p);
@@ -63,6 +72,7 @@ typedef struct um_program_info {
 	int64_t packed_bytes;       /* weights in the layouts of the kernels */
 	double flops;               /* of a run: multiplications and additions of products */
 	int threads;
+	um_precision precision;     /* of its products, never UM_AUTO */
 } um_program_info;
 UM_API um_program_info um_program_about(const um_program *p);
 

@@ -27,13 +27,18 @@ static um_status run64(const um_call *c)
 	return um_conv_run64(c, UM_CONV_X);
 }
 
+static bool factors(const um_node *n, int axis[2])
+{
+	return um_conv_factors(n, UM_CONV_X, axis);
+}
+
 static double flops(const um_node *n)
 {
 	return um_conv_flops(n, UM_CONV_X);
 }
 
 static const um_op op = { .name = "conv_transposed", .shape = shape, .grad = grad, .prepare = prepare,
-	.pack = um_conv_pack, .run = { um_conv_run32, run64 }, .release = um_conv_release, .flops = flops };
+	.pack = um_conv_pack, .run = { um_conv_run32, run64 }, .release = um_conv_release, .flops = flops, .factors = factors };
 
 um_node *um_nn_conv_transposed(um_node *y, um_node *w, const um_conv *spec, int64_t rows, int64_t columns)
 {

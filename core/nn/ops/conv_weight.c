@@ -28,13 +28,18 @@ static um_status run64(const um_call *c)
 	return um_conv_run64(c, UM_CONV_W);
 }
 
+static bool factors(const um_node *n, int axis[2])
+{
+	return um_conv_factors(n, UM_CONV_W, axis);
+}
+
 static double flops(const um_node *n)
 {
 	return um_conv_flops(n, UM_CONV_W);
 }
 
 static const um_op op = { .name = "conv_weight", .shape = shape, .grad = grad, .prepare = prepare,
-	.run = { um_conv_run32, run64 }, .release = um_conv_release, .flops = flops, .sums_batch = true };
+	.run = { um_conv_run32, run64 }, .release = um_conv_release, .flops = flops, .factors = factors, .sums_batch = true };
 
 um_node *um_nn_conv_weight(um_node *x, um_node *y, const um_conv *spec, int64_t kernel_rows,
 	int64_t kernel_columns)

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Products of bfloat16: a copy of the graph in which both factors of each product that is large
+ * enough are rounded, or split, by nodes of their own (core/nn/ops/parts.c). Everything else, sums
+ * inside products included, stays in float. Splitting is part of the loop that makes a factor, so
+ * factors that only products read are never stored in float. um_nn_careful asks for products of the next
+ * better kind. */
+#include <stdlib.h>
+#include "base/isa.h"
+#include "base/mem.h"
+#include "nn/dnnl.h"
+#include "nn/graph.h"
+#include "nn/lower.h"
+
+um_precision um_lower_precision(um_precision asked, um_schedule schedule)
+{
+	if (asked == UM_FLOAT32 || asked == UM_FLOAT64)
+		return asked;
+	if (um_isa_now() < UM_ISA_AMX || !um_dnnl_has_tiles())
+		return UM_FLOAT32;
+	if (asked == UM_AUTO)
+		return schedule == UM_PER_IMAGE ? UM_BFLOAT16X3 : UM_FLOAT32;
+	return asked;
+}
+
+/* Below this many multiplications an image, conversions cost more than products. */
+static bool is_large(const um_node *n)
+{
+	enum { LEAST = 1 << 15 };
+	return n->op->flops != NULL && n->op->flops(n) >= 2.0 * LEAST;
+}
+
+/* Whether a product is made of bfloat16; *precision becomes how. Products of weights alone are made
+ * once, and are not worth an error. */
+static bool is_lowered(const um_node *n, bool careful, um_precision *precision, int axis[2])
+{
+	if (n->op->factors == NULL || !(n->in[0]->batched || n->in[1]->batched) || !is_large(n) ||
+		!n->op->factors(n, axis))
+		return false;
+	if (axis[0] < 0) /* splitting is not possible */
+		return *precision == UM_BFLOAT16;
+	careful = careful && !n->op->sums_batch; /* gradients of weights are noisy anyway */
+	if (careful && *precision == UM_BFLOAT16X3)
+		return false;
+	if (careful)
+		*precision = UM_BFLOAT16X3;
+	return true;
+}
+
+static um_node *lower(um_graph *g, const um_node *n, um_node *const in[], bool careful,
+	um_precision precision)
+{
+	int axis[2];
+	if (!is_lowered(n, careful, &precision, axis))
+		return um_node_copy(g, n, in);
+	const bool split = precision == UM_BFLOAT16X3;
+	um_node *factor[UM_NN_INPUTS] = { NULL };
+	for (int k = 0; k < 2; k++)
+		factor[k] = um_node_parts(in[k], axis[k] >= 0 ? axis[k] : 0, !split ? UM_PARTS_ONE :
+			k == 0 ? UM_PARTS_LEFT : UM_PARTS_RIGHT);
+	return um_node_copy(g, n, factor);
+}
+
+static bool *needed(const um_graph *g, int n, um_node *const outputs[])
+{
+	bool *live = um_new(sizeof(*live) * (size_t)(g->n + 1));
+	for (int i = 0; i < n; i++)
+		live[outputs[i]->id] = true;
+	for (int i = g->n - 1; i >= 0; i--)
+		for (int k = 0; live[i] && k < g->node[i]->nin; k++)
+			live[g->node[i]->in[k]->id] = true;
+	return live;
+}
+
+um_status um_lower(int n, um_node *const outputs[], um_precision precision, um_graph **lowered_graph,
+	um_node *lowered[])
+{
+	um_graph *from = outputs[0]->graph, *g = um_graph_new(from->batch);
+	bool *live = needed(from, n, outputs);
+	um_node **map = um_new(sizeof(*map) * (size_t)(from->n + 1));
+	bool *careful = um_new(sizeof(*careful) * (size_t)(from->n + 1)); /* the wish, behind reshapes too */
+	for (int i = 0; i < from->n; i++) {
+		const um_node *old = from->node[i];
+		um_node *in[UM_NN_INPUTS] = { NULL };
+		bool wish = old->op == &um_op_careful;
+		if (!live[i])
+			continue;
+		for (int k = 0; k < old->nin; k++) {
+			in[k] = map[old->in[k]->id];
+			wish |= careful[old->in[k]->id];
+		}
+		careful[i] = wish && old->op->view;
+		map[i] = old->op == &um_op_careful ? in[0] : lower(g, old, in, wish, precision);
+	}
+	for (int i = 0; i < n; i++)
+		lowered[i] = map[outputs[i]->id];
+	const um_status st = um_graph_status(g);
+	free(live);
+	free(careful);
+	free(map);
+	*lowered_graph = g;
+	return st;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The numbers at the first position: (.., channels) to (channels). Of what is element-wise it is made of
+ * the first numbers of the operands, so that the whole need not be stored. It has no derivative. */
+#include <string.h>
+#include "nn/tile.h"
+
+static bool shape(um_node *n)
+{
+	const um_node *a = n->in[0];
+	um_node_set(n, 1, &a->dim[a->rank - 1]);
+	return true;
+}
+
+static um_status run(const um_call *c, int64_t size)
+{
+	const int64_t bytes = um_node_len(c->node) * size;
+	for (int64_t i = 0; i < c->count; i++)
+		memcpy((char *)c->out + i * bytes, (const char *)c->in[0] + i * c->stride[0] * size, (size_t)bytes);
+	return UM_OK;
+}
+
+static um_status run_f32(const um_call *c)
+{
+	return run(c, 4);
+}
+
+static um_status run_f64(const um_call *c)
+{
+	return run(c, 8);
+}
+
+static const um_op op = { .name = "first", .shape = shape, .run = { run_f32, run_f64 } };
+
+um_node *um_node_first(um_node *a)
+{
+	if (a == NULL || a->rank < 2)
+		return a;
+	if (a->op->tile.f32 == NULL || a->op->copy)
+		return um_node_1(&op, a, NULL, 0);
+	um_node *in[UM_NN_INPUTS] = { NULL };
+	bool whole = false;
+	for (int k = 0; k < a->nin; k++) {
+		in[k] = um_node_first(a->in[k]);
+		whole |= in[k] != NULL && um_node_len(in[k]) == a->dim[a->rank - 1];
+	}
+	return whole ? um_node_copy(a->graph, a, in) : um_node_1(&op, a, NULL, 0);
+}
+
+um_node *um_nn_sample(um_node *a)
+{
+	return um_nn_detach(um_node_first(a));
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Numbers as sums of bfloat16 numbers, along an axis of a product: the sum of products
+ *   sum_i a_i b_i = sum_i (ah_i bh_i + al_i bh_i + ah_i bl_i) + O(2^-16 |a||b|)
+ * with ah = bf16(a), al = bf16(a - ah), is one product of bfloat16 whose inner axis is three times as
+ * long, [ah, al, ah] . [bh, bh, bl]; with one part it is the product of the rounded numbers. Such
+ * nodes come from um_lower alone, and have no derivative. */
+#include "nn/bf16.h"
+#include "nn/tile.h"
+
+typedef struct attr {
+	int64_t axis, parts;
+} attr;
+
+static bool shape(um_node *n)
+{
+	const attr *s = n->attr;
+	um_node_set(n, n->in[0]->rank, n->in[0]->dim);
+	n->dim[s->axis] *= s->parts == UM_PARTS_ONE ? 1 : 3;
+	n->number = UM_NUMBER_BF16;
+	return true;
+}
+
+#ifdef __x86_64__
+#include <immintrin.h>
+
+/* Processors with tiles have these; um_lower makes no such nodes for others. */
+#define WIDE __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
+
+WIDE static inline __m256i round_16(__m512 x)
+{
+	return (__m256i)_mm512_cvtneps_pbh(x);
+}
+
+WIDE static inline __m512 value_16(__m256i h)
+{
+	return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16));
+}
+
+WIDE static inline __mmask16 first_of(int64_t n)
+{
+	return (__mmask16)(n >= 16 ? 0xffff : (1 << n) - 1);
+}
+
+WIDE static void parts_high(int64_t n, const float *x, uint16_t *o)
+{
+	for (int64_t i = 0; i < n; i += 16) {
+		const __mmask16 m = first_of(n - i);
+		_mm256_mask_storeu_epi16(o + i, m, round_16(_mm512_maskz_loadu_ps(m, x + i)));
+	}
+}
+
+WIDE static void parts_both(int64_t n, const float *x, uint16_t *high, uint16_t *again, uint16_t *low)
+{
+	for (int64_t i = 0; i < n; i += 16) {
+		const __mmask16 m = first_of(n - i);
+		const __m512 v = _mm512_maskz_loadu_ps(m, x + i);
+		const __m256i h = round_16(v);
+		_mm256_mask_storeu_epi16(high + i, m, h);
+		_mm256_mask_storeu_epi16(again + i, m, h);
+		_mm256_mask_storeu_epi16(low + i, m, round_16(_mm512_sub_ps(v, value_16(h))));
+	}
+}
+#else
+static void parts_high(int64_t n, const float *x, uint16_t *o)
+{
+	for (int64_t i = 0; i < n; i++)
+		o[i] = um_bf16_round(x[i]);
+}
+
+static void parts_both(int64_t n, const float *x, uint16_t *high, uint16_t *again, uint16_t *low)
+{
+	for (int64_t i = 0; i < n; i++) {
+		high[i] = again[i] = um_bf16_round(x[i]);
+		low[i] = um_bf16_round(x[i] - um_bf16_value(high[i]));
+	}
+}
+#endif
+
+/* Entries along the axis and after it follow each other; parts of such a block do too. */
+static void store(const um_node *n, int64_t first, int64_t count, const float *x, void *out)
+{
+	const attr *s = n->attr;
+	int64_t block = 1;
+	for (int i = (int)s->axis; i < n->rank; i++)
+		block *= n->in[0]->dim[i];
+	if (s->parts == UM_PARTS_ONE) {
+		parts_high(count, x, (uint16_t *)out + first);
+		return;
+	}
+	const int64_t low = s->parts == UM_PARTS_LEFT ? block : 2 * block;
+	const int64_t again = s->parts == UM_PARTS_LEFT ? 2 * block : block;
+	while (count > 0) {
+		const int64_t at = first % block, left = block - at, many = left < count ? left : count;
+		uint16_t *o = (uint16_t *)out + (first - at) * 3 + at;
+		parts_both(many, x, o, o + again, o + low);
+		x += many;
+		first += many;
+		count -= many;
+	}
+}
+
+static const um_op op = { .name = "parts", .shape = shape, .store = store };
+
+um_node *um_node_parts(um_node *a, int axis, um_parts parts)
+{
+	const attr s = { axis, parts };
+	return um_node_1(&op, a, &s, sizeof(s));
+}
+
+int um_node_terms(const um_node *n)
+{
+	return n->op == &op && ((const attr *)n->attr)->parts != UM_PARTS_ONE ? 3 : 1;
+}
