@@ -10,11 +10,14 @@
 #include "base/mem.h"
 #include "nn/conv.h"
 #include "nn/dnnl.h"
+#include "nn/tiles.h"
 
 typedef struct conv32 {
 	um_conv_form f;
 	dnnl_data_type_t type;         /* of what is multiplied; results are float */
 	bool fixed, turned;
+	um_outer outer;
+	bool tiles;                    /* a gradient of weights by um_outer, not by oneDNN */
 	um_dnnl *main;                 /* arrays x, w, y */
 	um_dnnl *reorder, *reorder_add; /* of weights, where the layouts differ */
 	int64_t bytes;                 /* of weights in the layout of main */
@@ -129,6 +132,15 @@ static void lay_out(conv32 *s, um_prepare *how)
 		how->scratch += um_round_up((int64_t)dnnl_data_type_size(s->type) * s->f.kr * s->f.kc * s->f.ci * s->f.co);
 }
 
+static bool takes_tiles(conv32 *s)
+{
+	const um_conv_form *f = &s->f;
+	s->outer = (um_outer){ f->rows, f->columns, f->ci, f->out_rows, f->out_columns, f->co, f->kr, f->kc,
+		f->spec.top, f->spec.left };
+	return f->side == UM_CONV_W && s->type == dnnl_bf16 && f->spec.stride == 1 &&
+		um_outer_possible(&s->outer);
+}
+
 um_status um_conv_prepare(const um_node *n, um_conv_side side, um_prepare *how)
 {
 	um_status st = UM_OK;
@@ -141,8 +153,13 @@ um_status um_conv_prepare(const um_node *n, um_conv_side side, um_prepare *how)
 	s->type = um_dnnl_type(n->in[0]);
 	s->turned = turn(&s->f, &t);
 	s->fixed = side != UM_CONV_W && how->fixed[1];
-	UM_TRY(make(s, s->turned ? &t : &s->f, how));
-	lay_out(s, how);
+	s->tiles = takes_tiles(s);
+	if (s->tiles)
+		how->scratch = um_outer_scratch(&s->outer, how->count);
+	else
+		UM_TRY(make(s, s->turned ? &t : &s->f, how));
+	if (!s->tiles)
+		lay_out(s, how);
 	if (s->fixed && s->reorder != NULL) {
 		how->packed = um_round_up(s->bytes);
 		s->packed = aligned_alloc(64, (size_t)how->packed);
@@ -181,6 +198,10 @@ static um_status weight_gradient(const conv32 *s, const um_call *c)
 {
 	um_status st = UM_OK;
 	void *w = (char *)c->scratch + s->at_weights;
+	if (s->tiles) {
+		um_outer_run(&s->outer, c->count, c->in[0], c->in[1], c->add, c->out, c->scratch);
+		return UM_OK;
+	}
 	UM_TRY(um_dnnl_run(s->main, c->lane, (const void *[]){ c->in[0], w, c->in[1] }, c->scratch));
 	UM_TRY(um_dnnl_run(c->add ? s->reorder_add : s->reorder, c->lane, (const void *[]){ w, c->out },
 		c->scratch));

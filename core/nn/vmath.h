@@ -111,19 +111,29 @@ static inline float um_recipf(float d)
 	return y + y * (1 - d * y);
 }
 
-/* 1 / (1 + e^-x); 0 below -83, where it is 1e-36. */
-static inline float um_sigmoidf(float x)
+/* Below -85 the sigmoid stays 1e-37, and silu -1e-35, which is 0 beside anything else. */
+static inline float um_sigmoid_clamp(float x)
+{
+	return x < -85 ? -85 : x;
+}
+
+/* 1 / (1 + e^-x) for x >= -85; 1 above 85. */
+static inline float um_sigmoid_above(float x)
 {
 	uint32_t n;
-	float a = x < -83 ? -83 : x > 83 ? 83 : x;
-	float e = um_expm1_poly(um_exp_reduce(-a, &n)) + 1;
-	float y = um_recipf(1 + um_bits_float(um_float_bits(e) + (n << 23)));
-	return x < -83 ? 0 : y;
+	float e = um_expm1_poly(um_exp_reduce(x > 85 ? -85 : -x, &n)) + 1;
+	return um_recipf(1 + um_bits_float(um_float_bits(e) + (n << 23)));
+}
+
+static inline float um_sigmoidf(float x)
+{
+	return um_sigmoid_above(um_sigmoid_clamp(x));
 }
 
 static inline float um_siluf(float x)
 {
-	return x * um_sigmoidf(x);
+	x = um_sigmoid_clamp(x);
+	return x * um_sigmoid_above(x);
 }
 
 /* max(x, 0) + log(1 + e), e = e^-|x|. Above sqrt(2) - 1 the logarithm is log 2 + log((1 + e) / 2);

@@ -6,7 +6,8 @@
 
 static inline float slope32(float a)
 {
-	float s = um_sigmoidf(a);
+	a = um_sigmoid_clamp(a);
+	float s = um_sigmoid_above(a);
 	return s + s * a * (1 - s);
 }
 
