@@ -115,7 +115,7 @@ static void choose_lanes(um_program *p)
 {
 	enum { LEAST_IMAGES = 16, LEAST_WORK = 1 << 18 };
 	p->lanes = p->batch < p->threads ? (int)p->batch : p->threads;
-	p->chunk = p->schedule == UM_PER_IMAGE ? (getenv("CHUNK") ? atoi(getenv("CHUNK")) : 1) : p->batch / p->lanes;
+	p->chunk = p->schedule == UM_PER_IMAGE ? 1 : p->batch / p->lanes;
 	p->apart = p->schedule == UM_PER_IMAGE || (p->lanes > 1 && p->batch % p->lanes == 0 &&
 		p->chunk >= LEAST_IMAGES && work_of(p) >= LEAST_WORK);
 	if (!p->apart)
@@ -200,9 +200,8 @@ static um_status prepare_step(um_program *p, um_step *s)
 	const um_node *n = s->node;
 	const bool images = s->phase == UM_IMAGES;
 	const bool lanes = images && p->apart;
-	bool batched = n->batched || um_sums_batch(n);
-	const int64_t count = batched ? p->chunk : 1;
-	um_prepare how = { .precision = p->precision, .count = count, .threads = lanes ? 1 : p->threads,
+	const bool batched = n->batched || um_sums_batch(n);
+	um_prepare how = { .precision = p->precision, .count = s->count, .threads = lanes ? 1 : p->threads,
 		.lanes = lanes ? p->lanes : 1 };
 	for (int k = 0; k < n->nin; k++)
 		how.fixed[k] = p->fact[n->in[k]->id].phase == UM_ON_WEIGHTS && s->phase != UM_ON_WEIGHTS;
@@ -285,6 +284,7 @@ um_status um_compile(int n, um_node *const outputs[], const um_compile_options *
 	p->each = um_new(sizeof(*p->each) * (size_t)p->lanes);
 	UM_TRY(um_program_fuse(p));
 	order_steps(p);
+	um_program_segments(p);
 	UM_TRY(prepare_steps(p));
 	UM_TRY(um_program_plan(p));
 	p->info.steps = p->nsteps;

@@ -18,7 +18,7 @@ typedef struct um_slot {
 	bool lane;             /* the arena of the lane that works on the image */
 	bool taken;            /* shares the memory of another slot from its birth */
 	int64_t offset, size;  /* bytes; size of all images where they are kept */
-	int64_t image;         /* bytes from image to image */
+	int64_t image;         /* bytes from image to image, of the batch or of a chunk */
 	int birth, death;      /* steps that write it first and read it last; -1: never */
 	const um_node *reuse;  /* it may take over the memory of this node */
 } um_slot;
@@ -46,6 +46,8 @@ typedef struct um_step {
 	int64_t scratch, scratch_at; /* bytes, and where in the arena */
 	bool scratch_lane;
 	bool packs;
+	int64_t count;         /* images in a call */
+	int segment;           /* steps of one go image by image together; see segments.c */
 	double seconds;        /* with a profile */
 	int64_t calls;
 } um_step;
@@ -63,7 +65,7 @@ struct um_program {
 	int threads, lanes;
 	bool apart;            /* lanes work on images of their own; nothing of an image waits for others */
 	int64_t batch, size;   /* of a number, in bytes */
-	int64_t chunk;         /* images in a call: 1, those of a lane, or the batch */
+	int64_t chunk;         /* images that a lane works on at a time, or the batch */
 	const um_weights *weights;
 	uint64_t seen;         /* version of the weights that was packed */
 	bool fresh;            /* nothing ran yet */
@@ -96,6 +98,9 @@ bool um_is_leaf(const um_node *n);
 
 um_status um_program_fuse(um_program *p);   /* facts -> stored nodes and steps */
 um_status um_program_plan(um_program *p);   /* slots, arenas */
+void um_program_choose_chunk(um_program *p);
+int64_t um_program_count(const um_program *p, const um_step *s);
+void um_program_segments(um_program *p);
 um_step *um_program_add_step(um_program *p);
 
 #endif

@@ -382,9 +382,10 @@ um_status um_program_fuse(um_program *p)
 		cols = note_cols(p, cols, 0);
 		p->fact[i].step = p->nsteps - 1;
 	}
+	um_program_choose_chunk(p);
 	for (int s = 0; s < p->nsteps; s++)
 		if (p->step[s].fused != NULL)
-			um_fused_finish(p->step[s].fused, cols[s], p->chunk);
+			um_fused_finish(p->step[s].fused, cols[s], um_program_count(p, &p->step[s]));
 	free(cols);
 	return UM_OK;
 }

@@ -92,33 +92,70 @@ static void lifetimes(um_program *p)
 	}
 }
 
-static um_status make_slots(um_program *p)
+/* A value that is made and read within a segment needs room for one image, others for a chunk; where
+ * the whole batch is worked on at once, or a value stays, for all. */
+static void set_size(const um_program *p, const um_node *n, um_slot *s)
+{
+	int64_t images = p->batch;
+	s->image = n->batched ? bytes_of(p, n) : 0;
+	if (!n->batched)
+		images = 1;
+	else if (p->apart && !lives_long(p, n))
+		images = p->step[s->birth].count == 1 &&
+			p->step[s->birth].segment == p->step[s->death].segment ? 1 : p->chunk;
+	if (images == 1 && p->apart && !lives_long(p, n))
+		s->image = 0;
+	s->size = bytes_of(p, n) * images;
+}
+
+/* While one image goes through a segment, the values of the others that it made or still has to read
+ * wait. */
+static void wait_for_others(const um_program *p, um_slot *s)
+{
+	if (!p->apart || p->chunk == 1 || s->birth < 0 || s->image == 0)
+		return;
+	while (s->birth > 0 && p->step[s->birth - 1].segment == p->step[s->birth].segment)
+		s->birth--;
+	while (s->death + 1 < p->nsteps && p->step[s->death + 1].segment == p->step[s->death].segment)
+		s->death++;
+}
+
+static um_status place_long(um_program *p)
 {
 	um_status st = UM_OK;
-	const int images = p->first[UM_IMAGES];
+	for (int i = 0; i < p->nnodes; i++) {
+		const um_node *n = p->graph->node[i];
+		um_fact *f = &p->fact[i];
+		if (!f->live || !f->stored || n->op->view)
+			continue;
+		set_size(p, n, &f->slot);
+		if (lives_long(p, n))
+			UM_TRY(own_slot(p, n, &f->slot));
+	}
+	/* views have the images of what they are views of */
+	for (int i = 0; i < p->nnodes; i++)
+		if (p->fact[i].slot.root != NULL && p->fact[i].slot.root != p->graph->node[i])
+			p->fact[i].slot.image = um_program_slot(p, p->graph->node[i])->image;
+out:
+	return st;
+}
+
+static void make_slots(um_program *p)
+{
 	for (int i = 0; i < p->nnodes; i++) {
 		const um_node *n = p->graph->node[i];
 		um_fact *f = &p->fact[i];
 		if (!f->live || !f->stored)
 			continue;
-		const bool kept = n->batched && (p->chunk > 1 || !p->apart || lives_long(p, n));
 		f->slot = (um_slot){ .root = n, .birth = f->step, .death = f->step };
-		f->slot.image = kept ? bytes_of(p, n) : 0;
-		f->slot.size = bytes_of(p, n) * (!kept ? 1 : lives_long(p, n) ? p->batch : p->chunk);
 		f->slot.lane = n->batched && p->apart;
 		if (n->op->view) {
 			f->slot.root = p->fact[n->in[0]->id].slot.root;
-			continue;
-		}
-		if (p->apart && um_sums_batch(n)) {
-			f->slot.birth = images;  /* added to from the first image on */
+		} else if (p->apart && um_sums_batch(n)) {
+			f->slot.birth = p->first[UM_IMAGES];  /* added to from the first image on */
 			f->slot.death = p->first[UM_AFTER] - 1;
 		}
-		if (lives_long(p, n))
-			UM_TRY(own_slot(p, n, &f->slot));
 	}
-out:
-	return st;
 }
 
 /* ---- in place ---------------------------------------------------------------------------------- */
@@ -292,9 +329,12 @@ um_status um_program_plan(um_program *p)
 	um_status st = UM_OK;
 	um_block *block = um_new(sizeof(*block) * (size_t)(p->nnodes + p->nsteps + 1));
 	int64_t live = 0, lane_live = 0;
-	UM_TRY(make_slots(p));
+	make_slots(p);
 	lifetimes(p);
+	UM_TRY(place_long(p));
 	find_reuse(p);
+	for (int i = 0; i < p->nnodes; i++)
+		wait_for_others(p, &p->fact[i].slot);
 	p->shared_bytes = place(block, collect(p, false, block), p->nsteps, &live);
 	p->lane_bytes = place(block, collect(p, true, block), p->nsteps, &lane_live);
 	hand_over(p);

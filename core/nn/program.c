@@ -14,6 +14,7 @@
 typedef struct um_turn {
 	int lane;
 	int64_t image;         /* the first of the call; -1: the whole batch, or nothing batched */
+	int64_t within;        /* its number in the chunk */
 	int64_t first;         /* first image of the lane: sums are set there and added to later */
 	uint64_t key;
 } um_turn;
@@ -23,8 +24,8 @@ static char *address(um_program *p, const um_node *n, const um_turn *turn)
 	um_slot *s = um_program_slot(p, n);
 	char *base = s->base;
 	if (base == NULL)
-		base = (s->lane ? p->arena + p->shared_bytes + turn->lane * p->lane_bytes : p->arena) +
-			s->offset;
+		base = (s->lane ? p->arena + p->shared_bytes + turn->lane * p->lane_bytes +
+			turn->within * s->image : p->arena) + s->offset;
 	return s->base != NULL && turn->image > 0 ? base + turn->image * s->image : base;
 }
 
@@ -45,7 +46,7 @@ static void run_fused(um_program *p, um_step *s, const um_turn *turn)
 {
 	const um_fused *f = s->fused;
 	um_fused_call c = { .size = p->size, .threads = s->scratch_lane ? 1 : p->threads };
-	c.count = f->batched ? p->chunk : 1;
+	c.count = s->count;
 	for (int k = 0; k < f->noperands; k++) {
 		c.in[k] = address(p, f->operand[k].node, turn);
 		c.in_image[k] = f->batched ? um_program_slot(p, f->operand[k].node)->image : 0;
@@ -64,7 +65,7 @@ static um_call kernel_call(um_program *p, um_step *s, const um_turn *turn)
 {
 	const um_node *n = s->node;
 	um_call c = { .node = n, .state = s->state, .key = turn->key, .lane = turn->lane };
-	c.count = n->batched || um_sums_batch(n) ? p->chunk : 1;
+	c.count = s->count;
 	for (int k = 0; k < n->nin; k++) {
 		c.in[k] = address(p, n->in[k], turn);
 		c.stride[k] = n->in[k]->batched ? um_node_len(n->in[k]) : 0;
@@ -162,14 +163,26 @@ typedef struct um_part {
 	uint64_t key;
 } um_part;
 
+static int end_of_segment(const um_program *p, int s, int last)
+{
+	const int segment = p->step[s].segment;
+	while (s < last && p->step[s].segment == segment)
+		s++;
+	return s;
+}
+
 static um_status run_lane(um_program *p, const um_part *part, int lane)
 {
 	um_status st = UM_OK;
 	const int64_t first = p->batch * lane / p->lanes, last = p->batch * (lane + 1) / p->lanes;
-	for (int64_t i = first; i < last; i += p->chunk) {
-		const um_turn turn = { lane, i, first, part->key };
-		UM_TRY(run_steps(p, part->from[UM_IMAGES], part->to[UM_IMAGES], &turn));
-	}
+	for (int64_t i = first; i < last; i += p->chunk)
+		for (int s = part->from[UM_IMAGES], end; s < part->to[UM_IMAGES]; s = end) {
+			end = end_of_segment(p, s, part->to[UM_IMAGES]);
+			for (int64_t k = 0; k < p->chunk; k += p->step[s].count) {
+				const um_turn turn = { lane, i + k, k, first, part->key };
+				UM_TRY(run_steps(p, s, end, &turn));
+			}
+		}
 out:
 	return st;
 }
