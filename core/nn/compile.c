@@ -100,6 +100,22 @@ static double work_of(const um_program *p)
 	return work * (double)p->batch;
 }
 
+/* How long a product of all images takes on average on one thread, on a processor of 2023. */
+static double seconds_a_product(const um_program *p)
+{
+	double seconds = 0;
+	int count = 0;
+	for (int i = 0; i < p->nnodes; i++) {
+		const um_node *n = p->graph->node[i];
+		if (!p->fact[i].live || n->op->flops == NULL || !(n->batched || um_sums_batch(n)))
+			continue;
+		const double rate = n->in[0]->number == UM_NUMBER_BF16 ? 2e12 : p->size == 4 ? 1.5e11 : 1e10;
+		seconds += n->op->flops(n) * (double)p->batch / rate;
+		count++;
+	}
+	return count > 0 ? seconds / count : 0;
+}
+
 /* Whatever is done to all images is done by all threads together. */
 static void go_together(um_program *p)
 {
@@ -110,14 +126,21 @@ static void go_together(um_program *p)
 
 /* Threads that take shares of a batch through the whole program meet once, where threads that share
  * each operation meet hundreds of times, and what a share needs stays in the cache of its core. But
- * each reads all weights, for which it needs enough images, and each has gradients of its own. */
+ * each reads all weights, for which it needs enough images, and each has gradients of its own. Fewer
+ * images than threads are worked on by all threads together, in the per-image schedule too, if operations
+ * are long: threads that wait for their part of one go to sleep, and waking them takes as long as short
+ * ones. */
 static void choose_lanes(um_program *p)
 {
 	enum { LEAST_IMAGES = 16, LEAST_WORK = 1 << 18 };
+	const double WORTH_SHARING = 6e-5;
 	p->lanes = p->batch < p->threads ? (int)p->batch : p->threads;
 	p->chunk = p->schedule == UM_PER_IMAGE ? 1 : p->batch / p->lanes;
-	p->apart = p->schedule == UM_PER_IMAGE || (p->lanes > 1 && p->batch % p->lanes == 0 &&
-		p->chunk >= LEAST_IMAGES && work_of(p) >= LEAST_WORK);
+	if (p->schedule == UM_PER_IMAGE)
+		p->apart = p->lanes == p->threads || seconds_a_product(p) < WORTH_SHARING;
+	else
+		p->apart = p->lanes > 1 && p->batch % p->lanes == 0 && p->chunk >= LEAST_IMAGES &&
+			work_of(p) >= LEAST_WORK;
 	if (!p->apart)
 		go_together(p);
 }
@@ -198,10 +221,9 @@ static double flops_of(const um_node *n)
 static um_status prepare_step(um_program *p, um_step *s)
 {
 	const um_node *n = s->node;
-	const bool images = s->phase == UM_IMAGES;
-	const bool lanes = images && p->apart;
+	const bool lanes = s->phase == UM_IMAGES && p->apart;
 	const bool batched = n->batched || um_sums_batch(n);
-	um_prepare how = { .precision = p->precision, .count = s->count, .threads = lanes ? 1 : p->threads,
+	um_prepare how = { .precision = p->precision, .count = s->count, .threads = s->threads,
 		.lanes = lanes ? p->lanes : 1 };
 	for (int k = 0; k < n->nin; k++)
 		how.fixed[k] = p->fact[n->in[k]->id].phase == UM_ON_WEIGHTS && s->phase != UM_ON_WEIGHTS;
@@ -224,7 +246,7 @@ static um_status prepare_steps(um_program *p)
 		um_step *s = &p->step[i];
 		s->scratch_lane = s->phase == UM_IMAGES && p->apart;
 		if (s->fused != NULL)
-			s->scratch = um_fused_scratch(s->fused, p->size, s->scratch_lane ? 1 : p->threads);
+			s->scratch = um_fused_scratch(s->fused, p->size, s->threads);
 		else
 			UM_TRY(prepare_step(p, s));
 	}

@@ -47,6 +47,7 @@ typedef struct um_step {
 	bool scratch_lane;
 	bool packs;
 	int64_t count;         /* images in a call */
+	int threads;           /* inside a call */
 	int segment;           /* steps of one go image by image together; see segments.c */
 	double seconds;        /* with a profile */
 	int64_t calls;

@@ -31,26 +31,27 @@ static bool is_large(const um_node *n)
 
 /* Whether a product is made of bfloat16; *precision becomes how. Products of weights alone are made
  * once, and are not worth an error. */
-static bool is_lowered(const um_node *n, bool careful, um_precision *precision, int axis[2])
+static bool is_lowered(const um_node *n, um_care care, um_precision *precision, int axis[2])
 {
 	if (n->op->factors == NULL || !(n->in[0]->batched || n->in[1]->batched) || !is_large(n) ||
 		!n->op->factors(n, axis))
 		return false;
 	if (axis[0] < 0) /* splitting is not possible */
 		return *precision == UM_BFLOAT16;
-	careful = careful && !n->op->sums_batch; /* gradients of weights are noisy anyway */
-	if (careful && *precision == UM_BFLOAT16X3)
+	if (n->op->sums_batch) /* gradients of weights are noisy anyway */
+		return true;
+	if (care != UM_CARE_NONE && *precision == UM_BFLOAT16X3)
 		return false;
-	if (careful)
+	if (care == UM_CARE)
 		*precision = UM_BFLOAT16X3;
 	return true;
 }
 
-static um_node *lower(um_graph *g, const um_node *n, um_node *const in[], bool careful,
+static um_node *lower(um_graph *g, const um_node *n, um_node *const in[], um_care care,
 	um_precision precision)
 {
 	int axis[2];
-	if (!is_lowered(n, careful, &precision, axis))
+	if (!is_lowered(n, care, &precision, axis))
 		return um_node_copy(g, n, in);
 	const bool split = precision == UM_BFLOAT16X3;
 	um_node *factor[UM_NN_INPUTS] = { NULL };
@@ -77,25 +78,25 @@ um_status um_lower(int n, um_node *const outputs[], um_precision precision, um_g
 	um_graph *from = outputs[0]->graph, *g = um_graph_new(from->batch);
 	bool *live = needed(from, n, outputs);
 	um_node **map = um_new(sizeof(*map) * (size_t)(from->n + 1));
-	bool *careful = um_new(sizeof(*careful) * (size_t)(from->n + 1)); /* the wish, behind reshapes too */
+	um_care *care = um_new(sizeof(*care) * (size_t)(from->n + 1)); /* behind reshapes too */
 	for (int i = 0; i < from->n; i++) {
 		const um_node *old = from->node[i];
 		um_node *in[UM_NN_INPUTS] = { NULL };
-		bool wish = old->op == &um_op_careful;
+		um_care wish = um_node_care(old);
 		if (!live[i])
 			continue;
 		for (int k = 0; k < old->nin; k++) {
 			in[k] = map[old->in[k]->id];
-			wish |= careful[old->in[k]->id];
+			wish = wish > care[old->in[k]->id] ? wish : care[old->in[k]->id];
 		}
-		careful[i] = wish && old->op->view;
-		map[i] = old->op == &um_op_careful ? in[0] : lower(g, old, in, wish, precision);
+		care[i] = old->op->view ? wish : UM_CARE_NONE;
+		map[i] = um_node_care(old) != UM_CARE_NONE ? in[0] : lower(g, old, in, wish, precision);
 	}
 	for (int i = 0; i < n; i++)
 		lowered[i] = map[outputs[i]->id];
 	const um_status st = um_graph_status(g);
 	free(live);
-	free(careful);
+	free(care);
 	free(map);
 	*lowered_graph = g;
 	return st;

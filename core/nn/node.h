@@ -151,7 +151,7 @@ void um_node_set(um_node *n, int rank, const int64_t dim[]);
 /* A constant zero, or the value of a constant node whose elements are all equal. */
 bool um_node_is(const um_node *n, double value);
 
-extern const um_op um_op_input, um_op_weight, um_op_constant, um_op_careful;
+extern const um_op um_op_input, um_op_weight, um_op_constant;
 typedef struct um_leaf_attr {
 	double scale;             /* of a weight: its initial law */
 	int64_t law, rank, dim[UM_NN_RANK], batched, late;
@@ -168,6 +168,10 @@ typedef enum um_parts { UM_PARTS_ONE, UM_PARTS_LEFT, UM_PARTS_RIGHT } um_parts;
 um_node *um_node_parts(um_node *a, int axis, um_parts parts);
 /* How many times longer the axis is than that of a: 1 or 3; 1 for other nodes. */
 int um_node_terms(const um_node *n);
+
+/* What um_nn_careful asks for: nothing, better products where they are split already, or everywhere. */
+typedef enum um_care { UM_CARE_NONE, UM_CARE_SPLIT, UM_CARE } um_care;
+um_care um_node_care(const um_node *n);
 
 /* (.., channels) to (channels): the numbers at the first position, without a derivative. */
 um_node *um_node_first(um_node *a);

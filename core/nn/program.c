@@ -45,7 +45,7 @@ static bool adds(const um_node *n, const um_turn *turn)
 static void run_fused(um_program *p, um_step *s, const um_turn *turn)
 {
 	const um_fused *f = s->fused;
-	um_fused_call c = { .size = p->size, .threads = s->scratch_lane ? 1 : p->threads };
+	um_fused_call c = { .size = p->size, .threads = s->threads };
 	c.count = s->count;
 	for (int k = 0; k < f->noperands; k++) {
 		c.in[k] = address(p, f->operand[k].node, turn);
@@ -72,7 +72,7 @@ static um_call kernel_call(um_program *p, um_step *s, const um_turn *turn)
 	}
 	c.out = target(p, n, turn);
 	c.add = adds(n, turn);
-	c.threads = s->scratch_lane ? 1 : p->threads;
+	c.threads = s->threads;
 	c.first = turn->image > 0 ? turn->image : 0;
 	if (s->scratch > 0)
 		c.scratch = p->arena + s->scratch_at +

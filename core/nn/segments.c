@@ -29,7 +29,7 @@ static void traffic(const um_program *p, double *shared, double *own)
 void um_program_choose_chunk(um_program *p)
 {
 	double shared, own;
-	if (p->schedule != UM_PER_IMAGE || p->batch % p->lanes != 0)
+	if (p->schedule != UM_PER_IMAGE || !p->apart || p->batch % p->lanes != 0)
 		return;
 	traffic(p, &shared, &own);
 	const int64_t share = p->batch / p->lanes;
@@ -70,6 +70,7 @@ void um_program_segments(um_program *p)
 		um_step *s = &p->step[i];
 		const um_step *before = i > 0 ? s - 1 : NULL;
 		s->count = um_program_count(p, s);
+		s->threads = p->apart && s->phase == UM_IMAGES ? 1 : p->threads;
 		const double more = weights_of(p, s);
 		const bool starts = before == NULL || s->phase != before->phase || s->late != before->late ||
 			s->count != before->count || (more > 0 && bytes + more > SEGMENT_BYTES);

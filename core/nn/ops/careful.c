@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The same value, and a wish: um_lower reads it and takes the node away. A view elsewhere. */
-#include <string.h>
 #include "nn/node.h"
 
 static bool shape(um_node *n)
@@ -9,15 +8,29 @@ static bool shape(um_node *n)
 	return true;
 }
 
+static um_node *make(um_node *a, um_care care);
+
+/* Errors of derivatives do not add up to one number; for them what float32 is like will do. */
 static void grad(um_node *n, um_node *dy, const bool want[], um_node *dx[])
 {
 	(void)n, (void)want;
-	dx[0] = um_nn_careful(dy);
+	dx[0] = make(dy, UM_CARE_SPLIT);
 }
 
 const um_op um_op_careful = { .name = "careful", .shape = shape, .grad = grad, .view = true };
 
+static um_node *make(um_node *a, um_care care)
+{
+	const int64_t attr = care;
+	return a != NULL && a->op == &um_op_careful ? a : um_node_1(&um_op_careful, a, &attr, sizeof(attr));
+}
+
 um_node *um_nn_careful(um_node *a)
 {
-	return a != NULL && a->op == &um_op_careful ? a : um_node_1(&um_op_careful, a, NULL, 0);
+	return make(a, UM_CARE);
+}
+
+um_care um_node_care(const um_node *n)
+{
+	return n->op == &um_op_careful ? (um_care)*(const int64_t *)n->attr : UM_CARE_NONE;
 }
