@@ -2,7 +2,9 @@
 /* umbra bench nn: a residual block; the score U-Net of torch_unet.py (32 x 32 pixels, multipliers
  * 1, 2, 2, two blocks a level, attention at 16 x 16): forward, input VJP, second-order gradient,
  * training step; RealNVP of 1024 dimensions: training step and sampling. Medians; every row can be
- * asked for alone, which tests/bench/compare_torch does. */
+ * asked for alone, which tests/bench/compare_torch does. Shares are of what this machine does now:
+ * of the rate of a product of 1024 x 1024 matrices, and of the rate at which large arrays are
+ * added (above 1 where steps find in cache what they read). */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +16,8 @@
 #include <umbra/program.h>
 #include <umbra/unet.h>
 
+#include "base/isa.h"
+#include "base/parallel.h"
 #include "bench.h"
 
 enum { SIZE = 32, LABELS = 1000, FLOW_DIM = 1024, FLOW_DEPTH = 3, MOST_RUNS = 400 };
@@ -23,6 +27,8 @@ typedef struct options {
 	int64_t width, batch, couplings; /* 0: those of the table */
 	double seconds;                  /* for each row */
 	um_precision precision;
+	double peak[2];                  /* GFLOP/s of a large product, by float32 and bfloat16 */
+	double bandwidth;                /* GB/s of a sum of arrays beyond any cache */
 } options;
 
 static const char *const precisions[] = { UM_PRECISIONS };
@@ -269,6 +275,60 @@ out:
 	return st;
 }
 
+/* ---- what the machine can do --------------------------------------------------------- */
+
+static um_node *square(job *j)
+{
+	const int64_t n[2] = { 1024, 1024 };
+	um_node *w = um_nn_weight(j->g, "w", 2, n, (um_init){ UM_INIT_NORMAL, 1 });
+	return um_nn_matmul(um_nn_input(j->g, "x", 2, n, true), w, false, false);
+}
+
+/* GFLOP/s of a large product. */
+static um_status product_rate(um_precision precision, double *rate)
+{
+	static const kind product = { "product", 0, { 1 }, UM_PER_BATCH, .flow = true, .build = square };
+	job j = { .kind = &product, .batch = 1 };
+	double seconds = 0;
+	um_status st = UM_OK;
+	UM_TRY(job_new(&j, precision));
+	UM_TRY(time_of(&j, 0.2, &seconds));
+	*rate = 1e-9 * um_program_about(j.p).flops / seconds;
+out:
+	job_free(&j);
+	return st;
+}
+
+/* GB/s of a = b + c, 96 MB each. */
+static double add_rate(void)
+{
+	enum { N = 24 << 20, TIMES = 4 };
+	double best = 0;
+	const int lanes = THREADS();
+	float *a = calloc(3 * (size_t)N, sizeof(*a)), *b = a + N, *c = b + N;
+	(void)lanes;
+	for (int k = 0; a != NULL && k < TIMES; k++) {
+		const double begin = now();
+		PARALLEL
+		for (int i = 0; i < N; i++)
+			a[i] = b[i] + c[i];
+		const double rate = 3e-9 * N * sizeof(*a) / (now() - begin);
+		best = k > 0 && rate > best ? rate : best; /* the first touches the memory */
+	}
+	free(a);
+	return best;
+}
+
+static um_status measure_machine(options *o)
+{
+	um_status st = UM_OK;
+	UM_TRY(product_rate(UM_FLOAT32, &o->peak[0]));
+	UM_TRY(product_rate(UM_BFLOAT16, &o->peak[1]));
+	o->bandwidth = add_rate();
+out:
+	return st;
+}
+
 static um_status row(const kind *k, const options *o, int64_t batch, json_t *rows)
 {
 	job j = { .kind = k, .width = o->width ? o->width : k->width, .batch = batch,
@@ -278,11 +338,16 @@ static um_status row(const kind *k, const options *o, int64_t batch, json_t *row
 	UM_TRY(job_new(&j, o->precision));
 	UM_TRY(time_of(&j, o->seconds, &seconds));
 	um_program_info info = um_program_about(j.p);
-	json_array_append_new(rows, json_pack("{s:s, s:I, s:I, s:s, s:f, s:f, s:I, s:o}", "what", k->what,
-		"width", (json_int_t)j.width, "batch", (json_int_t)batch,
+	const double gflops = 1e-9 * info.flops / seconds, gbytes = 1e-9 * info.bytes / seconds;
+	const bool half = info.precision == UM_BFLOAT16 || info.precision == UM_BFLOAT16X3;
+	json_array_append_new(rows, json_pack("{s:s, s:I, s:I, s:s, s:f, s:f, s:o, s:f, s:I, s:o, s:s, s:s}",
+		"what", k->what, "width", (json_int_t)j.width, "batch", (json_int_t)batch,
 		"precision", precisions[info.precision], "seconds", seconds,
-		"gflops", 1e-9 * info.flops / seconds, "arena_bytes", (json_int_t)info.arena_bytes,
-		"couplings", k->flow ? json_integer(j.couplings) : json_null()));
+		"gflops", gflops, "of_peak",
+		info.precision == UM_FLOAT64 ? json_null() : json_real(gflops / o->peak[half]),
+		"of_bandwidth", gbytes / o->bandwidth, "arena_bytes", (json_int_t)info.arena_bytes,
+		"couplings", k->flow ? json_integer(j.couplings) : json_null(),
+		"isa", um_isa_name(um_isa_now()), "kernel", info.kernel));
 	const char *profile = um_program_profile(j.p);
 	if (*profile != '\0')
 		fprintf(stderr, "%s, width %lld, batch %lld:\n%s\n", k->what, (long long)j.width,
@@ -348,6 +413,7 @@ um_status um_bench_nn(json_t *rows, int argc, char *argv[])
 	for (int i = 0; i < argc; i += 2)
 		if (i + 1 == argc || !set(&o, argv[i], argv[i + 1]))
 			return usage(argv[i]);
+	UM_TRY(measure_machine(&o));
 	for (size_t i = 0; i < KINDS; i++) {
 		if (o.what != NULL && strcmp(o.what, kinds[i].what) != 0)
 			continue;

@@ -239,12 +239,55 @@ static um_status prepare_step(um_program *p, um_step *s)
 	return st != UM_OK ? um_context(st, "um_compile: %s %s", n->op->name, um_node_shape(n)) : UM_OK;
 }
 
+/* What a step reads and writes for all images. */
+static double bytes_of(const um_program *p, const um_step *s)
+{
+	double bytes = 0;
+	const um_node *n = s->node;
+	for (int k = 0; n != NULL && k < n->nin + 1; k++) {
+		const um_node *x = k < n->nin ? n->in[k] : n;
+		bytes += (double)(um_node_len(x) * um_node_size(x, p->size)) * (x->batched ? (double)p->batch : 1);
+	}
+	for (int k = 0; n == NULL && k < s->fused->noperands + s->fused->nresults; k++) {
+		const um_node *x = k < s->fused->noperands ? s->fused->operand[k].node :
+			s->fused->result[k - s->fused->noperands].node;
+		bytes += (double)(um_node_len(x) * um_node_size(x, p->size)) * (x->batched ? (double)p->batch : 1);
+	}
+	return bytes;
+}
+
+/* The kernel that most flops are made by. */
+static const char *main_kernel(const um_program *p)
+{
+	const char *name = "";
+	double most = 0;
+	for (int i = 0; i < p->nsteps; i++) {
+		double flops = 0;
+		const um_node *n = p->step[i].node;
+		if (n == NULL || n->op->kernel == NULL)
+			continue;
+		const char *mine = n->op->kernel(p->step[i].state);
+		for (int k = 0; k < p->nsteps; k++) {
+			const um_node *m = p->step[k].node;
+			if (m != NULL && m->op->kernel != NULL && strcmp(m->op->kernel(p->step[k].state), mine) == 0)
+				flops += m->op->flops(m);
+		}
+		if (flops > most) {
+			most = flops;
+			name = mine;
+		}
+	}
+	return name;
+}
+
 static um_status prepare_steps(um_program *p)
 {
 	um_status st = UM_OK;
 	for (int i = 0; i < p->nsteps; i++) {
 		um_step *s = &p->step[i];
 		s->scratch_lane = s->phase == UM_IMAGES && p->apart;
+		if (s->phase != UM_ON_WEIGHTS)
+			p->info.bytes += bytes_of(p, s);
 		if (s->fused != NULL)
 			s->scratch = um_fused_scratch(s->fused, p->size, s->threads);
 		else
@@ -309,6 +352,7 @@ um_status um_compile(int n, um_node *const outputs[], const um_compile_options *
 	um_program_segments(p);
 	UM_TRY(prepare_steps(p));
 	UM_TRY(um_program_plan(p));
+	p->info.kernel = main_kernel(p);
 	p->info.steps = p->nsteps;
 	p->info.threads = p->threads;
 	*program = p;

@@ -40,6 +40,7 @@ um_status um_conv_prepare(const um_node *n, um_conv_side side, um_prepare *how);
 um_status um_conv_pack(const um_call *c);
 um_status um_conv_run32(const um_call *c);
 void um_conv_release(void *state);
+const char *um_conv_kernel(const void *state);
 /* ... and in float64 (core/nn/conv64.c). */
 um_status um_conv_run64(const um_call *c, um_conv_side side);
 

@@ -238,3 +238,9 @@ void um_conv_release(void *state)
 	free(s->packed);
 	free(s);
 }
+
+const char *um_conv_kernel(const void *state)
+{
+	const conv32 *s = state;
+	return s == NULL ? "loops" : s->tiles ? "umbra:amx_outer" : um_dnnl_name(s->main);
+}

@@ -2,6 +2,7 @@
 /* Primitives of oneDNN with one stream and one set of memory objects a lane, so that several lanes
  * run one primitive at once and nothing is made while running. */
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #ifdef _OPENMP
 #include <omp.h>
@@ -20,6 +21,7 @@ struct um_dnnl {
 	dnnl_primitive_t primitive;
 	int nargs, lanes;
 	int64_t scratch;
+	char name[64];
 	lane *lane;
 };
 
@@ -160,6 +162,9 @@ um_status um_dnnl_new(const_dnnl_primitive_desc_t pd, int lanes, int nargs, cons
 	p->nargs = nargs + (p->scratch > 0);
 	for (int k = 0; k < p->nargs; k++)
 		all[k] = k < nargs ? args[k] : DNNL_ARG_SCRATCHPAD;
+	const char *name = NULL;
+	if (dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &name) == dnnl_success)
+		snprintf(p->name, sizeof(p->name), "%s", name);
 	UM_TRY(engine(&e));
 	UM_TRY(um_dnnl_check(dnnl_primitive_create(&p->primitive, pd), "primitive"));
 	for (int i = 0; i < lanes; i++)
@@ -206,6 +211,11 @@ void um_dnnl_free(um_dnnl *p)
 		dnnl_primitive_destroy(p->primitive);
 	free(p->lane);
 	free(p);
+}
+
+const char *um_dnnl_name(const um_dnnl *p)
+{
+	return p->name;
 }
 
 int64_t um_dnnl_scratch(const um_dnnl *p)

@@ -48,6 +48,7 @@ UM_USED um_status um_dnnl_reorder(const dnnl_memory_desc_t *from, const dnnl_mem
 void um_dnnl_free(um_dnnl *p);
 
 int64_t um_dnnl_scratch(const um_dnnl *p); /* bytes; 0 for NULL */
+const char *um_dnnl_name(const um_dnnl *p); /* what oneDNN calls its implementation */
 /* Array k lies there in every lane from now on. */
 UM_USED um_status um_dnnl_fix(um_dnnl *p, int k, void *data);
 /* data[k] is where array k lies now; NULL: where it did last. */

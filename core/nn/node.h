@@ -91,6 +91,7 @@ struct um_op {
 	um_status (*run[2])(const um_call *call);                     /* by um_precision */
 	void (*release)(void *state);                                 /* (optional) */
 	double (*flops)(const um_node *n);                            /* (optional) an image */
+	const char *(*kernel)(const void *state);                     /* (optional) its name, for a person */
 	/* (optional) A product of inputs 0 and 1 that may come in bfloat16: the axis of each that it sums
 	 * over, -1 for positions of images. False: it is not worth it. */
 	bool (*factors)(const um_node *n, int axis[2]);
@@ -162,11 +163,11 @@ um_node *um_node_new_named(um_graph *g, const um_op *op, const char *name, const
 	size_t attr_size);
 um_node *um_node_find(const um_graph *g, const um_op *op, const char *name);
 
-/* a rounded to bfloat16, or split along an axis into [high, low, high] for the left factor of a
- * product and [high, high, low] for the right one; see core/nn/ops/parts.c. */
+/* a rounded to bfloat16, or split along an axis into [high, low, high, low] for the left factor of a
+ * product and [high, high, low, low] for the right one; see core/nn/ops/parts.c. */
 typedef enum um_parts { UM_PARTS_ONE, UM_PARTS_LEFT, UM_PARTS_RIGHT } um_parts;
 um_node *um_node_parts(um_node *a, int axis, um_parts parts);
-/* How many times longer the axis is than that of a: 1 or 3; 1 for other nodes. */
+/* How many times longer the axis is than that of a: 1 or 4; 1 for other nodes. */
 int um_node_terms(const um_node *n);
 
 /* What um_nn_careful asks for: nothing, better products where they are split already, or everywhere. */

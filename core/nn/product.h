@@ -32,5 +32,6 @@ um_status um_product_prepare(const um_node *n, um_prepare *how);
 um_status um_product_pack(const um_call *c);
 um_status um_product_run32(const um_call *c);
 void um_product_release(void *state);
+const char *um_product_kernel(const void *state);
 
 #endif

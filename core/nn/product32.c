@@ -199,3 +199,9 @@ void um_product_release(void *state)
 	free(s->packed);
 	free(s);
 }
+
+const char *um_product_kernel(const void *state)
+{
+	const product32 *s = state;
+	return s == NULL || s->blas ? "openblas" : um_dnnl_name(s->set);
+}

