@@ -255,6 +255,7 @@ static um_node *make(um_graph *g, um_node *like)
 		like->late |= like->in[i]->late;
 	}
 	like->batched &= !like->op->sums_batch;
+	like->number = like->op->view ? like->in[0]->number : UM_NUMBER_REAL;
 	const bool ok = like->op->shape != NULL ? like->op->shape(like) : spread_shape(like);
 	return ok && sane(like) ? keep(g, like, head) : NULL;
 }

@@ -7,9 +7,10 @@
  * of the whole chunk at once. */
 #include "nn/compile.h"
 
-enum { MOST_IMAGES = 8, WEIGHT_SHARE = 3, SEGMENT_BYTES = 1 << 18 };
+enum { MOST_IMAGES = 8, WEIGHT_SHARE = 2, SEGMENT_BYTES = 1 << 18 };
 
-/* Bytes that the steps of images read of what all images share, and write for one image. */
+/* Bytes that one image needs of what all share, weights and sums over the batch that it is added to,
+ * and those of its own. */
 static void traffic(const um_program *p, double *shared, double *own)
 {
 	*shared = *own = 0;
@@ -20,8 +21,11 @@ static void traffic(const um_program *p, double *shared, double *own)
 			continue;
 		if (n->batched)
 			*own += bytes;
-		else if (n->op == &um_op_weight || um_sums_batch(n))
-			*shared += bytes;
+		else if (um_sums_batch(n))
+			*shared += 2 * bytes;
+		for (int k = 0; n->batched && k < n->nin; k++)
+			if (!n->in[k]->batched)
+				*shared += (double)um_node_len(n->in[k]) * (double)um_node_size(n->in[k], p->size);
 	}
 }
 

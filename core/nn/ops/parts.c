@@ -103,10 +103,21 @@ static void store(const um_node *n, int64_t first, int64_t count, const float *x
 
 static const um_op op = { .name = "parts", .shape = shape, .store = store };
 
+/* Of another shape of the same numbers it is the parts in that shape, so that one loop makes them and
+ * what else is made of the numbers. */
 um_node *um_node_parts(um_node *a, int axis, um_parts parts)
 {
 	const attr s = { axis, parts };
-	return um_node_1(&op, a, &s, sizeof(s));
+	const um_node *b = a != NULL && a->op->view ? a->in[0] : NULL;
+	if (b == NULL || b->rank == 0 || axis != a->rank - 1 || b->dim[b->rank - 1] != a->dim[axis])
+		return um_node_1(&op, a, &s, sizeof(s));
+	int64_t dim[UM_NN_RANK];
+	for (int i = 0; i < a->rank; i++)
+		dim[i] = a->dim[i];
+	um_node *y = um_node_parts(a->in[0], b->rank - 1, parts);
+	if (y != NULL)
+		dim[axis] = y->dim[y->rank - 1];
+	return um_nn_reshape(y, a->rank, dim);
 }
 
 int um_node_terms(const um_node *n)
