@@ -145,8 +145,11 @@ static void choose_lanes(um_program *p)
 		go_together(p);
 }
 
+/* A few numbers of each image, such as a time and what is made of it, are worked on for all images at
+ * once before the images themselves are, so that their weights are read once. */
 static um_phase phase_of(const um_program *p, const um_node *n)
 {
+	enum { FEW = 2048 };
 	um_phase phase = n->op == &um_op_input ? UM_BEFORE : UM_ON_WEIGHTS;
 	for (int k = 0; k < n->nin; k++) {
 		const um_phase in = p->fact[n->in[k]->id].phase;
@@ -154,6 +157,8 @@ static um_phase phase_of(const um_program *p, const um_node *n)
 	}
 	if (!p->apart)
 		return phase > UM_ON_WEIGHTS || n->batched ? UM_IMAGES : phase;
+	if (n->batched && phase <= UM_BEFORE && p->schedule == UM_PER_IMAGE && um_node_len(n) <= FEW)
+		return UM_BEFORE;
 	if (n->batched)
 		return phase == UM_AFTER ? UM_AFTER : UM_IMAGES;
 	return um_sums_batch(n) ? UM_AFTER : phase;

@@ -300,7 +300,7 @@ static bool fits_loop(const um_program *p, int s, const um_node *n, const um_exp
 	if (f == NULL || f->nresults == UM_FUSED_RESULTS || !um_node_same_shape(f->shape, loop_shape(n)) ||
 		f->batched != loop_shape(n)->batched || step->late != n->late)
 		return false;
-	const um_phase phase = f->batched ? UM_IMAGES : p->fact[n->id].phase;
+	const um_phase phase = um_sums_batch(n) ? UM_IMAGES : p->fact[n->id].phase;
 	if (step->phase != phase || !joins(&cols, e->cols) ||
 		f->noperands + e->nleaves > UM_FUSED_OPERANDS || f->ninstrs + e->ninside > UM_FUSED_INSTRS)
 		return false;
@@ -336,7 +336,7 @@ static int64_t *note_cols(um_program *p, int64_t *cols, int64_t value)
 static um_step *new_step(um_program *p, const um_node *n)
 {
 	um_step *s = um_program_add_step(p);
-	s->phase = n->batched || um_sums_batch(n) ? UM_IMAGES : p->fact[n->id].phase;
+	s->phase = um_sums_batch(n) ? UM_IMAGES : p->fact[n->id].phase;
 	s->late = n->late;
 	s->order = n->id;
 	return s;

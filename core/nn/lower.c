@@ -29,36 +29,29 @@ static bool is_large(const um_node *n)
 	return n->op->flops != NULL && n->op->flops(n) >= 2.0 * LEAST;
 }
 
-/* Whether a product is made of bfloat16; *precision becomes how. Products of weights alone are made
+/* How many terms of bfloat16 a product is made of; 0: it stays float32. Products of weights alone are made
  * once, and are not worth an error. */
-static bool is_lowered(const um_node *n, um_care care, um_precision *precision, int axis[2])
+static int terms_of(const um_node *n, um_care care, um_precision precision, int axis[2])
 {
+	enum { ROUNDED = 1, CAREFUL = 3, SPLIT = 4 };
 	if (n->op->factors == NULL || !(n->in[0]->batched || n->in[1]->batched) || !is_large(n) ||
 		!n->op->factors(n, axis))
-		return false;
-	if (axis[0] < 0) /* splitting is not possible */
-		return *precision == UM_BFLOAT16;
-	if (n->op->sums_batch) /* gradients of weights are noisy anyway */
-		return true;
-	if (care != UM_CARE_NONE && *precision == UM_BFLOAT16X3)
-		return false;
-	if (care == UM_CARE)
-		*precision = UM_BFLOAT16X3;
-	return true;
+		return 0;
+	if (precision == UM_BFLOAT16X3)
+		return axis[0] < 0 || (care != UM_CARE_NONE && !n->op->sums_batch) ? 0 : SPLIT;
+	/* gradients of weights are noisy anyway */
+	return care == UM_CARE && !n->op->sums_batch ? CAREFUL : ROUNDED;
 }
 
 static um_node *lower(um_graph *g, const um_node *n, um_node *const in[], um_care care,
 	um_precision precision)
 {
 	int axis[2];
-	if (!is_lowered(n, care, &precision, axis))
-		return um_node_copy(g, n, in);
-	const bool split = precision == UM_BFLOAT16X3;
+	const int terms = terms_of(n, care, precision, axis);
 	um_node *factor[UM_NN_INPUTS] = { NULL };
-	for (int k = 0; k < 2; k++)
-		factor[k] = um_node_parts(in[k], axis[k] >= 0 ? axis[k] : 0, !split ? UM_PARTS_ONE :
-			k == 0 ? UM_PARTS_LEFT : UM_PARTS_RIGHT);
-	return um_node_copy(g, n, factor);
+	for (int k = 0; terms > 0 && k < 2; k++)
+		factor[k] = um_node_parts(in[k], axis[k] >= 0 ? axis[k] : 0, terms, k == 1);
+	return um_node_copy(g, n, terms > 0 ? factor : in);
 }
 
 static bool *needed(const um_graph *g, int n, um_node *const outputs[])

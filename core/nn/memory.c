@@ -70,6 +70,8 @@ static bool lives_long(const um_program *p, const um_node *n)
 {
 	if (p->apart && p->late && !n->batched)
 		return true;
+	if (p->apart && n->batched && p->fact[n->id].phase == UM_BEFORE)
+		return true;
 	return um_is_leaf(n) || p->fact[n->id].output || p->fact[n->id].phase == UM_ON_WEIGHTS;
 }
 

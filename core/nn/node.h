@@ -163,11 +163,10 @@ um_node *um_node_new_named(um_graph *g, const um_op *op, const char *name, const
 	size_t attr_size);
 um_node *um_node_find(const um_graph *g, const um_op *op, const char *name);
 
-/* a rounded to bfloat16, or split along an axis into [high, low, high, low] for the left factor of a
- * product and [high, high, low, low] for the right one; see core/nn/ops/parts.c. */
-typedef enum um_parts { UM_PARTS_ONE, UM_PARTS_LEFT, UM_PARTS_RIGHT } um_parts;
-um_node *um_node_parts(um_node *a, int axis, um_parts parts);
-/* How many times longer the axis is than that of a: 1 or 4; 1 for other nodes. */
+/* a rounded to bfloat16 (terms = 1), or split along an axis into terms of products, 3 or 4 of
+ * [high, low, high, low] for the left factor and [high, high, low, low] for the right one; see
+ * core/nn/ops/parts.c. And the terms of such a node, or of a view of one; 1 for others. */
+um_node *um_node_parts(um_node *a, int axis, int terms, bool right);
 int um_node_terms(const um_node *n);
 
 /* What um_nn_careful asks for: nothing, better products where they are split already, or everywhere. */

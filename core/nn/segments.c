@@ -55,7 +55,7 @@ int64_t um_program_count(const um_program *p, const um_step *s)
 		return 1;
 	const bool one = p->schedule == UM_PER_IMAGE && p->apart && s->phase == UM_IMAGES &&
 		!(n != NULL && um_sums_batch(n));
-	return one ? 1 : p->apart || s->phase != UM_IMAGES ? p->chunk : p->batch;
+	return one ? 1 : p->apart && s->phase == UM_IMAGES ? p->chunk : p->batch;
 }
 
 static double weights_of(const um_program *p, const um_step *s)
