@@ -75,7 +75,7 @@ cat "$out/bench-eht.md"
 	echo "# Speed of networks"
 	echo
 	echo "\`tests/bench/compare_torch\` on $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1), $(nproc) cores:"
-	echo "the network of torch_unet.py in PyTorch and in umbra, in turn, float32, milliseconds."
+	echo "the network of torch_unet.py in PyTorch and in umbra, in turn, milliseconds."
 	echo
 	UMBRA_BUILD=$B tests/bench/compare_torch --rounds 3 --seconds 1 | sed 's/^/    /'
 } >"$T/bench-nn.md"

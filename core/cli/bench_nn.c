@@ -77,7 +77,7 @@ static um_node *score(job *j, um_node *x)
 {
 	const um_unet_spec spec = { .rows = SIZE, .columns = SIZE, .channels = 1, .width = j->width,
 		.levels = 3, .multiplier = { 1, 2, 2 }, .blocks = 2, .attention = { false, true, false } };
-	return um_unet(&spec, "score.", true, x, um_nn_input(j->g, "t", 0, NULL, true));
+	return um_unet(&spec, "score.", j->kind->train, x, um_nn_input(j->g, "t", 0, NULL, true));
 }
 
 static um_node *block(job *j)
@@ -340,13 +340,14 @@ static um_status row(const kind *k, const options *o, int64_t batch, json_t *row
 	um_program_info info = um_program_about(j.p);
 	const double gflops = 1e-9 * info.flops / seconds, gbytes = 1e-9 * info.bytes / seconds;
 	const bool half = info.precision == UM_BFLOAT16 || info.precision == UM_BFLOAT16X3;
-	json_array_append_new(rows, json_pack("{s:s, s:I, s:I, s:s, s:f, s:f, s:o, s:f, s:I, s:o, s:s, s:s}",
+	json_array_append_new(rows, json_pack("{s:s, s:I, s:I, s:s, s:f, s:f, s:o, s:f, s:I, s:o, s:f, s:f, s:s, s:s}",
 		"what", k->what, "width", (json_int_t)j.width, "batch", (json_int_t)batch,
 		"precision", precisions[info.precision], "seconds", seconds,
 		"gflops", gflops, "of_peak",
 		info.precision == UM_FLOAT64 ? json_null() : json_real(gflops / o->peak[half]),
 		"of_bandwidth", gbytes / o->bandwidth, "arena_bytes", (json_int_t)info.arena_bytes,
 		"couplings", k->flow ? json_integer(j.couplings) : json_null(),
+		"peak_gflops", o->peak[half], "gb_a_second", o->bandwidth,
 		"isa", um_isa_name(um_isa_now()), "kernel", info.kernel));
 	const char *profile = um_program_profile(j.p);
 	if (*profile != '\0')

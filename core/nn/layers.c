@@ -261,7 +261,9 @@ um_node *um_layer_residual(um_node *x, um_node *temb, const char *name, const um
 	h = um_layer_dropout(um_nn_silu(h), r->dropout);
 	h = um_layer_conv(h, inner(name, "conv2").text, co, 3, 1, 0);
 	if (ci != co)
-		x = um_nn_careful(um_layer_dense(um_nn_careful(x), inner(name, "skip").text, co, 1));
+		x = um_layer_dense(r->careful ? um_nn_careful(x) : x, inner(name, "skip").text, co, 1);
+	if (ci != co && r->careful)
+		x = um_nn_careful(x);
 	return um_nn_scale(um_nn_add(x, h), sqrt(0.5));
 }
 

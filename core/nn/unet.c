@@ -2,7 +2,8 @@
 /* The U-Net of denoising diffusion (Ho et al. 2020, arXiv:2006.11239) with sums divided by sqrt 2
  * (Song et al. 2021, arXiv:2011.13456): convolutions of stride 2 on the way down, doubled
  * pixels and a convolution on the way up, one attention head. Convolutions of few channels or pixels
- * that lie on the way of everything, and the last one, ask for care: they are little work. */
+ * that lie on the way of everything, and the last one, ask for care where it is not training: they are
+ * little work. */
 #include <stdio.h>
 #include <umbra/layers.h>
 #include <umbra/unet.h>
@@ -62,6 +63,11 @@ static int64_t groups(const unet *u)
 	return um_layer_groups(um_node_dim(u->h)[2]);
 }
 
+static um_node *careful(const unet *u, um_node *x)
+{
+	return u->residual.careful ? um_nn_careful(x) : x;
+}
+
 static void residual(unet *u, const char *way, int level)
 {
 	u->residual.channels = u->spec->width * u->spec->multiplier[level];
@@ -92,8 +98,8 @@ static void way_down(unet *u)
 		}
 		if (i + 1 == u->spec->levels)
 			break;
-		u->h = um_nn_careful(um_layer_conv(um_nn_careful(u->h), named(u, "down", "conv"), channels, 3,
-			2, 1));
+		u->h = um_layer_conv(careful(u, u->h), named(u, "down", "conv"), channels, 3, 2, 1);
+		u->h = careful(u, u->h);
 		push(u);
 	}
 }
@@ -137,7 +143,8 @@ um_node *um_unet(const um_unet_spec *spec, const char *prefix, bool training, um
 		return um_graph_fail(um_node_graph(x), "U-Net: the image is not %lld x %lld x %lld",
 			(long long)spec->rows, (long long)spec->columns, (long long)spec->channels);
 	unet u = { .spec = spec, .prefix = prefix, .pieces = -1,
-		.residual = { .groups = spec->groups, .dropout = training ? spec->dropout : 0 } };
+		.residual = { .groups = spec->groups, .dropout = training ? spec->dropout : 0,
+			.careful = !training } };
 	u.temb = um_layer_dense(um_layer_time(t, spec->width), named(&u, "time", ".0"), 4 * spec->width, 1);
 	u.temb = um_layer_dense(um_nn_silu(u.temb), named(&u, "time", ".1"), 4 * spec->width, 1);
 	u.h = um_layer_conv(x, named(&u, "in", ""), spec->width, 3, 1, 1);
@@ -147,6 +154,6 @@ um_node *um_unet(const um_unet_spec *spec, const char *prefix, bool training, um
 	way_up(&u);
 	u.pieces = -1;
 	u.h = um_nn_silu(um_layer_group_norm(u.h, named(&u, "out", ".norm"), groups(&u)));
-	u.h = um_layer_conv(um_nn_careful(u.h), named(&u, "out", ".conv"), spec->channels, 3, 1, 0);
-	return um_nn_careful(u.h);
+	u.h = um_layer_conv(careful(&u, u.h), named(&u, "out", ".conv"), spec->channels, 3, 1, 0);
+	return careful(&u, u.h);
 }

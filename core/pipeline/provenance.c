@@ -8,6 +8,7 @@
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
+#include "base/isa.h"
 #include "base/mem.h"
 #include "data/imageset.h"
 #include "pipeline/provenance.h"
@@ -225,9 +226,9 @@ um_status um_run_record(const um_plan *p, const char *command, int threads, json
 	if (st != UM_OK)
 		return st;
 	char *machine = um_format("%s %s %s", host.nodename, host.sysname, host.machine);
-	json_t *j = json_pack("{s:s, s:o, s:s, s:o, s:i, s:I, s:o, s:o}", "umbra", UM_VERSION, "title",
-		um_json_text(p->title), "started", when, "host", um_json_text(machine), "threads", threads, "seed",
-		(json_int_t)p->seed, "command", um_json_text(command), "pipeline", um_json_text(p->file));
+	json_t *j = json_pack("{s:s, s:o, s:s, s:o, s:s, s:i, s:I, s:o, s:o}", "umbra", UM_VERSION, "title",
+		um_json_text(p->title), "started", when, "host", um_json_text(machine), "isa", um_isa_name(um_isa_now()),
+		"threads", threads, "seed", (json_int_t)p->seed, "command", um_json_text(command), "pipeline", um_json_text(p->file));
 	json_object_set_new(j, "pipeline_sha256", json_string(hex));
 	json_object_set_new(j, "plugins", plugin_versions(p));
 	json_object_set_new(j, "inputs", input_hashes(p));

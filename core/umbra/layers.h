@@ -51,6 +51,7 @@ typedef struct um_residual {
 	int64_t channels;
 	int64_t groups;   /* 0: um_layer_groups */
 	double dropout;
+	bool careful;     /* um_nn_careful for the skip convolution, which the whole stream goes through */
 } um_residual;
 UM_API um_node *um_layer_residual(um_node *x, um_node *temb, const char *name, const um_residual *r);
 

@@ -23,7 +23,7 @@ typedef struct um_unet_spec {
 	bool attention[UM_UNET_LEVELS];  /* attention at this level: after each block on the way down,
 	                                    after the last one on the way up; always at the bottom */
 	int64_t groups;                  /* of normalisation; 0: um_layer_groups of each layer */
-	double dropout;                  /* in training */
+	double dropout;                  /* in training; outside it care is taken of bfloat16, um_nn_careful */
 } um_unet_spec;
 
 /* Checks the numbers; names the key that is wrong. */

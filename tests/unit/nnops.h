@@ -43,7 +43,7 @@ enum {
 #define SHARED_IN(low, high, rank, ...) { rank, { __VA_ARGS__ }, false, low, high }
 
 typedef struct op_leaf {
-	char name[8];
+	char name[16];
 	um_node *node;
 	int64_t len;      /* of all images */
 	double *value;

@@ -59,7 +59,7 @@ static um_node *block(um_node *x, um_node *t)
 }
 static um_node *same(um_node *x, um_node *t)
 {
-	return um_layer_residual(x, um_layer_time(t, 6), "a", &(um_residual){ 6, 3, 0.2 });
+	return um_layer_residual(x, um_layer_time(t, 6), "a", &(um_residual){ .channels = 6, .groups = 3, .dropout = 0.2, .careful = true });
 }
 
 enum { BATCH = 2, ROWS = 5, COLUMNS = 4, CHANNELS = 6, LEN = ROWS * COLUMNS * CHANNELS };
