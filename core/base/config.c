@@ -361,7 +361,7 @@ um_status um_node_add(um_node *group, const char *name, um_type type, const char
 {
 	um_status st = UM_OK;
 	um_node *value = NULL;
-	if ((type == UM_TEXT || type == UM_PATH) && text[0] != '"') {
+	if ((type == UM_TEXT || type == UM_PATH || type == UM_KEY) && text[0] != '"') {
 		value = node_new(name, UM_NODE_TEXT, group->file, group->line, group->base);
 		value->text = um_strdup(text);
 	} else {

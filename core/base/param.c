@@ -27,7 +27,7 @@ struct fill {
 };
 
 static const char *const type_names[] = { "", "number", "integer", "true or false", "text", "file",
-	"list of numbers", "list of texts", "pair of numbers", "list of files" };
+	"list of numbers", "list of texts", "pair of numbers", "list of files", "key of the group priors" };
 
 static void *block(um_params *p, size_t bytes)
 {
@@ -177,6 +177,7 @@ static void fill_one(struct fill *f)
 		*(bool *)at = f->node->integer != 0;
 		return;
 	case UM_TEXT:
+	case UM_KEY:
 		text(f, f->node, at);
 		return;
 	case UM_PATH:
@@ -301,7 +302,7 @@ static void print_kind(const um_param *q, FILE *out)
 
 static bool quoted(const um_param *q)
 {
-	return q->type == UM_TEXT || q->type == UM_PATH;
+	return q->type == UM_TEXT || q->type == UM_PATH || q->type == UM_KEY;
 }
 
 void um_params_help(const um_param *table, size_t n, FILE *out)

@@ -57,6 +57,38 @@ void conform_run(struct battery *b, struct fixture *f, int nfixtures, const stru
 	}
 }
 
+/* Default parameters with the caller's assignments. */
+static um_status fill(const um_plugin *p, const char *const *settings, um_params **out)
+{
+	um_status st = UM_OK;
+	um_node *root = NULL;
+	um_problems bad = { 0 };
+	*out = NULL;
+	UM_TRY(um_config_parse("", "umbra test", &root));
+	for (; settings != NULL && *settings != NULL; settings++)
+		UM_TRY(um_config_set(root, *settings));
+	UM_TRY(um_params_fill(p->params, p->nparams, p->params_size, root, NULL, p->name, &bad, out));
+	if (*out == NULL)
+		st = um_fail(UM_EPARAM, "%s (settings are given as key=value)",
+			bad.n > 0 ? bad.line[0] : "refused");
+out:
+	um_problems_free(&bad);
+	um_node_free(root);
+	return st;
+}
+
+/* Without a pipeline the key of a prior is the name of its plugin, which has its defaults. */
+static um_status conform_named(const char *key, const um_env *env, um_params **params, um_prior *named)
+{
+	um_status st = UM_OK;
+	const um_plugin *p = NULL;
+	UM_TRY(um_plugin_find(UM_PRIOR, key, &p));
+	UM_TRY(fill(p, NULL, params));
+	st = um_prior_open(p, um_params_data(*params), env, named);
+out:
+	return st;
+}
+
 um_status conform_instance(struct battery *b, const um_env *env, struct fixture *f)
 {
 	*f = (struct fixture){ .b = b, .env = *env, .n = 1 };
@@ -66,8 +98,12 @@ um_status conform_instance(struct battery *b, const um_env *env, struct fixture 
 		return um_forward_open(b->plugin, b->params, env, &f->forward);
 	if (b->plugin->kind == UM_PRIOR) {
 		const void *params;
+		um_prior named = { 0 };
 		um_status st = conform_learned(b, env, &params);
-		return st == UM_OK ? um_prior_open(b->plugin, params, env, &f->prior) : st;
+		if (st != UM_OK || um_prior_key(b->plugin, params) == NULL)
+			return st == UM_OK ? um_prior_open(b->plugin, params, env, &f->prior) : st;
+		st = conform_named(um_prior_key(b->plugin, params), env, &f->named, &named);
+		return st == UM_OK ? um_prior_open_on(b->plugin, params, env, &named, &f->prior) : st;
 	}
 	return um_inference_open(b->plugin, b->params, env, &f->inference);
 }
@@ -78,6 +114,8 @@ void conform_close(struct fixture *f)
 	um_forward_close(&f->forward);
 	um_prior_close(&f->prior);
 	um_inference_close(&f->inference);
+	um_params_free(f->named);
+	f->named = NULL;
 }
 
 um_status conform_open(struct battery *b, struct fixture f[2], int *n)
@@ -103,26 +141,6 @@ um_status conform_open(struct battery *b, struct fixture f[2], int *n)
 		*n = 2;
 	free(message);
 	return *n > 0 ? UM_OK : first;
-}
-
-/* Default parameters with the caller's assignments. */
-static um_status fill(const um_plugin *p, const char *const *settings, um_params **out)
-{
-	um_status st = UM_OK;
-	um_node *root = NULL;
-	um_problems bad = { 0 };
-	*out = NULL;
-	UM_TRY(um_config_parse("", "umbra test", &root));
-	for (; settings != NULL && *settings != NULL; settings++)
-		UM_TRY(um_config_set(root, *settings));
-	UM_TRY(um_params_fill(p->params, p->nparams, p->params_size, root, NULL, p->name, &bad, out));
-	if (*out == NULL)
-		st = um_fail(UM_EPARAM, "%s (settings are given as key=value)",
-			bad.n > 0 ? bad.line[0] : "refused");
-out:
-	um_problems_free(&bad);
-	um_node_free(root);
-	return st;
 }
 
 static void run_kind(struct battery *b, struct fixture *f, int n)

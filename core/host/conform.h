@@ -33,6 +33,7 @@ struct fixture {
 	um_env env;
 	um_forward forward;    /* that of the plugin's kind is open */
 	um_prior prior;
+	um_params *named;      /* parameters of the prior that it names */
 	um_inference inference;
 	int64_t n;             /* pixels */
 	const char *absent;    /* a check that has nothing to test says why, and returns UM_OK */

@@ -40,8 +40,9 @@ static um_status check_documentation(struct fixture *f)
 static size_t field_size(um_type type)
 {
 	static const size_t size[] = { 0, sizeof(double), sizeof(int64_t), sizeof(bool), sizeof(char *),
-		sizeof(char *), sizeof(um_reals), sizeof(um_texts), sizeof(um_pair), sizeof(um_texts) };
-	return type >= UM_REAL && type <= UM_PATHS ? size[type] : 0;
+		sizeof(char *), sizeof(um_reals), sizeof(um_texts), sizeof(um_pair), sizeof(um_texts),
+		sizeof(char *) };
+	return type >= UM_REAL && type <= UM_KEY ? size[type] : 0;
 }
 
 static um_status check_parameter(const um_plugin *p, const um_param *q)

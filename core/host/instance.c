@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Created plugins, with what a smaller or older plugin leaves out. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <umbra/host.h>
 #include "base/mem.h"
@@ -69,10 +70,49 @@ out:
 	return st;
 }
 
+/* A prior and what another one sees of it. */
+typedef struct um_named {
+	um_prior prior;
+	um_source source;
+} um_named;
+
+const char *um_prior_key(const um_plugin *p, const void *params)
+{
+	for (size_t i = 0; p->kind == UM_PRIOR && params != NULL && i < p->nparams; i++)
+		if (p->params[i].type == UM_KEY) {
+			const char *key;
+			memcpy(&key, (const char *)params + p->params[i].offset, sizeof(key));
+			return *key != '\0' ? key : NULL;
+		}
+	return NULL;
+}
+
+static um_status name_prior(um_prior *out, const um_prior *other)
+{
+	out->named = um_new(sizeof(*out->named));
+	out->named->prior = *other;
+	out->named->source = (um_source){ sizeof(um_source), other->plugin->name, other->ops.score, other->self };
+	out->env.source = &out->named->source;
+	if (other->ops.score == NULL)
+		return um_fail(UM_EPARAM, "priors/%s: the prior that it names, priors/%s, has no score", out->plugin->name,
+			other->plugin->name);
+	return UM_OK;
+}
+
 um_status um_prior_open(const um_plugin *p, const void *params, const um_env *env, um_prior *out)
+{
+	return um_prior_open_on(p, params, env, NULL, out);
+}
+
+um_status um_prior_open_on(const um_plugin *p, const void *params, const um_env *env, const um_prior *other,
+	um_prior *out)
 {
 	um_status st = UM_OK;
 	*out = (um_prior){ .plugin = p, .env = *env, .info = { .size = sizeof(um_prior_info) } };
+	if (other != NULL)
+		UM_TRY(name_prior(out, other));
+	else if (um_prior_key(p, params) != NULL)
+		UM_TRY(um_fail(UM_EPARAM, "priors/%s: nobody opened the prior that it names", p->name));
 	UM_TRY(copy_ops(p, UM_PRIOR, &out->ops, sizeof(out->ops)));
 	if (out->ops.create == NULL || out->ops.destroy == NULL ||
 		(out->ops.logp == NULL && out->ops.score == NULL && out->ops.sample == NULL))
@@ -138,6 +178,9 @@ void um_prior_close(um_prior *p)
 {
 	if (p->self != NULL)
 		p->ops.destroy(p->self);
+	if (p->named != NULL)
+		um_prior_close(&p->named->prior);
+	free(p->named);
 	*p = (um_prior){ 0 };
 }
 

@@ -8,14 +8,29 @@
 #include "base/mem.h"
 #include "pipeline/plan.h"
 
+static um_status open_factor(const um_plan *p, int index, int k, const um_env *env, um_prior *out)
+{
+	const um_prior_item *item = &p->prior[index];
+	const um_plugin *plugin = item->factor[k].plugin;
+	const void *params = item->trained != NULL ? item->trained : um_params_data(item->factor[k].params);
+	const int other = um_plan_prior(p, um_prior_key(plugin, params));
+	um_prior *named = NULL;
+	if (other < 0)
+		return um_prior_open(plugin, params, env, out);
+	um_status st = um_plan_open_prior(p, other, env, &named);
+	if (st == UM_OK)
+		st = um_prior_open_on(plugin, params, env, &named[0], out);
+	free(named);
+	return st;
+}
+
 um_status um_plan_open_prior(const um_plan *p, int index, const um_env *env, um_prior **out)
 {
 	um_status st = UM_OK;
 	const um_prior_item *item = &p->prior[index];
 	um_prior *factors = um_new(sizeof(*factors) * (size_t)item->n);
 	for (int k = 0; k < item->n; k++)
-		UM_TRY(um_prior_open(item->factor[k].plugin, item->trained != NULL ? item->trained :
-			um_params_data(item->factor[k].params), env, &factors[k]));
+		UM_TRY(open_factor(p, index, k, env, &factors[k]));
 	*out = factors;
 	return UM_OK;
 out:

@@ -160,6 +160,40 @@ static void read_priors(um_plan *p, um_problems *problems)
 	}
 }
 
+int um_plan_named(const um_plan *p, int prior, int k)
+{
+	const um_item *f = &p->prior[prior].factor[k];
+	if (f->plugin == NULL || f->params == NULL)
+		return -1;
+	return um_plan_prior(p, um_prior_key(f->plugin, um_params_data(f->params)));
+}
+
+static void no_such(const um_node *at, const char *what, const char *key, const um_node *group_node,
+	um_problems *problems);
+
+/* Keys of other priors: they exist, are no products, and lead to an end. */
+static void check_named(const um_plan *p, int i, int k, um_problems *problems)
+{
+	const um_item *f = &p->prior[i].factor[k];
+	const char *key = f->plugin != NULL && f->params != NULL ? um_prior_key(f->plugin, um_params_data(f->params)) :
+		NULL;
+	const int other = um_plan_prior(p, key);
+	if (key == NULL)
+		return;
+	if (other < 0) {
+		no_such(f->node, "priors", key, um_node_get(p->root, "priors"), problems);
+		return;
+	}
+	if (p->prior[other].n != 1)
+		um_problems_add(problems, UM_EPARAM, f->node, "'%s' is a product of priors, which has no score", key);
+	int steps = 0, at = other;
+	while (at >= 0 && steps++ <= p->nprior)
+		at = um_plan_named(p, at, 0);
+	if (at >= 0)
+		um_problems_add(problems, UM_EPARAM, f->node, "'%s' names it in turn: priors that name each other "
+			"have no score", key);
+}
+
 static void read_inference(um_plan *p, um_problems *problems)
 {
 	static const char *const skip[] = { "plugin", NULL };
@@ -339,6 +373,9 @@ um_status um_plan_load(const char *file, const char *const *sets, um_problems *p
 	read_image(p, problems);
 	read_forwards(p, problems);
 	read_priors(p, problems);
+	for (int i = 0; i < p->nprior; i++)
+		for (int k = 0; k < p->prior[i].n; k++)
+			check_named(p, i, k, problems);
 	read_inference(p, problems);
 	read_run(p, problems);
 	um_training_order(p, problems);

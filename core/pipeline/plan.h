@@ -105,6 +105,9 @@ UM_API int um_plan_task(const um_plan *p, const char *name);
 /* The index of a prior's key, or -1. */
 UM_API int um_plan_prior(const um_plan *p, const char *key);
 
+/* The index of the prior that factor k of a prior names, or -1. */
+UM_API int um_plan_named(const um_plan *p, int prior, int k);
+
 /* The stage that trains a prior, or NULL; whether task t uses what task k makes. */
 UM_API const um_stage *um_plan_training(const um_plan *p, int prior);
 UM_API bool um_plan_needs(const um_plan *p, const um_task *t, const um_task *k);

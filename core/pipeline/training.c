@@ -51,13 +51,24 @@ static int used_prior(const um_plan *p, const um_task *t)
 	return um_plan_prior(p, s->kind == UM_TRAIN ? s->data.prior : s->set.truth_prior);
 }
 
+/* Whether prior i is, or names, or is made of one that names, the prior "what". */
+static bool rests_on(const um_plan *p, int i, int what)
+{
+	if (i < 0 || i == what)
+		return i == what;
+	for (int k = 0; k < p->prior[i].n; k++)
+		if (rests_on(p, um_plan_named(p, i, k), what))
+			return true;
+	return false;
+}
+
 bool um_plan_needs(const um_plan *p, const um_task *t, const um_task *k)
 {
 	if (k->inference >= 0)
 		return false;
 	if (k->forward >= 0)
 		return t->inference >= 0 && t->forward == k->forward;
-	return k->prior >= 0 && used_prior(p, t) == k->prior;
+	return k->prior >= 0 && rests_on(p, used_prior(p, t), k->prior);
 }
 
 /* Whether a prior is ready as it is: it cannot be trained, or names a weight file. */
@@ -71,9 +82,8 @@ static bool has_model(const um_item *f)
 	return *path != '\0';
 }
 
-static void check_use(const um_plan *p, int t, um_problems *problems)
+static void check_use(const um_plan *p, int t, int i, um_problems *problems)
 {
-	const int i = used_prior(p, &p->task[t]);
 	const um_node *at = p->stage[p->task[t].stage].node;
 	if (i < 0)
 		return;
@@ -90,6 +100,16 @@ static void check_use(const um_plan *p, int t, um_problems *problems)
 	}
 }
 
+/* Of a prior and those that it names. */
+static void check_all_use(const um_plan *p, int t, int i, um_problems *problems)
+{
+	if (i < 0 || problems->n > 0)
+		return; /* priors may name each other then */
+	check_use(p, t, i, problems);
+	for (int k = 0; k < p->prior[i].n; k++)
+		check_all_use(p, t, um_plan_named(p, i, k), problems);
+}
+
 void um_training_order(const um_plan *p, um_problems *problems)
 {
 	bool *seen = um_new(sizeof(*seen) * (size_t)(p->nprior + 1));
@@ -103,7 +123,7 @@ void um_training_order(const um_plan *p, um_problems *problems)
 		/* um_data_read complains where a prior learns from itself */
 		const bool itself = p->task[t].inference < 0 && p->task[t].prior == i;
 		if (i >= 0 && !seen[i] && !itself)
-			check_use(p, t, problems);
+			check_all_use(p, t, i, problems);
 		if (i >= 0)
 			seen[i] = true;
 	}

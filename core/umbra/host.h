@@ -49,6 +49,7 @@ typedef struct um_prior {
 	um_prior_info info;
 	um_env env;
 	void *self;
+	struct um_named *named; /* the prior that it names, or NULL */
 } um_prior;
 
 typedef struct um_inference {
@@ -62,9 +63,15 @@ typedef struct um_inference {
 UM_API UM_USED um_status um_forward_open(const um_plugin *p, const void *params, const um_env *env, um_forward *out);
 UM_API UM_USED um_status um_prior_open(const um_plugin *p, const void *params, const um_env *env, um_prior *out);
 UM_API UM_USED um_status um_inference_open(const um_plugin *p, const void *params, const um_env *env, um_inference *out);
+/* A prior that names another one (UM_KEY): named becomes its property, also where this fails. */
+UM_API UM_USED um_status um_prior_open_on(const um_plugin *p, const void *params, const um_env *env,
+	const um_prior *named, um_prior *out);
 UM_API void um_forward_close(um_forward *f);
 UM_API void um_prior_close(um_prior *p);
 UM_API void um_inference_close(um_inference *i);
+
+/* The key that the parameters of a prior name another one by, or NULL. */
+UM_API const char *um_prior_key(const um_plugin *p, const void *params);
 
 /* The parameter model of a prior that can be trained, or NULL: where its weight file is named. A
  * copy of params in which it is path; path and what params points to are borrowed, free the copy. */

@@ -21,6 +21,7 @@ typedef enum um_type {
 	UM_TEXTS,    /* um_texts; with choices: each one of them */
 	UM_PAIR,     /* um_pair: lo <= hi */
 	UM_PATHS,    /* um_texts; each as UM_PATH; UM_PLACES sets max to 1 */
+	UM_KEY,      /* const char *; the key of a prior of the pipeline: see um_env.source */
 } um_type;
 
 typedef struct um_reals { int64_t n; const double *v; } um_reals;
@@ -69,6 +70,9 @@ template <class S> constexpr um_type um_type_of(um_pair S::*) { return UM_PAIR; 
  * and refuses a missing one before anything runs. */
 #define UM_FILE(S, f, def, doc) \
 	{ #f, UM_PATH, offsetof(S, f), def, 0, 0, NULL, "", doc }
+/* Another prior of the pipeline, by its key; at most one parameter of a plugin. */
+#define UM_PRIOR_KEY(S, f, def, doc) \
+	{ #f, UM_KEY, offsetof(S, f), def, 0, 0, NULL, "", doc }
 /* Any number of files: a um_texts field. */
 #define UM_FILES(S, f, def, doc) \
 	{ #f, UM_PATHS, offsetof(S, f), def, 0, 0, NULL, "", doc }

@@ -49,6 +49,14 @@ enum {
 	UM_SKY = 1, /* works on sky images: the pipeline must give fov_uas */
 };
 
+/* The prior that a parameter of type UM_KEY names: what is open of it to other plugins. */
+typedef struct um_source {
+	uint32_t size;
+	const char *name;   /* of its plugin */
+	um_status (*score)(void *self, const um_score_job *job); /* NULL: it has none */
+	void *self;
+} um_source;
+
 /* What an instance is told about the run it belongs to. Grows at the end. */
 typedef struct um_env {
 	uint32_t size;      /* sizeof(um_env) in the host */
@@ -58,6 +66,7 @@ typedef struct um_env {
 	double pixel;       /* radians per pixel; 0 where the image is not of the sky */
 	double scale;       /* instrument units per unit of x */
 	um_transform transform;
+	const um_source *source; /* lives as long as the instance; NULL where no prior is named */
 } um_env;
 
 /* ---- forward models: y = f(x) + noise ------------------------------------ */

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Calls of a score for states in double, some rows of a batch at a time. */
+#ifndef UMBRA_HOST_FLOW_SCORE_H
+#define UMBRA_HOST_FLOW_SCORE_H
+
+#include <umbra/probflow.h>
+
+/* Arrays for as many images as a batch has. */
+typedef struct flow_score {
+	const um_probflow *f;
+	int64_t batch;
+	um_array x, v, e, s, jtv, ddiv; /* float; e [batch * probes] */
+	const um_array *probes;         /* [batch * probes] of all samples, or NULL */
+	double *alpha, *sigma, *div;
+	int64_t calls;                  /* images so far */
+} flow_score;
+
+/* What is wanted of a call. */
+enum { FLOW_S = 1, FLOW_JTV = 2, FLOW_DIV = 4, FLOW_DDIV = 8 };
+
+um_status flow_score_new(flow_score *c, const um_probflow *f, int64_t batch, const um_array *probes);
+void flow_score_free(flow_score *c);
+
+/* Sets image k of the next call, at time t: n doubles; and the vector v of jtv. */
+void flow_score_put(flow_score *c, int64_t k, double t, const double *x);
+void flow_score_vector(flow_score *c, int64_t k, const double *v);
+/* Calls the score for count images; image k is sample row[k], whose probes are taken. Then row k of s,
+ * jtv and ddiv, and div[k], are there. */
+um_status flow_score_call(flow_score *c, int64_t count, const int64_t row[], int want);
+
+/* Row k of one of the arrays. */
+static inline const float *flow_row(const um_array *a, int64_t k, int64_t n)
+{
+	return (const float *)a->data + k * n;
+}
+
+#endif

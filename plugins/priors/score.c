@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A diffusion as an exact prior: log p through the probability-flow equation (Song et al. 2021, sec. 4.3;
+ * as a prior Feng et al. 2023, arXiv:2304.11751). The work is done by umbra/probflow.h. */
+#include <stdlib.h>
+#include <string.h>
+#include <umbra/plugin.h>
+#include <umbra/probflow.h>
+
+struct score {
+	const char *score, *sde, *solver, *probe_law, *gradient, *sampler;
+	double beta_min, beta_max, sigma_min, sigma_max;
+	um_pair times;
+	double rtol, atol, snr;
+	int64_t steps, probes, sample_steps;
+};
+
+static const um_param params[] = {
+	UM_PRIOR_KEY(struct score, score, NULL, "The prior whose score it is: its key in the group priors."),
+	UM_CHOICE(struct score, sde, "vp", "vp|subvp|ve|flow", "The diffusion: variance preserving, its lesser "
+		"relative, variance exploding, or the straight path of rectified flows."),
+	UM_PARAM(struct score, beta_min, "0.1", 1e-6, 1e3, "", "Rate of noise at the beginning (vp, subvp)."),
+	UM_PARAM(struct score, beta_max, "20", 1e-6, 1e4, "", "Rate of noise at the end (vp, subvp)."),
+	UM_PARAM(struct score, sigma_min, "0.01", 1e-12, 1e6, "", "Noise at the beginning (ve)."),
+	UM_PARAM(struct score, sigma_max, "50", 1e-12, 1e9, "", "Noise at the end (ve)."),
+	UM_PARAM(struct score, times, "[1e-3, 1.0]", 0, 1, "", "From which time to which; the density is that of "
+		"images with the noise of the first, and flow needs an end below 1."),
+	UM_CHOICE(struct score, solver, "dopri5", UM_ODE_METHODS, "Method of the differential equation."),
+	UM_PARAM(struct score, rtol, "1e-3", 0, 1, "", "Relative error of a step."),
+	UM_PARAM(struct score, atol, "1e-5", 0, 1, "", "Absolute error of a step, in units of x."),
+	UM_PARAM(struct score, steps, "0", 0, 1e6, "", "So many equal steps instead of a tolerance; euler needs them."),
+	UM_PARAM(struct score, probes, "16", 0, 1e6, "", "Probes of the trace of the Jacobian (Hutchinson 1989, "
+		"doi:10.1080/03610919008812866); 0: the exact trace."),
+	UM_CHOICE(struct score, probe_law, "rademacher", "rademacher|gaussian", "Law of the probes."),
+	UM_CHOICE(struct score, gradient, "adjoint", "adjoint|steps", "Gradient by the adjoint equation, or of the "
+		"solver's own steps."),
+	UM_CHOICE(struct score, sampler, "sde", "sde|pc|ode", "Samples by the reverse stochastic equation, with "
+		"corrections, or by the probability-flow equation."),
+	UM_PARAM(struct score, sample_steps, "1000", 1, 1e6, "", "Steps of a sample (sde, pc)."),
+	UM_PARAM(struct score, snr, "0.16", 0, 10, "", "Size of corrections (pc)."),
+};
+
+struct self {
+	um_probflow flow;
+	um_diffusion_sampler sampler;
+	int64_t sample_steps;
+	double snr;
+};
+
+static um_status create(void **self, const void *params_, const um_env *env, um_prior_info *info)
+{
+	const struct score *p = params_;
+	struct self *s = calloc(1, sizeof(*s));
+	(void)info;
+	if (s == NULL)
+		return um_fail(UM_ENOMEM, "no memory for score");
+	um_probflow *f = &s->flow;
+	*f = (um_probflow){ .score = env->source->score, .self = env->source->self, .n = 1,
+		.sde = { um_sde_named(p->sde), p->beta_min, p->beta_max, p->sigma_min, p->sigma_max },
+		.from = p->times.lo, .to = p->times.hi, .method = um_ode_named(p->solver), .rtol = p->rtol,
+		.atol = p->atol, .steps = p->steps, .probes = p->probes,
+		.gaussian = strcmp(p->probe_law, "gaussian") == 0,
+		.gradient = strcmp(p->gradient, "steps") == 0 ? UM_GRADIENT_STEPS : UM_GRADIENT_ADJOINT };
+	for (int i = 0; i < 5; i++) {
+		f->shape[i] = env->shape[i];
+		f->n *= env->shape[i];
+	}
+	s->sampler = strcmp(p->sampler, "ode") == 0 ? UM_SAMPLE_ODE : strcmp(p->sampler, "pc") == 0 ? UM_SAMPLE_PC :
+		UM_SAMPLE_SDE;
+	s->sample_steps = p->sample_steps;
+	s->snr = p->snr;
+	const um_status st = um_probflow_check(f);
+	if (st != UM_OK)
+		free(s);
+	else
+		*self = s;
+	return st;
+}
+
+static um_status logp(void *self, um_rng *rng, const um_array *x, double *lp, um_array *dx)
+{
+	const struct self *s = self;
+	return um_probflow_logp(&s->flow, rng, x, lp, dx, NULL);
+}
+
+static um_status sample(void *self, um_rng *rng, um_array *x)
+{
+	const struct self *s = self;
+	return um_probflow_sample(&s->flow, s->sampler, s->sample_steps, s->snr, rng, x, NULL);
+}
+
+static um_status score(void *self, const um_score_job *job)
+{
+	const struct self *s = self;
+	return s->flow.score(s->flow.self, job);
+}
+
+static const um_prior_ops ops = { .create = create, .destroy = free, .logp = logp, .score = score, .sample = sample };
+
+UM_PLUGIN = {
+	UM_HEADER, UM_PRIOR, 0, "score", "1.0",
+	"The exact density of a diffusion model, by its probability-flow equation.",
+	"Feng et al. 2023, arXiv:2304.11751; Song et al. 2021, arXiv:2011.13456",
+	UM_PARAMS(struct score, params), UM_OPS(ops),
+};
