@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* dpi with a flow. As a test the small sizes; "test_dpi_flow toy [setting...]" fits the posterior of two
  * modes from five seeds at full size, "test_dpi_flow gaussian [setting...]" one of 64 numbers, and both
- * print a line a fit (make validate). */
+ * print a line a fit (make validate); "test_dpi_flow samples FILE" prints how far samples are from it. */
 #include <time.h>
+#include <umbra/fits.h>
 #include "mixture.h"
 #include "posterior.h"
 
@@ -201,8 +202,31 @@ static void full_gaussian(void)
 	gaussian(full, 64, 100000, 0.03, 0.1);
 }
 
+/* How far the samples of a run of pipelines/toy2d.cfg are from its posterior. */
+static int samples_of(const char *path)
+{
+	um_image im = { 0 };
+	const mixture truth = mixture_truth();
+	if (um_image_read(path, &im) != UM_OK) {
+		fprintf(stderr, "%s\n", um_message());
+		return 1;
+	}
+	const int64_t count = um_array_len(&im.data) / 2;
+	float *x = calloc((size_t)(2 * count), sizeof(*x));
+	for (int64_t i = 0; i < 2 * count; i++)
+		x[i] = im.data.dtype == UM_F32 ? ((float *)im.data.data)[i] : (float)((double *)im.data.data)[i];
+	const mixture fit = mixture_fit(count, x);
+	printf("KL %.4f, weight %.3f of %.3f\n", mixture_kl(&fit, &truth), fit.w[0], truth.w[0]);
+	free(x);
+	um_image_free(&im);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc > 2 && strcmp(argv[1], "samples") == 0)
+		return samples_of(argv[2]);
+
 	const check_case small[] = { CHECK_CASE(two_modes), CHECK_CASE(gaussian_posterior), CHECK_CASE(log_density),
 		CHECK_CASE(resume), CHECK_CASE(seeds), CHECK_CASE(outliers), CHECK_CASE(refusals) };
 	const check_case toys[] = { CHECK_CASE(full_toy) }, gaussians[] = { CHECK_CASE(full_gaussian) };
