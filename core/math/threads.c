@@ -31,6 +31,9 @@ bool um_threads_advise(void)
 	static const char *const slow[] = { "Prescott", "Core2", "Penryn", "Nehalem", "Generic" };
 	const char *now = openblas_get_corename(), *best = best_core();
 	bool changed = false;
+	/* a lower set, asked for, is asked for here too */
+	if (getenv("UMBRA_ISA") != NULL && getenv("OPENBLAS_CORETYPE") == NULL)
+		changed |= setenv("OPENBLAS_CORETYPE", best != NULL ? best : "Prescott", 0) == 0;
 	for (size_t i = 0; best != NULL && i < sizeof(slow) / sizeof(*slow); i++)
 		if (strcasecmp(now, slow[i]) == 0 && getenv("OPENBLAS_CORETYPE") == NULL)
 			changed |= setenv("OPENBLAS_CORETYPE", best, 0) == 0;

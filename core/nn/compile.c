@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* From nodes to a program: what is needed, when it is computed, and with which kernels. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
@@ -149,7 +150,6 @@ static void choose_lanes(um_program *p)
  * once before the images themselves are, so that their weights are read once. */
 static um_phase phase_of(const um_program *p, const um_node *n)
 {
-	enum { FEW = 2048 };
 	um_phase phase = n->op == &um_op_input ? UM_BEFORE : UM_ON_WEIGHTS;
 	for (int k = 0; k < n->nin; k++) {
 		const um_phase in = p->fact[n->in[k]->id].phase;
@@ -157,15 +157,56 @@ static um_phase phase_of(const um_program *p, const um_node *n)
 	}
 	if (!p->apart)
 		return phase > UM_ON_WEIGHTS || n->batched ? UM_IMAGES : phase;
-	if (n->batched && phase <= UM_BEFORE && p->schedule == UM_PER_IMAGE && um_node_len(n) <= FEW)
+	if (n->batched && phase <= UM_BEFORE && p->schedule == UM_PER_IMAGE && um_node_len(n) <= p->few)
 		return UM_BEFORE;
 	if (n->batched)
 		return phase == UM_AFTER ? UM_AFTER : UM_IMAGES;
 	return um_sums_batch(n) ? UM_AFTER : phase;
 }
 
+/* They stay in memory: where that is much, or where they are most of the work, nothing is. */
+static bool too_many(const um_program *p)
+{
+	enum { MOST_BYTES = 1 << 24 };
+	double bytes = 0, before = 0, all = 0;
+	for (int i = 0; i < p->nnodes; i++) {
+		const um_node *n = p->graph->node[i];
+		if (!p->fact[i].live || !n->batched || um_is_leaf(n))
+			continue;
+		const double work = n->op->flops != NULL ? n->op->flops(n) : (double)um_node_len(n);
+		all += work;
+		if (p->fact[i].phase == UM_BEFORE) {
+			before += work;
+			bytes += (double)(um_node_len(n) * p->size * p->batch);
+		}
+	}
+	return bytes > MOST_BYTES || before > all / 2;
+}
+
+/* Whether an image waits for a sum over the batch does not depend on threads: the first node that does. */
+static const um_node *waits_for_batch(const um_program *p)
+{
+	const um_node *found = NULL;
+	bool *after = um_new(sizeof(*after) * (size_t)(p->nnodes + 1));
+	for (int i = 0; i < p->nnodes && found == NULL; i++) {
+		const um_node *n = p->graph->node[i];
+		after[i] = um_sums_batch(n);
+		for (int k = 0; k < n->nin; k++)
+			after[i] |= after[n->in[k]->id];
+		if (p->fact[i].live && n->batched && after[i])
+			found = n;
+	}
+	free(after);
+	return found;
+}
+
 static um_status set_phases(um_program *p)
 {
+	const um_node *waits = p->schedule == UM_PER_IMAGE ? waits_for_batch(p) : NULL;
+	if (waits != NULL)
+		return um_fail(UM_EARG, "um_compile: %s %s of each image depends on a sum over the batch, "
+			"which the per-image schedule cannot do; use the per-batch schedule", waits->op->name,
+			um_node_shape(waits));
 	for (int i = 0; i < p->nnodes; i++) {
 		const um_node *n = p->graph->node[i];
 		if (!p->fact[i].live)
@@ -176,12 +217,12 @@ static um_status set_phases(um_program *p)
 			go_together(p);
 			return set_phases(p);
 		}
-		if (n->batched && p->fact[i].phase == UM_AFTER)
-			return um_fail(UM_EARG, "um_compile: %s %s of each image depends on a sum over the batch, "
-				"which the per-image schedule cannot do; use the per-batch schedule",
-				n->op->name, um_node_shape(n));
 		if (n->late && p->schedule == UM_PER_IMAGE)
 			return um_fail(UM_EARG, "um_compile: late inputs need the per-batch schedule");
+	}
+	if (p->apart && p->few > 0 && too_many(p)) {
+		p->few = 0;
+		return set_phases(p);
 	}
 	return UM_OK;
 }
@@ -322,7 +363,7 @@ static um_status choose_graph(um_program *p, int n, um_node *const outputs[], um
 {
 	*lowered = um_new(sizeof(**lowered) * (size_t)n);
 	memcpy(*lowered, outputs, sizeof(**lowered) * (size_t)n);
-	if (p->info.precision == UM_FLOAT32 || p->info.precision == UM_FLOAT64)
+	if (!um_lower_changes(outputs[0]->graph, p->info.precision))
 		return UM_OK;
 	return um_lower(n, outputs, p->info.precision, &p->lowered, *lowered);
 }
@@ -345,6 +386,7 @@ um_status um_compile(int n, um_node *const outputs[], const um_compile_options *
 	p->batch = p->graph->batch;
 	p->weights = options->weights;
 	p->fresh = true;
+	p->few = 2048;
 	p->profiling = getenv("UMBRA_PROFILE") != NULL;
 	own_outputs(p, n, lowered);
 	UM_TRY(um_graph_status(p->graph));
@@ -357,7 +399,7 @@ um_status um_compile(int n, um_node *const outputs[], const um_compile_options *
 	um_program_segments(p);
 	UM_TRY(prepare_steps(p));
 	UM_TRY(um_program_plan(p));
-	p->info.kernel = main_kernel(p);
+	snprintf(p->info.kernel, sizeof(p->info.kernel), "%s", main_kernel(p));
 	p->info.steps = p->nsteps;
 	p->info.threads = p->threads;
 	*program = p;

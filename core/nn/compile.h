@@ -72,6 +72,7 @@ struct um_program {
 	bool fresh;            /* nothing ran yet */
 	bool early;            /* the early part ran, the late one did not */
 	bool late;             /* there is a late part */
+	int64_t few;           /* images of so many numbers, or fewer, are worked on all at once, before others */
 	um_fact *fact;         /* [nodes of the graph at compile time] */
 	int nnodes;
 	int nsteps;

@@ -132,13 +132,14 @@ static void lay_out(conv32 *s, um_prepare *how)
 		how->scratch += um_round_up((int64_t)dnnl_data_type_size(s->type) * s->f.kr * s->f.kc * s->f.ci * s->f.co);
 }
 
-static bool takes_tiles(conv32 *s)
+/* They know no threads. */
+static bool takes_tiles(conv32 *s, int threads)
 {
 	const um_conv_form *f = &s->f;
 	s->outer = (um_outer){ f->rows, f->columns, f->ci, f->out_rows, f->out_columns, f->co, f->kr, f->kc,
 		f->spec.top, f->spec.left };
 	return f->side == UM_CONV_W && s->type == dnnl_bf16 && f->spec.stride == 1 &&
-		um_outer_possible(&s->outer);
+		threads == 1 && um_outer_possible(&s->outer);
 }
 
 um_status um_conv_prepare(const um_node *n, um_conv_side side, um_prepare *how)
@@ -153,7 +154,7 @@ um_status um_conv_prepare(const um_node *n, um_conv_side side, um_prepare *how)
 	s->type = um_dnnl_type(n->in[0]);
 	s->turned = turn(&s->f, &t);
 	s->fixed = side != UM_CONV_W && how->fixed[1];
-	s->tiles = takes_tiles(s);
+	s->tiles = takes_tiles(s, how->threads);
 	if (s->tiles)
 		how->scratch = um_outer_scratch(&s->outer, how->count);
 	else

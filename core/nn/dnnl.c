@@ -59,7 +59,8 @@ static um_status engine(dnnl_engine_t *e)
 bool um_dnnl_has_tiles(void)
 {
 	dnnl_engine_t e;
-	return engine(&e) == UM_OK && dnnl_get_effective_cpu_isa() == dnnl_cpu_isa_avx512_core_amx;
+	return engine(&e) == UM_OK && (dnnl_get_effective_cpu_isa() &
+		dnnl_cpu_isa_avx512_core_amx) == dnnl_cpu_isa_avx512_core_amx;
 }
 
 dnnl_data_type_t um_dnnl_type(const um_node *n)

@@ -173,7 +173,7 @@ um_node *um_layer_group_norm(um_node *x, const char *name, int64_t groups)
 	um_node *beta = weight(g, name, "beta", 1, &channels, zero);
 	um_node *rest = um_nn_sub(x, um_nn_group_mean(um_nn_sample(x), groups, 1));
 	um_node *mean = group_mean(rest, groups);
-	um_node *var = um_nn_sub(group_mean(um_nn_square(rest), groups), um_nn_square(mean));
+	um_node *var = um_nn_relu(um_nn_sub(group_mean(um_nn_square(rest), groups), um_nn_square(mean)));
 	um_node *factor = um_nn_div(gamma, um_nn_sqrt(um_nn_shift(var, EPS)));
 	return um_nn_add(um_nn_mul(rest, factor), um_nn_sub(beta, um_nn_mul(mean, factor)));
 }

@@ -34,6 +34,8 @@ static bool is_large(const um_node *n)
 static int terms_of(const um_node *n, um_care care, um_precision precision, int axis[2])
 {
 	enum { ROUNDED = 1, CAREFUL = 3, SPLIT = 4 };
+	if (precision != UM_BFLOAT16 && precision != UM_BFLOAT16X3)
+		return 0;
 	if (n->op->factors == NULL || !(n->in[0]->batched || n->in[1]->batched) || !is_large(n) ||
 		!n->op->factors(n, axis))
 		return 0;
@@ -52,6 +54,14 @@ static um_node *lower(um_graph *g, const um_node *n, um_node *const in[], um_car
 	for (int k = 0; terms > 0 && k < 2; k++)
 		factor[k] = um_node_parts(in[k], axis[k] >= 0 ? axis[k] : 0, terms, k == 1);
 	return um_node_copy(g, n, terms > 0 ? factor : in);
+}
+
+bool um_lower_changes(const um_graph *g, um_precision precision)
+{
+	bool wish = precision == UM_BFLOAT16 || precision == UM_BFLOAT16X3;
+	for (int i = 0; i < g->n && !wish; i++)
+		wish = um_node_care(g->node[i]) != UM_CARE_NONE;
+	return wish;
 }
 
 static bool *needed(const um_graph *g, int n, um_node *const outputs[])

@@ -116,9 +116,11 @@ static void wait_for_others(const um_program *p, um_slot *s)
 {
 	if (!p->apart || p->chunk == 1 || s->birth < 0 || s->image == 0)
 		return;
-	while (s->birth > 0 && p->step[s->birth - 1].segment == p->step[s->birth].segment)
+	while (p->step[s->birth].count < p->chunk && s->birth > 0 &&
+		p->step[s->birth - 1].segment == p->step[s->birth].segment)
 		s->birth--;
-	while (s->death + 1 < p->nsteps && p->step[s->death + 1].segment == p->step[s->death].segment)
+	while (p->step[s->death].count < p->chunk && s->death + 1 < p->nsteps &&
+		p->step[s->death + 1].segment == p->step[s->death].segment)
 		s->death++;
 }
 

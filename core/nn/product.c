@@ -101,14 +101,17 @@ void um_product_grad(um_node *n, um_node *dy, const bool want[], um_node *dx[])
 		dx[1] = attr->tb ? part(b, dy, a, true, attr->ta) : part(b, a, dy, !attr->ta, false);
 }
 
-/* A stack in which an operand repeats has no kernel for bfloat16. */
+/* A stack in which an operand repeats has no kernel for bfloat16: what one of them is for all images has
+ * to become rows of one product (fold in product32.c). */
 bool um_product_factors(const um_node *n, int axis[2])
 {
 	const um_product_attr *attr = n->attr;
 	const um_node *a = n->in[0], *b = n->in[1];
 	axis[0] = a->rank - (attr->ta ? 2 : 1);
 	axis[1] = b->rank - (attr->tb ? 1 : 2);
-	return a->rank == b->rank && a->batched == b->batched ? true : a->rank == 2 && b->rank == 2;
+	if (a->batched == b->batched)
+		return a->rank == b->rank;
+	return a->rank == 2 && b->rank == 2 && a->batched && !attr->ta;
 }
 
 double um_product_flops(const um_node *n)

@@ -139,6 +139,8 @@ um_status um_product_prepare(const um_node *n, um_prepare *how)
 	/* a stack in which an operand repeats is a loop over products */
 	if (s->p.leads > 1 && (s->p.a_lead == 0 || s->p.b_lead == 0))
 		s->blas = true;
+	if (s->blas && s->type != dnnl_f32)
+		UM_TRY(um_fail(UM_EARG, "there is no product of bfloat16 in which one factor repeats"));
 	if (!s->blas)
 		UM_TRY(make(s, n, how));
 	how->state = s;

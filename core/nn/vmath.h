@@ -127,7 +127,8 @@ static inline float um_sigmoid_above(float x)
 
 static inline float um_sigmoidf(float x)
 {
-	return um_sigmoid_above(um_sigmoid_clamp(x));
+	const float y = um_sigmoid_above(um_sigmoid_clamp(x));
+	return x == x ? y : x;
 }
 
 static inline float um_siluf(float x)

@@ -72,7 +72,7 @@ typedef struct um_program_info {
 	int64_t packed_bytes;       /* weights in the layouts of the kernels */
 	double flops;               /* of a run: multiplications and additions of products */
 	double bytes;               /* of a run: what its steps read and write, from cache or not */
-	const char *kernel;         /* what most flops are made by, as its library calls it; "" */
+	char kernel[64];            /* what most flops are made by, as its library calls it, or "" */
 	int threads;
 	um_precision precision;     /* of its products, never UM_AUTO */
 } um_program_info;

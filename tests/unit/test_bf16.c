@@ -51,6 +51,8 @@ static const op_case large[] = {
 	OP_WITH(OP_BIG, "matmul, both", b_tt, 2, IMAGE(2, 48, 40), IMAGE(2, 33, 48)),
 	OP_WITH(OP_BIG, "matmul, weights", b_nn, 2, IMAGE(2, 64, 48), SHARED(2, 48, 32)),
 	OP_WITH(OP_BIG, "matmul, weights transposed", b_nt, 2, IMAGE(2, 64, 48), SHARED(2, 32, 48)),
+	OP_WITH(OP_BIG, "matmul, weights first", b_nn, 2, SHARED(2, 64, 48), IMAGE(2, 48, 33)),
+	OP_WITH(OP_BIG, "matmul, a transposed, weights", b_tn, 2, IMAGE(2, 48, 64), SHARED(2, 48, 32)),
 	OP_WITH(OP_BIG, "matmul, leading axes", b_nn, 2, IMAGE(3, 2, 40, 48), IMAGE(3, 2, 48, 33)),
 	OP_WITH(OP_BIG, "attention", b_attention, 3, IMAGE(2, 64, 32), IMAGE(2, 64, 32), IMAGE(2, 64, 32)),
 	OP_WITH(OP_BIG, "a factor twice", b_twice, 1, IMAGE(2, 64, 32)),
@@ -91,7 +93,8 @@ static void ways(const op_net *t, const op_values *ref, um_precision precision, 
 				got == UM_FLOAT32 ? 1e-6 : tol);
 			/* the values themselves show that the precision is not better than it says */
 			if (k == OP_Y && got == UM_BFLOAT16 && strstr(t->c->name, "one channel in") == NULL &&
-				strstr(t->c->name, "with care") == NULL)
+				strstr(t->c->name, "with care") == NULL && strstr(t->c->name, "weights first") == NULL &&
+				strstr(t->c->name, "a transposed, weights") == NULL)
 				CHECK(error > 1e-4);
 		}
 	}

@@ -22,7 +22,9 @@ const um_op um_op_careful = { .name = "careful", .shape = shape, .grad = grad, .
 static um_node *make(um_node *a, um_care care)
 {
 	const int64_t attr = care;
-	return a != NULL && a->op == &um_op_careful ? a : um_node_1(&um_op_careful, a, &attr, sizeof(attr));
+	if (a != NULL && a->op == &um_op_careful)
+		return um_node_care(a) >= care ? a : make(a->in[0], care);
+	return um_node_1(&um_op_careful, a, &attr, sizeof(attr));
 }
 
 um_node *um_nn_careful(um_node *a)

@@ -31,19 +31,26 @@ static um_status run_f64(const um_call *c)
 
 static const um_op op = { .name = "first", .shape = shape, .run = { run_f32, run_f64 } };
 
-um_node *um_node_first(um_node *a)
+/* Not too deep, since operands that are the same are not recognised as such on the way. */
+static um_node *first(um_node *a, int depth)
 {
+	enum { DEEPEST = 12 };
 	if (a == NULL || a->rank < 2)
 		return a;
-	if (a->op->tile.f32 == NULL || a->op->copy)
+	if (a->op->tile.f32 == NULL || a->op->copy || depth == DEEPEST)
 		return um_node_1(&op, a, NULL, 0);
 	um_node *in[UM_NN_INPUTS] = { NULL };
 	bool whole = false;
 	for (int k = 0; k < a->nin; k++) {
-		in[k] = um_node_first(a->in[k]);
+		in[k] = first(a->in[k], depth + 1);
 		whole |= in[k] != NULL && um_node_len(in[k]) == a->dim[a->rank - 1];
 	}
 	return whole ? um_node_copy(a->graph, a, in) : um_node_1(&op, a, NULL, 0);
+}
+
+um_node *um_node_first(um_node *a)
+{
+	return first(a, 0);
 }
 
 um_node *um_nn_sample(um_node *a)

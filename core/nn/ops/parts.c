@@ -109,9 +109,12 @@ static const um_op op = { .name = "parts", .shape = shape, .store = store };
  * what else is made of the numbers. */
 um_node *um_node_parts(um_node *a, int axis, int terms, bool right)
 {
-	const attr s = { axis, terms, right && terms > 1 };
+	const bool one = terms == 1; /* the axis and the side mean nothing then */
+	const attr s = { one && a != NULL ? a->rank - 1 : axis, terms, right && !one };
 	const um_node *b = a != NULL && a->op->view ? a->in[0] : NULL;
-	if (b == NULL || b->rank == 0 || axis != a->rank - 1 || b->dim[b->rank - 1] != a->dim[axis])
+	const bool same = b != NULL && b->rank > 0 && (one || (axis == a->rank - 1 &&
+		b->dim[b->rank - 1] == a->dim[axis]));
+	if (!same)
 		return um_node_1(&op, a, &s, sizeof(s));
 	int64_t dim[UM_NN_RANK];
 	for (int i = 0; i < a->rank; i++)
