@@ -74,7 +74,20 @@ out:
 typedef struct um_named {
 	um_prior prior;
 	um_source source;
+	int64_t calls;         /* images whose score was asked for */
 } um_named;
+
+static um_status named_score(void *self, const um_score_job *job)
+{
+	um_named *n = self;
+	n->calls += job->x->dim[0];
+	return n->prior.ops.score(n->prior.self, job);
+}
+
+int64_t um_prior_calls(const um_prior *p)
+{
+	return p->named != NULL ? p->named->calls : -1;
+}
 
 const char *um_prior_key(const um_plugin *p, const void *params)
 {
@@ -91,7 +104,8 @@ static um_status name_prior(um_prior *out, const um_prior *other)
 {
 	out->named = um_new(sizeof(*out->named));
 	out->named->prior = *other;
-	out->named->source = (um_source){ sizeof(um_source), other->plugin->name, other->ops.score, other->self };
+	out->named->source = (um_source){ sizeof(um_source), other->plugin->name, other->ops.score != NULL ?
+		named_score : NULL, out->named };
 	out->env.source = &out->named->source;
 	if (other->ops.score == NULL)
 		return um_fail(UM_EPARAM, "priors/%s: the prior that it names, priors/%s, has no score", out->plugin->name,

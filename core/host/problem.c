@@ -48,6 +48,8 @@ um_status um_problem_new(um_forward *f, um_prior *priors, int npriors, const um_
 	p->info = (um_problem_info){ .size = sizeof(p->info), .threads = env->threads, .n = 1,
 		.ny = f->info.ny, .nop = f->info.nop, .samples = samples, .linear = f->info.linear,
 		.transform = env->transform, .components = npriors == 1 ? priors[0].info.components : 0 };
+	for (int i = 0; i < npriors; i++)
+		p->info.estimate |= priors[i].info.estimate;
 	for (int i = 0; i < 5; i++) {
 		p->info.shape[i] = env->shape[i];
 		p->info.n *= env->shape[i];
@@ -72,7 +74,14 @@ const um_problem_info *um_problem_about(const um_problem *p)
 
 int64_t um_problem_calls(const um_problem *p)
 {
-	return p->calls;
+	int64_t named = 0;
+	bool any = false;
+	for (int i = 0; i < p->npriors; i++) {
+		const int64_t calls = um_prior_calls(&p->priors[i]);
+		any |= calls >= 0;
+		named += calls > 0 ? calls : 0;
+	}
+	return any ? named : p->calls;
 }
 
 const double *um_problem_y(const um_problem *p)

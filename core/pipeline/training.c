@@ -100,14 +100,14 @@ static void check_use(const um_plan *p, int t, int i, um_problems *problems)
 	}
 }
 
-/* Of a prior and those that it names. */
-static void check_all_use(const um_plan *p, int t, int i, um_problems *problems)
+/* Of a prior and those that it names, which may, by mistake, name each other. */
+static void check_all_use(const um_plan *p, int t, int i, int steps, um_problems *problems)
 {
-	if (i < 0 || problems->n > 0)
-		return; /* priors may name each other then */
+	if (i < 0 || steps > p->nprior)
+		return;
 	check_use(p, t, i, problems);
 	for (int k = 0; k < p->prior[i].n; k++)
-		check_all_use(p, t, um_plan_named(p, i, k), problems);
+		check_all_use(p, t, um_plan_named(p, i, k), steps + 1, problems);
 }
 
 void um_training_order(const um_plan *p, um_problems *problems)
@@ -123,7 +123,7 @@ void um_training_order(const um_plan *p, um_problems *problems)
 		/* um_data_read complains where a prior learns from itself */
 		const bool itself = p->task[t].inference < 0 && p->task[t].prior == i;
 		if (i >= 0 && !seen[i] && !itself)
-			check_all_use(p, t, i, problems);
+			check_all_use(p, t, i, 0, problems);
 		if (i >= 0)
 			seen[i] = true;
 	}

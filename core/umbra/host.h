@@ -70,6 +70,9 @@ UM_API void um_forward_close(um_forward *f);
 UM_API void um_prior_close(um_prior *p);
 UM_API void um_inference_close(um_inference *i);
 
+/* Images whose score a prior asked another one for, or -1 where it names none. */
+UM_API int64_t um_prior_calls(const um_prior *p);
+
 /* The key that the parameters of a prior name another one by, or NULL. */
 UM_API const char *um_prior_key(const um_plugin *p, const void *params);
 
@@ -101,7 +104,8 @@ UM_API UM_USED um_status um_forward_solve(um_forward *f, const um_array *op, con
 UM_API UM_USED um_status um_problem_new(um_forward *f, um_prior *priors, int npriors, const um_array *y,
 	const um_array *sigma, const um_array *op, int64_t samples, const char *name, um_problem **out);
 UM_API void um_problem_free(um_problem *p);
-UM_API int64_t um_problem_calls(const um_problem *p); /* evaluations of the prior, one a sample */
+UM_API int64_t um_problem_calls(const um_problem *p); /* evaluations of the prior, one a sample; of one
+	that names another, those of the score of that */
 
 /* Why inference with these needs cannot work on this problem: a sentence, or NULL. */
 UM_API const char *um_cell_refusal(uint32_t needs, const um_forward *f, const um_prior *priors, int npriors);

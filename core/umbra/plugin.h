@@ -147,6 +147,7 @@ typedef struct um_prior_info {
 	bool positive;       /* the density is for x > 0 only */
 	int64_t components;  /* K > 0: exactly a mixture of K Gaussians, and component
 	                        and covariance are there */
+	bool estimate;       /* logp is an estimate by random draws, too rough for searches along lines */
 } um_prior_info;
 
 typedef struct um_dataset um_dataset; /* umbra/dataset.h */

@@ -36,6 +36,7 @@ typedef struct um_problem_info {
 	int64_t components;   /* of a closed-form prior, or 0 */
 	bool linear;
 	um_transform transform;
+	bool estimate;        /* log p(u) is an estimate, of one prior at least */
 } um_problem_info;
 
 UM_API const um_problem_info *um_problem_about(const um_problem *p);

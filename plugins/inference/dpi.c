@@ -11,7 +11,8 @@ static const um_param params[] = {
 	UM_CHOICE(um_variational, family, "gaussian", "gaussian|lowrank|realnvp", "Family of the approximating "
 		"law: independent numbers, these plus a few directions, or a flow, which can have several modes."),
 	UM_CHOICE(um_variational, warm, "map", "none|map",
-		"Where the mean starts: at the starting image, or at the optimum of log p(u | y) above it."),
+		"Where the mean starts: at the starting image, or at the optimum of log p(u | y) above it (not where "
+		"log p of the prior is an estimate)."),
 	P(warm_iterations, "500", 1, 1000000, "Most iterations towards that optimum."),
 	UM_CHOICE(um_variational, start, "flat", "flat|blob",
 		"Starting image: constant, or a Gaussian in the centre."),

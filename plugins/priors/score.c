@@ -50,7 +50,6 @@ static um_status create(void **self, const void *params_, const um_env *env, um_
 {
 	const struct score *p = params_;
 	struct self *s = calloc(1, sizeof(*s));
-	(void)info;
 	if (s == NULL)
 		return um_fail(UM_ENOMEM, "no memory for score");
 	um_probflow *f = &s->flow;
@@ -68,6 +67,7 @@ static um_status create(void **self, const void *params_, const um_env *env, um_
 		UM_SAMPLE_SDE;
 	s->sample_steps = p->sample_steps;
 	s->snr = p->snr;
+	info->estimate = p->probes > 0;
 	const um_status st = um_probflow_check(f);
 	if (st != UM_OK)
 		free(s);

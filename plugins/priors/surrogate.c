@@ -43,7 +43,6 @@ static um_status create(void **self, const void *params_, const um_env *env, um_
 {
 	const struct surrogate *p = params_;
 	struct self *s = calloc(1, sizeof(*s));
-	(void)info;
 	if (s == NULL)
 		return um_fail(UM_ENOMEM, "no memory for surrogate");
 	um_probflow *f = &s->flow;
@@ -56,6 +55,7 @@ static um_status create(void **self, const void *params_, const um_env *env, um_
 	}
 	s->elbo = (um_elbo){ .times = p->draws, .noises = p->noises, .stratified = p->stratified,
 		.offset = p->offset, .variance = p->variance };
+	info->estimate = true;
 	um_status st = um_probflow_check(f);
 	if (st == UM_OK && !(um_sde_sigma(&f->sde, f->from) > 0))
 		st = um_fail(UM_EPARAM, "times: the bound is infinite at time %g: begin later", f->from);

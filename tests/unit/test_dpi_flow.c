@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* dpi with a flow. As a test the small sizes; "test_dpi_flow toy [setting...]" fits the posterior of two
  * modes from five seeds at full size, "test_dpi_flow gaussian [setting...]" one of 64 numbers, and both
- * print a line a fit (make validate); "test_dpi_flow samples FILE" prints how far samples are from it. */
+ * print a line a fit (make validate); "test_dpi_flow samples FILE" prints how far samples are from it,
+ * "test_dpi_flow moments EXACT OTHER SD" how two cubes differ, the mean in units of SD. */
 #include <time.h>
 #include <umbra/fits.h>
 #include "mixture.h"
@@ -222,8 +223,63 @@ static int samples_of(const char *path)
 	return 0;
 }
 
+static int by_value(const void *x, const void *y)
+{
+	const double a = *(const double *)x, b = *(const double *)y;
+	return (a > b) - (a < b);
+}
+
+/* Means and standard deviations of the pixels of a cube of samples. */
+static um_status moments_of(const char *path, int64_t *n, double **mean, double **sd)
+{
+	um_image im = { 0 };
+	const um_status st = um_image_read(path, &im);
+	if (st != UM_OK)
+		return st;
+	const int64_t all = um_array_len(&im.data), count = im.data.dim[im.data.rank - 3];
+	*n = all / count;
+	*mean = calloc((size_t)*n, sizeof(double));
+	*sd = calloc((size_t)*n, sizeof(double));
+	for (int way = 0; way < 2; way++)
+		for (int64_t i = 0; i < all; i++) {
+			const double x = im.data.dtype == UM_F32 ? (double)((float *)im.data.data)[i] :
+				((double *)im.data.data)[i];
+			const double d = x - (*mean)[i % *n];
+			if (way == 0)
+				(*mean)[i % *n] += x / (double)count;
+			else
+				(*sd)[i % *n] += d * d / (double)(count - 1);
+		}
+	for (int64_t i = 0; i < *n; i++)
+		(*sd)[i] = sqrt((*sd)[i]);
+	um_image_free(&im);
+	return UM_OK;
+}
+
+/* A line on samples of pipelines/gauss-deblur.cfg against exact ones. */
+static int moments(const char *exact, const char *other, double prior_sd)
+{
+	int64_t n = 0, m = 0;
+	double *mean[2] = { NULL }, *sd[2] = { NULL }, off = 0;
+	if (moments_of(exact, &n, &mean[0], &sd[0]) != UM_OK || moments_of(other, &m, &mean[1], &sd[1]) != UM_OK || n != m) {
+		fprintf(stderr, "%s\n", um_message());
+		return 1;
+	}
+	for (int64_t i = 0; i < n; i++) {
+		off += (mean[0][i] - mean[1][i]) * (mean[0][i] - mean[1][i]) / (double)n;
+		sd[1][i] = fabs(sd[1][i] / sd[0][i] - 1);
+	}
+	qsort(sd[1], (size_t)n, sizeof(double), by_value);
+	printf("%.1f %% | %.1f %%\n", 100 * sqrt(off) / prior_sd, 100 * sd[1][n / 2]);
+	for (int k = 0; k < 2; k++)
+		free(mean[k]), free(sd[k]);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc > 4 && strcmp(argv[1], "moments") == 0)
+		return moments(argv[2], argv[3], atof(argv[4]));
 	if (argc > 2 && strcmp(argv[1], "samples") == 0)
 		return samples_of(argv[2]);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The density of a diffusion with a score that is known: two Gaussians in the plane, with numbers of an
  * independent program (numpy: Runge-Kutta of order 4, 4000 steps uniform in sqrt t; quadrature for the
- * bound), and Gaussians of up to 256 dimensions in closed form. */
+ * bound), and Gaussians of up to 256 dimensions in closed form. "test_probflow tables" prints errors and
+ * evaluations of every solver and spreads against probes (make validate). */
 #include <umbra/probflow.h>
 #include "plug.h"
 
@@ -437,5 +438,111 @@ static void samples(void)
 	plug_close(&g);
 }
 
-CHECK_MAIN(CHECK_CASE(toy_values), CHECK_CASE(from_zero), CHECK_CASE(bounds), CHECK_CASE(bound_gradient),
-	CHECK_CASE(gaussians), CHECK_CASE(probes), CHECK_CASE(alone), CHECK_CASE(samples))
+/* ---- tables (make validate) ------------------------------------------------------------------ */
+
+enum { IMAGES = 16, SIDE = 16 };
+
+/* Sixteen by sixteen pixels of a power-law spectrum and 0.01 on the diagonal, as in Feng et al. 2023,
+ * arXiv:2304.11751, sec. 3.2; draws of it, and their densities by dopri8 with errors of 1e-7. */
+typedef struct field {
+	plug g;
+	um_array x;
+	double lp[IMAGES];
+} field;
+
+static field field_new(void)
+{
+	field f = { 0 };
+	um_rng rng[IMAGES];
+	CHECK_OK(plug_try(&f.g, UM_PRIOR, "gaussian", plug_env(1, SIDE, SIDE), SET("spectrum=power", "mean=0.5",
+		"sigma=0.2", "floor=0.1")));
+	CHECK_OK(um_array_new(&f.x, UM_F32, 6, (const int64_t[]){ IMAGES, 1, 1, 1, SIDE, SIDE }));
+	for (int i = 0; i < IMAGES; i++)
+		rng[i] = um_rng_new(3, "field", (uint64_t)i);
+	CHECK_OK(f.g.prior.ops.sample(f.g.prior.self, rng, &f.x));
+	um_probflow exact = flow_of(&f.g, 1e-3);
+	exact.method = UM_ODE_DOPRI8;
+	exact.rtol = exact.atol = 1e-7;
+	CHECK_OK(um_probflow_logp(&exact, NULL, &f.x, f.lp, NULL, NULL));
+	return f;
+}
+
+static void field_free(field *f)
+{
+	um_array_free(&f->x);
+	plug_close(&f->g);
+}
+
+/* Error of log p and evaluations of each solver, with the exact trace. */
+static void solvers(void)
+{
+	static const char *const names[] = { "euler", "heun", "bosh3", "tsit5", "dopri5", "dopri8" };
+	field g = field_new();
+	printf("| solver | rtol, atol | error of log p (nats) | evaluations an image |\n| --- | --- | --- | --- |\n");
+	for (int m = 0; m < 6; m++)
+		for (int way = 0; way < (m == 0 ? 1 : 2); way++) {
+			um_probflow f = flow_of(&g.g, 1e-3);
+			um_probflow_count count;
+			double error = 0, lp[IMAGES];
+			char what[40] = "4092 steps";
+			f.method = um_ode_named(names[m]);
+			f.rtol = way == 0 ? 1e-3 : 1e-5;
+			f.atol = f.rtol / 100;
+			f.steps = m == 0 ? 4092 : 0;
+			if (m > 0)
+				snprintf(what, sizeof(what), "%.0e, %.0e", f.rtol, f.atol);
+			CHECK_OK(um_probflow_logp(&f, NULL, &g.x, lp, NULL, &count));
+			for (int b = 0; b < IMAGES; b++)
+				error += fabs(lp[b] - g.lp[b]) / IMAGES;
+			printf("| %s | %s | %.2g | %.0f |\n", names[m], what, error, (double)count.forward / IMAGES);
+		}
+	field_free(&g);
+}
+
+/* Mean and spread of log p of one image against the number of probes. */
+static void by_probes(void)
+{
+	enum { COPIES = 200 };
+	field g = field_new();
+	um_array x;
+	um_rng *rng = malloc(sizeof(*rng) * COPIES);
+	double *lp = malloc(sizeof(*lp) * COPIES);
+	um_probflow f = flow_of(&g.g, 1e-3);
+	f.rtol = 1e-3;
+	f.atol = 1e-5;
+	CHECK_OK(um_array_new(&x, UM_F32, 6, (const int64_t[]){ COPIES, 1, 1, 1, SIDE, SIDE }));
+	for (int i = 0; i < COPIES; i++)
+		memcpy(um_row_f(&x, i), g.x.data, sizeof(float) * SIDE * SIDE);
+	printf("log p with the exact trace: %.2f\n\n| probes | mean | spread, signs | spread, Gaussian |\n"
+		"| --- | --- | --- | --- |\n", g.lp[0]);
+	for (int64_t k = 1; k <= 128; k *= 2) {
+		double mean[2] = { 0 }, sd[2] = { 0 };
+		for (int way = 0; way < 2; way++) {
+			f.probes = k;
+			f.gaussian = way == 1;
+			for (int i = 0; i < COPIES; i++)
+				rng[i] = um_rng_new(9, "table", (uint64_t)i);
+			CHECK_OK(um_probflow_logp(&f, rng, &x, lp, NULL, NULL));
+			for (int i = 0; i < COPIES; i++)
+				mean[way] += lp[i] / COPIES;
+			for (int i = 0; i < COPIES; i++)
+				sd[way] += (lp[i] - mean[way]) * (lp[i] - mean[way]) / (COPIES - 1);
+		}
+		printf("| %d | %.2f | %.2f | %.2f |\n", (int)k, mean[0], sqrt(sd[0]), sqrt(sd[1]));
+	}
+	um_array_free(&x);
+	free(rng);
+	free(lp);
+	field_free(&g);
+}
+
+#define CASES CHECK_CASE(toy_values), CHECK_CASE(from_zero), CHECK_CASE(bounds), CHECK_CASE(bound_gradient), \
+	CHECK_CASE(gaussians), CHECK_CASE(probes), CHECK_CASE(alone), CHECK_CASE(samples)
+
+int main(int argc, char **argv)
+{
+	const check_case cases[] = { CASES }, tables[] = { CHECK_CASE(solvers), CHECK_CASE(by_probes) };
+	if (argc > 1 && strcmp(argv[1], "tables") == 0)
+		return check_run("tables", tables, 2);
+	return check_run(__FILE__, cases, sizeof(cases) / sizeof(*cases));
+}
