@@ -67,14 +67,20 @@ static double shrinkage(const bound *b, double t)
 	return alpha * alpha * b->e->variance / (alpha * alpha * b->e->variance + sigma * sigma);
 }
 
-/* What a draw counts, of mean 0 over z and t: taken away from |r|^2. */
-static double known_part(const bound *b, int64_t k, double mean)
+/* What |r|^2 has of z, of mean 0. */
+static double noise_part(const bound *b, int64_t k)
 {
 	const double c = shrinkage(b, b->t[k]);
 	double square = 0;
 	for (int64_t i = 0; i < b->n; i++)
 		square += b->z[k * b->n + i] * b->z[k * b->n + i];
-	return c * c * (square - (double)b->n) + (double)b->n * (c - mean);
+	return c * c * (square - (double)b->n);
+}
+
+/* And of t. */
+static double time_part(const bound *b, int64_t k, double mean)
+{
+	return (double)b->n * (shrinkage(b, b->t[k]) - mean);
 }
 
 /* Of shrinkage over the law of t. */
@@ -106,7 +112,7 @@ static um_status integral(bound *b, const um_array *x, double *value, double *dx
 			UM_TRY(residual(b, x, dx != NULL, square));
 			for (int64_t k = 0; k < b->batch; k++)
 				value[k] -= b->z_law / 2 / many * (square[k] - (e->variance > 0 ?
-					known_part(b, k, mean) : 0));
+					noise_part(b, k) + time_part(b, k, mean) : 0));
 			if (dx != NULL)
 				pull(b, b->z_law / many, dx);
 		}
@@ -126,7 +132,7 @@ static um_status offset(bound *b, const um_array *x, double *value, double *dx)
 	}
 	UM_TRY(residual(b, x, dx != NULL, square));
 	for (int64_t k = 0; k < b->batch; k++)
-		value[k] -= square[k] / 2 - (double)b->n * (0.5 + log(um_sde_alpha(&b->f->sde, b->f->from)));
+		value[k] -= (square[k] - (b->e->variance > 0 ? noise_part(b, k) : 0)) / 2 - (double)b->n * (0.5 + log(um_sde_alpha(&b->f->sde, b->f->from)));
 	if (dx != NULL)
 		pull(b, 1, dx);
 out:
