@@ -330,6 +330,18 @@ out:
 	return st;
 }
 
+um_probflow um_probflow_of(const um_diffusion *d, const um_env *env)
+{
+	um_probflow f = { .score = env->source->score, .self = env->source->self, .n = 1,
+		.sde = { um_sde_named(d->sde), d->beta_min, d->beta_max, d->sigma_min, d->sigma_max },
+		.from = d->times.lo, .to = d->times.hi, .method = UM_ODE_DOPRI5, .rtol = 1e-3, .atol = 1e-5 };
+	for (int i = 0; i < 5; i++) {
+		f.shape[i] = env->shape[i];
+		f.n *= env->shape[i];
+	}
+	return f;
+}
+
 um_status um_probflow_check(const um_probflow *f)
 {
 	const um_sde *s = &f->sde;

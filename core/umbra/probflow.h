@@ -34,6 +34,29 @@ typedef struct um_probflow {
 	um_probflow_gradient gradient;
 } um_probflow;
 
+/* The keys that say which diffusion it is: the first member of the struct of a plugin's parameters. */
+typedef struct um_diffusion {
+	const char *score, *sde;
+	double beta_min, beta_max, sigma_min, sigma_max;
+	um_pair times;
+} um_diffusion;
+
+/* Their rows, first in the plugin's table. */
+#define UM_DIFFUSION_PARAMS \
+	UM_PRIOR_KEY(um_diffusion, score, NULL, "The prior whose score it is: its key in the group priors."), \
+	UM_CHOICE(um_diffusion, sde, "vp", "vp|subvp|ve|flow", "The diffusion: variance preserving, its lesser " \
+		"relative, variance exploding, or the straight path of rectified flows."), \
+	UM_PARAM(um_diffusion, beta_min, "0.1", 1e-6, 1e3, "", "Rate of noise at the beginning (vp, subvp)."), \
+	UM_PARAM(um_diffusion, beta_max, "20", 1e-6, 1e4, "", "Rate of noise at the end (vp, subvp)."), \
+	UM_PARAM(um_diffusion, sigma_min, "0.01", 1e-12, 1e6, "", "Noise at the beginning (ve)."), \
+	UM_PARAM(um_diffusion, sigma_max, "50", 1e-12, 1e9, "", "Noise at the end (ve)."), \
+	UM_PARAM(um_diffusion, times, "[1e-3, 1.0]", 0, 1, "", "From which time to which; the density is that of " \
+		"images with the noise of the first, and flow needs an end below 1.")
+
+/* The diffusion d over the score of env->source, for images of env's shape, solved by dopri5 to 1e-3 with
+ * the exact trace. Borrows the score; um_probflow_check it once all of it is set. */
+UM_API UM_USED um_probflow um_probflow_of(const um_diffusion *d, const um_env *env);
+
 /* Whether the numbers make sense together; names the key of the plugin that is wrong. */
 UM_API UM_USED um_status um_probflow_check(const um_probflow *f);
 

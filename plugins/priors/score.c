@@ -7,23 +7,14 @@
 #include <umbra/probflow.h>
 
 struct score {
-	const char *score, *sde, *solver, *probe_law, *gradient, *sampler;
-	double beta_min, beta_max, sigma_min, sigma_max;
-	um_pair times;
+	um_diffusion diffusion;
+	const char *solver, *probe_law, *gradient, *sampler;
 	double rtol, atol, snr;
 	int64_t steps, probes, sample_steps;
 };
 
 static const um_param params[] = {
-	UM_PRIOR_KEY(struct score, score, NULL, "The prior whose score it is: its key in the group priors."),
-	UM_CHOICE(struct score, sde, "vp", "vp|subvp|ve|flow", "The diffusion: variance preserving, its lesser "
-		"relative, variance exploding, or the straight path of rectified flows."),
-	UM_PARAM(struct score, beta_min, "0.1", 1e-6, 1e3, "", "Rate of noise at the beginning (vp, subvp)."),
-	UM_PARAM(struct score, beta_max, "20", 1e-6, 1e4, "", "Rate of noise at the end (vp, subvp)."),
-	UM_PARAM(struct score, sigma_min, "0.01", 1e-12, 1e6, "", "Noise at the beginning (ve)."),
-	UM_PARAM(struct score, sigma_max, "50", 1e-12, 1e9, "", "Noise at the end (ve)."),
-	UM_PARAM(struct score, times, "[1e-3, 1.0]", 0, 1, "", "From which time to which; the density is that of "
-		"images with the noise of the first, and flow needs an end below 1."),
+	UM_DIFFUSION_PARAMS,
 	UM_CHOICE(struct score, solver, "dopri5", UM_ODE_METHODS, "Method of the differential equation."),
 	UM_PARAM(struct score, rtol, "1e-3", 0, 1, "", "Relative error of a step."),
 	UM_PARAM(struct score, atol, "1e-5", 0, 1, "", "Absolute error of a step, in units of x."),
@@ -53,16 +44,14 @@ static um_status create(void **self, const void *params_, const um_env *env, um_
 	if (s == NULL)
 		return um_fail(UM_ENOMEM, "no memory for score");
 	um_probflow *f = &s->flow;
-	*f = (um_probflow){ .score = env->source->score, .self = env->source->self, .n = 1,
-		.sde = { um_sde_named(p->sde), p->beta_min, p->beta_max, p->sigma_min, p->sigma_max },
-		.from = p->times.lo, .to = p->times.hi, .method = um_ode_named(p->solver), .rtol = p->rtol,
-		.atol = p->atol, .steps = p->steps, .probes = p->probes,
-		.gaussian = strcmp(p->probe_law, "gaussian") == 0,
-		.gradient = strcmp(p->gradient, "steps") == 0 ? UM_GRADIENT_STEPS : UM_GRADIENT_ADJOINT };
-	for (int i = 0; i < 5; i++) {
-		f->shape[i] = env->shape[i];
-		f->n *= env->shape[i];
-	}
+	*f = um_probflow_of(&p->diffusion, env);
+	f->method = um_ode_named(p->solver);
+	f->rtol = p->rtol;
+	f->atol = p->atol;
+	f->steps = p->steps;
+	f->probes = p->probes;
+	f->gaussian = strcmp(p->probe_law, "gaussian") == 0;
+	f->gradient = strcmp(p->gradient, "steps") == 0 ? UM_GRADIENT_STEPS : UM_GRADIENT_ADJOINT;
 	s->sampler = strcmp(p->sampler, "ode") == 0 ? UM_SAMPLE_ODE : strcmp(p->sampler, "pc") == 0 ? UM_SAMPLE_PC :
 		UM_SAMPLE_SDE;
 	s->sample_steps = p->sample_steps;

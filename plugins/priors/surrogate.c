@@ -7,23 +7,14 @@
 #include <umbra/probflow.h>
 
 struct surrogate {
-	const char *score, *sde;
-	double beta_min, beta_max, sigma_min, sigma_max, variance;
-	um_pair times;
+	um_diffusion diffusion;
+	double variance;
 	int64_t draws, noises;
 	bool stratified, offset;
 };
 
 static const um_param params[] = {
-	UM_PRIOR_KEY(struct surrogate, score, NULL, "The prior whose score it is: its key in the group priors."),
-	UM_CHOICE(struct surrogate, sde, "vp", "vp|subvp|ve|flow", "The diffusion: variance preserving, its lesser "
-		"relative, variance exploding, or the straight path of rectified flows."),
-	UM_PARAM(struct surrogate, beta_min, "0.1", 1e-6, 1e3, "", "Rate of noise at the beginning (vp, subvp)."),
-	UM_PARAM(struct surrogate, beta_max, "20", 1e-6, 1e4, "", "Rate of noise at the end (vp, subvp)."),
-	UM_PARAM(struct surrogate, sigma_min, "0.01", 1e-12, 1e6, "", "Noise at the beginning (ve)."),
-	UM_PARAM(struct surrogate, sigma_max, "50", 1e-12, 1e9, "", "Noise at the end (ve)."),
-	UM_PARAM(struct surrogate, times, "[1e-3, 1.0]", 0, 1, "", "From which time to which; the first is above 0, and "
-		"flow needs an end below 1."),
+	UM_DIFFUSION_PARAMS,
 	UM_PARAM(struct surrogate, draws, "1", 1, 1e6, "", "Times that are drawn for an image."),
 	UM_PARAM(struct surrogate, noises, "1", 1, 1e6, "", "Noises for each time."),
 	UM_PARAM(struct surrogate, stratified, "true", 0, 0, "", "Times from equal shares of the law that they are drawn "
@@ -46,13 +37,7 @@ static um_status create(void **self, const void *params_, const um_env *env, um_
 	if (s == NULL)
 		return um_fail(UM_ENOMEM, "no memory for surrogate");
 	um_probflow *f = &s->flow;
-	*f = (um_probflow){ .score = env->source->score, .self = env->source->self, .n = 1,
-		.sde = { um_sde_named(p->sde), p->beta_min, p->beta_max, p->sigma_min, p->sigma_max },
-		.from = p->times.lo, .to = p->times.hi, .method = UM_ODE_DOPRI5, .rtol = 1e-3, .atol = 1e-5 };
-	for (int i = 0; i < 5; i++) {
-		f->shape[i] = env->shape[i];
-		f->n *= env->shape[i];
-	}
+	*f = um_probflow_of(&p->diffusion, env);
 	s->elbo = (um_elbo){ .times = p->draws, .noises = p->noises, .stratified = p->stratified,
 		.offset = p->offset, .variance = p->variance };
 	info->estimate = true;
