@@ -7,10 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <umbra/fits.h>
 #include <umbra/observable.h>
+#include <umbra/tensors.h>
 
 #include "cli.h"
+#include "pipeline/provenance.h"
 
 #define UAS (3.14159265358979323846 / 180 / 3600e6)
 
@@ -125,6 +128,45 @@ static json_t *about_image(const um_image *im)
 	return j;
 }
 
+/* ---- weights -------------------------------------------------------------------------- */
+
+/* A weight file begins with the length of its header, then the header, which is JSON. */
+static bool is_weights(const char *path)
+{
+	unsigned char head[9] = { 0 };
+	FILE *f = fopen(path, "rb");
+	const bool whole = f != NULL && fread(head, 1, sizeof(head), f) == sizeof(head);
+	if (f != NULL)
+		fclose(f);
+	return whole && head[8] == '{' && head[7] == 0;
+}
+
+/* Numbers in all tensors, and how the file keeps them: by bytes a number. */
+static um_status about_weights(const char *path, json_t **out)
+{
+	um_status st = UM_OK;
+	um_tensors t = { 0 };
+	char hex[65];
+	struct stat file;
+	int64_t numbers = 0;
+	UM_TRY(um_tensors_read(path, &t));
+	UM_TRY(um_sha256_file(path, hex));
+	for (int i = 0; i < t.n; i++)
+		numbers += um_array_len(&t.array[i]);
+	json_t *j = json_object();
+	json_object_set_new(j, "kind", json_string("weights"));
+	json_object_set_new(j, "sha256", json_string(hex));
+	json_object_set_new(j, "bytes", stat(path, &file) == 0 ? json_integer(file.st_size) : json_null());
+	json_object_set_new(j, "tensors", json_integer(t.n));
+	json_object_set_new(j, "numbers", json_integer(numbers));
+	for (int i = 0; i < t.nmeta; i++)
+		json_object_set_new(j, t.key[i], text(t.value[i]));
+	*out = j;
+out:
+	um_tensors_free(&t);
+	return st;
+}
+
 /* Random groups and images are told apart by the GROUPS keyword of the first header block;
  * each reader then says what is wrong in its own words. */
 static bool is_groups(const char *path)
@@ -145,7 +187,9 @@ static bool is_groups(const char *path)
 static um_status describe(const char *path, json_t **out)
 {
 	um_status st;
-	if (is_groups(path)) {
+	if (is_weights(path)) {
+		st = about_weights(path, out);
+	} else if (is_groups(path)) {
 		um_uvdata d = { 0 };
 		st = um_uvfits_read(path, &d);
 		*out = st == UM_OK ? about_visibilities(&d) : NULL;
@@ -159,10 +203,22 @@ static um_status describe(const char *path, json_t **out)
 	return st;
 }
 
+/* Lines after the first are indented. */
+static void print_text(const char *s)
+{
+	const bool block = strchr(s, '\n') != NULL;
+	if (block)
+		putchar('\n');
+	for (size_t n; *s != '\0'; s += n + (s[n] == '\n')) {
+		n = strcspn(s, "\n");
+		printf("%s%.*s\n", block ? "    " : "", (int)n, s);
+	}
+}
+
 static void print_value(const json_t *v)
 {
 	if (json_is_string(v))
-		printf("%s\n", json_string_value(v));
+		print_text(json_string_value(v));
 	else if (json_is_integer(v))
 		printf("%lld\n", (long long)json_integer_value(v));
 	else if (json_is_real(v))

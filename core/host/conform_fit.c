@@ -74,7 +74,7 @@ um_status conform_learned(struct battery *b, const um_env *env, const void **par
 {
 	const um_param *q = um_prior_model(b->plugin);
 	*params = b->params;
-	if (q == NULL || **(const char *const *)((const char *)b->params + q->offset) != '\0')
+	if (q == NULL || um_prior_key(b->plugin, b->params) != NULL || **(const char *const *)((const char *)b->params + q->offset) != '\0')
 		return UM_OK;
 	for (int i = 0; i < b->nlearned; i++)
 		if (memcmp(b->learned[i].shape, env->shape, sizeof(env->shape)) == 0 &&
@@ -178,7 +178,7 @@ static um_status check_resume(struct fixture *f)
 {
 	um_status st = UM_OK;
 	struct stopper whole = { 0 }, parts = { 0 };
-	if (f->prior.ops.fit == NULL) {
+	if (f->prior.ops.fit == NULL || um_prior_key(f->b->plugin, f->b->params) != NULL) {
 		f->absent = "not offered";
 		return UM_OK;
 	}

@@ -126,7 +126,7 @@ um_status um_probflow_sample(const um_probflow *f, um_diffusion_sampler how, int
 	UM_TRY(how == UM_SAMPLE_ODE ? by_equation(&w) : by_steps(&w, steps, how == UM_SAMPLE_PC, snr));
 	for (int64_t b = 0; b < batch; b++)
 		for (int64_t i = 0; i < f->n; i++)
-			um_row_f(x, b)[i] = (float)w.x[b * f->n + i];
+			um_row_f(x, b)[i] = (float)(f->lo + flow_unit(f) * w.x[b * f->n + i]);
 	if (count != NULL)
 		*count = (um_probflow_count){ w.score.calls, 0 };
 out:

@@ -32,10 +32,13 @@ static um_status residual(bound *b, const um_array *x, bool wanted, double *squa
 	for (int64_t k = 0; k < b->batch; k++) {
 		const double alpha = um_sde_alpha(&b->f->sde, b->t[k]), sigma = um_sde_sigma(&b->f->sde, b->t[k]);
 		for (int64_t i = 0; i < n; i++)
-			b->x[k * n + i] = alpha * (double)um_row_f(x, k)[i] + sigma * b->z[k * n + i];
+			b->x[k * n + i] = alpha * flow_from_x(b->f, (double)um_row_f(x, k)[i]) + sigma * b->z[k * n + i];
 		flow_score_put(&b->score, k, b->t[k], b->x + k * n);
 	}
-	UM_TRY(flow_score_call(&b->score, b->batch, b->row, FLOW_S));
+	const bool together = wanted && b->f->residual != NULL;
+	for (int64_t k = 0; together && k < b->batch; k++)
+		flow_score_vector(&b->score, k, b->z + k * n);
+	UM_TRY(flow_score_call(&b->score, b->batch, b->row, FLOW_S | (together ? FLOW_RESIDUAL : 0)));
 	for (int64_t k = 0; k < b->batch; k++) {
 		square[k] = 0;
 		for (int64_t i = 0; i < n; i++) {
@@ -43,9 +46,10 @@ static um_status residual(bound *b, const um_array *x, bool wanted, double *squa
 			b->v[k * n + i] = r;
 			square[k] += r * r;
 		}
-		flow_score_vector(&b->score, k, b->v + k * n);
+		if (!together)
+			flow_score_vector(&b->score, k, b->v + k * n);
 	}
-	if (wanted)
+	if (wanted && !together)
 		UM_TRY(flow_score_call(&b->score, b->batch, b->row, FLOW_JTV));
 out:
 	return st;
@@ -149,13 +153,13 @@ static void ends(const bound *b, const um_array *x, double *value, double *dx)
 	for (int64_t k = 0; k < b->batch; k++) {
 		double square = 0;
 		for (int64_t i = 0; i < b->n; i++) {
-			const double p = (double)um_row_f(x, k)[i];
+			const double p = flow_from_x(f, (double)um_row_f(x, k)[i]);
 			square += p * p;
 			if (dx != NULL)
 				dx[k * b->n + i] -= alpha * alpha * p / v;
 		}
 		value[k] -= (alpha * alpha * square + n * sigma * sigma) / (2 * v) + n / 2 * log(6.283185307179586 * v);
-		value[k] += n * log(sigma / um_sde_sigma(&f->sde, f->from));
+		value[k] += n * log(sigma / um_sde_sigma(&f->sde, f->from)) - n * log(flow_unit(f));
 	}
 }
 
@@ -183,7 +187,7 @@ um_status um_elbo_bound(const um_probflow *f, const um_elbo *e, um_rng *rng, con
 		UM_TRY(offset(&b, x, value, g));
 	for (int64_t k = 0; dx != NULL && k < batch; k++)
 		for (int64_t i = 0; i < n; i++)
-			um_row_f(dx, k)[i] = (float)g[k * n + i];
+			um_row_f(dx, k)[i] = (float)(g[k * n + i] / flow_unit(f));
 out:
 	flow_score_free(&b.score);
 	free(b.t);

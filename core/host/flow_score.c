@@ -24,6 +24,7 @@ um_status flow_score_new(flow_score *c, const um_probflow *f, int64_t batch, con
 		UM_TRY(images(f, batch * f->probes, &c->e));
 	c->alpha = um_new(sizeof(double) * (size_t)batch);
 	c->sigma = um_new(sizeof(double) * (size_t)batch);
+	c->sigma_x = um_new(sizeof(double) * (size_t)batch);
 	c->div = um_new(sizeof(double) * (size_t)batch);
 out:
 	return st;
@@ -39,26 +40,27 @@ void flow_score_free(flow_score *c)
 	um_array_free(&c->ddiv);
 	free(c->alpha);
 	free(c->sigma);
+	free(c->sigma_x);
 	free(c->div);
-}
-
-static void put(um_array *a, int64_t k, int64_t n, const double *v)
-{
-	float *to = (float *)a->data + k * n;
-	for (int64_t i = 0; i < n; i++)
-		to[i] = (float)v[i];
 }
 
 void flow_score_put(flow_score *c, int64_t k, double t, const double *x)
 {
-	put(&c->x, k, c->f->n, x);
-	c->alpha[k] = um_sde_alpha(&c->f->sde, t);
-	c->sigma[k] = um_sde_sigma(&c->f->sde, t);
+	const um_probflow *f = c->f;
+	const double alpha = um_sde_alpha(&f->sde, t), sigma = um_sde_sigma(&f->sde, t), unit = flow_unit(f);
+	float *to = (float *)c->x.data + k * f->n;
+	for (int64_t i = 0; i < f->n; i++)
+		to[i] = (float)(alpha * f->lo + unit * x[i]);
+	c->alpha[k] = alpha;
+	c->sigma[k] = sigma;
+	c->sigma_x[k] = unit * sigma;
 }
 
 void flow_score_vector(flow_score *c, int64_t k, const double *v)
 {
-	put(&c->v, k, c->f->n, v);
+	float *to = (float *)c->v.data + k * c->f->n;
+	for (int64_t i = 0; i < c->f->n; i++)
+		to[i] = (float)v[i];
 }
 
 /* The first images of an array. */
@@ -67,6 +69,29 @@ static um_array some(const um_array *a, int64_t count)
 	um_array view = *a;
 	view.dim[0] = count;
 	return view;
+}
+
+static void scale(const um_array *a, int64_t n, double factor)
+{
+	for (int64_t i = 0; i < n; i++)
+		((float *)a->data)[i] *= (float)factor;
+}
+
+/* From derivatives by x to those by u: each counts unit once. */
+static void to_unit(flow_score *c, int64_t count, int want)
+{
+	const double unit = flow_unit(c->f);
+	const int64_t n = count * c->f->n;
+	if (unit == 1)
+		return;
+	if (want & FLOW_S)
+		scale(&c->s, n, unit);
+	if (want & (FLOW_JTV | FLOW_RESIDUAL))
+		scale(&c->jtv, n, unit * unit);
+	if (want & FLOW_DDIV)
+		scale(&c->ddiv, n, unit * unit * unit);
+	for (int64_t k = 0; want & FLOW_DIV && k < count; k++)
+		c->div[k] *= unit * unit;
 }
 
 um_status flow_score_call(flow_score *c, int64_t count, const int64_t row[], int want)
@@ -79,11 +104,14 @@ um_status flow_score_call(flow_score *c, int64_t count, const int64_t row[], int
 	um_array x = some(&c->x, count), v = some(&c->v, count), s = some(&c->s, count);
 	um_array jtv = some(&c->jtv, count), ddiv = some(&c->ddiv, count);
 	um_array e = probed ? some(&c->e, count * c->f->probes) : (um_array){ 0 };
-	const um_score_job job = { .size = sizeof(job), .x = &x, .alpha = c->alpha, .sigma = c->sigma,
+	const um_score_job job = { .size = sizeof(job), .x = &x, .alpha = c->alpha, .sigma = c->sigma_x,
 		.probes = probed ? c->f->probes : 0, .e = probed ? &e : NULL,
-		.v = want & FLOW_JTV ? &v : NULL, .s = want & FLOW_S ? &s : NULL,
-		.jtv = want & FLOW_JTV ? &jtv : NULL, .div = want & FLOW_DIV ? c->div : NULL,
+		.v = want & (FLOW_JTV | FLOW_RESIDUAL) ? &v : NULL, .s = want & FLOW_S ? &s : NULL,
+		.jtv = want & (FLOW_JTV | FLOW_RESIDUAL) ? &jtv : NULL, .div = want & FLOW_DIV ? c->div : NULL,
 		.ddiv = want & FLOW_DDIV ? &ddiv : NULL };
 	c->calls += count;
-	return c->f->score(c->f->self, &job);
+	const um_status st = (want & FLOW_RESIDUAL ? c->f->residual : c->f->score)(c->f->self, &job);
+	if (st == UM_OK)
+		to_unit(c, count, want);
+	return st;
 }

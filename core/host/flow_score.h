@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Calls of a score for states in double, some rows of a batch at a time. */
+/* Calls of a score for states in double, some rows of a batch at a time. States are of what diffuses,
+ * u = (x - lo) / unit, and so are results; the score itself is one of x. */
 #ifndef UMBRA_HOST_FLOW_SCORE_H
 #define UMBRA_HOST_FLOW_SCORE_H
 
@@ -12,11 +13,21 @@ typedef struct flow_score {
 	um_array x, v, e, s, jtv, ddiv; /* float; e [batch * probes] */
 	const um_array *probes;         /* [batch * probes] of all samples, or NULL */
 	double *alpha, *sigma, *div;
+	double *sigma_x;                /* in units of x */
 	int64_t calls;                  /* images so far */
 } flow_score;
 
-/* What is wanted of a call. */
-enum { FLOW_S = 1, FLOW_JTV = 2, FLOW_DIV = 4, FLOW_DDIV = 8 };
+/* What is wanted of a call. FLOW_RESIDUAL: jtv = J^T (sigma s + v). */
+enum { FLOW_S = 1, FLOW_JTV = 2, FLOW_DIV = 4, FLOW_DDIV = 8, FLOW_RESIDUAL = 16 };
+
+static inline double flow_unit(const um_probflow *f)
+{
+	return f->unit > 0 ? f->unit : 1;
+}
+static inline double flow_from_x(const um_probflow *f, double x)
+{
+	return (x - f->lo) / flow_unit(f);
+}
 
 um_status flow_score_new(flow_score *c, const um_probflow *f, int64_t batch, const um_array *probes);
 void flow_score_free(flow_score *c);

@@ -100,7 +100,7 @@ static um_status solve(solution *s, const um_array *x, double *y)
 		.f = forward, .accepted = s->trail != NULL ? remember : NULL, .context = s };
 	for (int64_t b = 0; b < s->batch; b++)
 		for (int64_t i = 0; i < n; i++)
-			y[b * (n + 1) + i] = (double)um_row_f(x, b)[i];
+			y[b * (n + 1) + i] = flow_from_x(f, (double)um_row_f(x, b)[i]);
 	const um_status st = um_ode_solve(&o, s->batch, from, to, y, NULL);
 	free(from);
 	free(to);
@@ -296,7 +296,7 @@ static um_status gradient(solution *s, const double *y, um_array *dx)
 	const um_status st = f->gradient == UM_GRADIENT_STEPS ? steps_back(s, lambda) : adjoint(s, y, lambda);
 	for (int64_t b = 0; b < s->batch; b++)
 		for (int64_t i = 0; i < n; i++)
-			um_row_f(dx, b)[i] = (float)lambda[b * n + i];
+			um_row_f(dx, b)[i] = (float)(lambda[b * n + i] / flow_unit(f));
 	free(lambda);
 	return st;
 }
@@ -317,7 +317,7 @@ um_status um_probflow_logp(const um_probflow *f, um_rng *rng, const um_array *x,
 	UM_TRY(solve(&s, x, y));
 	const int64_t calls = s.score.calls;
 	for (int64_t b = 0; b < batch; b++)
-		lp[b] = log_end(f, y + b * (n + 1)) + y[b * (n + 1) + n];
+		lp[b] = log_end(f, y + b * (n + 1)) + y[b * (n + 1) + n] - (double)n * log(flow_unit(f));
 	if (dx != NULL)
 		UM_TRY(gradient(&s, y, dx));
 	if (count != NULL)
@@ -328,18 +328,6 @@ out:
 	forget(&s);
 	free(y);
 	return st;
-}
-
-um_probflow um_probflow_of(const um_diffusion *d, const um_env *env)
-{
-	um_probflow f = { .score = env->source->score, .self = env->source->self, .n = 1,
-		.sde = { um_sde_named(d->sde), d->beta_min, d->beta_max, d->sigma_min, d->sigma_max },
-		.from = d->times.lo, .to = d->times.hi, .method = UM_ODE_DOPRI5, .rtol = 1e-3, .atol = 1e-5 };
-	for (int i = 0; i < 5; i++) {
-		f.shape[i] = env->shape[i];
-		f.n *= env->shape[i];
-	}
-	return f;
 }
 
 um_status um_probflow_check(const um_probflow *f)

@@ -70,6 +70,11 @@ um_status um_sink_picture(um_sink *s, const um_picture *picture)
 	return PASS(picture, picture);
 }
 
+um_status um_sink_images(um_sink *s, const char *name, const char *title, const um_array *x)
+{
+	return PASS(images, name, title, x);
+}
+
 /* ---- in memory -------------------------------------------------------------- */
 
 /* Room for more rows, the old ones kept. */

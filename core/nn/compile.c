@@ -383,7 +383,7 @@ um_status um_compile(int n, um_node *const outputs[], const um_compile_options *
 	p->precision = options->precision == UM_FLOAT64 ? UM_FLOAT64 : UM_FLOAT32;
 	p->size = p->precision == UM_FLOAT64 ? 8 : 4;
 	p->threads = threads_for(options);
-	p->batch = p->graph->batch;
+	p->batch = p->active = p->graph->batch;
 	p->weights = options->weights;
 	p->fresh = true;
 	p->few = 2048;

@@ -67,6 +67,7 @@ struct um_program {
 	bool apart;            /* lanes work on images of their own; nothing of an image waits for others */
 	int64_t batch, size;   /* of a number, in bytes */
 	int64_t chunk;         /* images that a lane works on at a time, or the batch */
+	int64_t active;        /* images of a run, the first of the batch */
 	const um_weights *weights;
 	uint64_t seen;         /* version of the weights that was packed */
 	bool fresh;            /* nothing ran yet */

@@ -226,7 +226,7 @@ um_node *um_layer_dropout(um_node *x, double rate)
 
 /* ---- blocks ---------------------------------------------------------------------------- */
 
-um_node *um_layer_attention(um_node *x, const char *name, int64_t groups)
+um_node *um_layer_attention(um_node *x, const char *name, int64_t groups, double factor)
 {
 	if (x == NULL)
 		return NULL;
@@ -242,7 +242,7 @@ um_node *um_layer_attention(um_node *x, const char *name, int64_t groups)
 	um_node *v = um_layer_dense(h, inner(name, "v").text, c, 0.1);
 	h = um_nn_matmul(um_nn_softmax(um_nn_matmul(q, k, false, true)), v, false, false);
 	h = um_nn_reshape(um_layer_dense(h, inner(name, "out").text, c, 0), 3, dim);
-	return um_nn_scale(um_nn_add(x, h), sqrt(0.5));
+	return um_nn_scale(um_nn_add(x, h), factor);
 }
 
 um_node *um_layer_residual(um_node *x, um_node *temb, const char *name, const um_residual *r)
@@ -253,18 +253,24 @@ um_node *um_layer_residual(um_node *x, um_node *temb, const char *name, const um
 	const int64_t co = r->channels;
 	const int64_t ci = um_node_rank(x) == 3 ? um_node_dim(x)[2] : 0;
 	um_node *h = um_layer_group_norm(x, inner(name, "norm1").text, r->groups ? r->groups : um_layer_groups(ci));
-	h = convolve(um_nn_silu(h), inner(name, "conv1").text, co, 3, 1, 1);
+	h = um_nn_silu(h);
+	if (r->resampled != NULL) {
+		h = r->resampled(h);
+		x = r->resampled(x);
+	}
+	h = convolve(h, inner(name, "conv1").text, co, 3, 1, 1);
 	um_node *t = um_layer_dense(um_nn_silu(temb), inner(name, "time").text, co, 1);
 	/* The bias and the time make one term a channel. */
 	h = um_nn_add(h, um_nn_add(t, bias(g, inner(name, "conv1").text, co)));
 	h = um_layer_group_norm(h, inner(name, "norm2").text, r->groups ? r->groups : um_layer_groups(co));
 	h = um_layer_dropout(um_nn_silu(h), r->dropout);
 	h = um_layer_conv(h, inner(name, "conv2").text, co, 3, 1, 0);
-	if (ci != co)
+	const bool skip = ci != co || r->resampled != NULL;
+	if (skip)
 		x = um_layer_dense(r->careful ? um_nn_careful(x) : x, inner(name, "skip").text, co, 1);
-	if (ci != co && r->careful)
+	if (skip && r->careful)
 		x = um_nn_careful(x);
-	return um_nn_scale(um_nn_add(x, h), sqrt(0.5));
+	return um_nn_scale(um_nn_add(x, h), r->factor != 0 ? r->factor : sqrt(0.5));
 }
 
 /* ---- resampling ------------------------------------------------------------------------ */
@@ -284,6 +290,17 @@ um_node *um_layer_nearest(um_node *x, int64_t factor)
 		ones[i] = 1;
 	return um_nn_fir(x, &(um_fir){ .up = factor, .down = 1, .kernel_rows = factor,
 		.kernel_columns = factor, .kernel = ones, .top = factor - 1, .left = factor - 1 });
+}
+
+um_node *um_layer_double(um_node *x)
+{
+	return um_layer_nearest(x, 2);
+}
+
+um_node *um_layer_halve(um_node *x)
+{
+	static const double quarter[4] = { 0.25, 0.25, 0.25, 0.25 };
+	return um_nn_fir(x, &(um_fir){ .up = 1, .down = 2, .kernel_rows = 2, .kernel_columns = 2, .kernel = quarter });
 }
 
 /* gain^2 times the kernel of unit sum on both axes. */

@@ -174,7 +174,8 @@ static int end_of_segment(const um_program *p, int s, int last)
 static um_status run_lane(um_program *p, const um_part *part, int lane)
 {
 	um_status st = UM_OK;
-	const int64_t first = p->batch * lane / p->lanes, last = p->batch * (lane + 1) / p->lanes;
+	const int64_t chunks = (p->active + p->chunk - 1) / p->chunk;
+	const int64_t first = chunks * lane / p->lanes * p->chunk, last = chunks * (lane + 1) / p->lanes * p->chunk;
 	for (int64_t i = first; i < last; i += p->chunk)
 		for (int s = part->from[UM_IMAGES], end; s < part->to[UM_IMAGES]; s = end) {
 			end = end_of_segment(p, s, part->to[UM_IMAGES]);
@@ -306,6 +307,12 @@ um_status um_program_run_early(um_program *p, uint64_t key)
 	const um_status st = run_early(p, key);
 	um_dnnl_plan_threads(before);
 	return st;
+}
+
+void um_program_images(um_program *p, int64_t n)
+{
+	const bool some = p->schedule == UM_PER_IMAGE && p->apart && p->sums_bytes == 0;
+	p->active = some && n < p->batch ? n : p->batch;
 }
 
 um_status um_program_run(um_program *p, uint64_t key)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The U-Net of denoising diffusion (Ho et al. 2020, arXiv:2006.11239) with sums divided by sqrt 2
- * (Song et al. 2021, arXiv:2011.13456): convolutions of stride 2 on the way down, doubled
- * pixels and a convolution on the way up, one attention head. Convolutions of few channels or pixels
+/* The U-Net of denoising diffusion (Ho et al. 2020, arXiv:2006.11239), and its relatives DDPM++ and NCSN++
+ * (Song et al. 2021, arXiv:2011.13456): sums divided by sqrt 2, residual blocks that change the number
+ * of pixels, an input pyramid; one attention head. Convolutions of few channels or pixels
  * that lie on the way of everything, and the last one, ask for care where it is not training: they are
  * little work. */
+#include <math.h>
 #include <stdio.h>
 #include <umbra/layers.h>
 #include <umbra/unet.h>
@@ -15,7 +16,7 @@ typedef struct unet {
 	const um_unet_spec *spec;
 	const char *prefix;
 	um_residual residual; /* but for the channels */
-	um_node *h, *temb;
+	um_node *h, *temb, *pyramid;
 	int nskips, pieces;   /* pieces so far on this way: the number in names */
 	um_node *skip[MOST_SKIPS];
 	char name[128];
@@ -76,7 +77,38 @@ static void residual(unet *u, const char *way, int level)
 
 static void attention(unet *u, const char *way)
 {
-	u->h = um_layer_attention(u->h, named(u, way, "attn"), groups(u));
+	u->h = um_layer_attention(u->h, named(u, way, "attn"), groups(u), u->residual.factor);
+}
+
+/* A residual block that changes the number of pixels. */
+static void resampled(unet *u, const char *way, int level, um_node *(*how)(um_node *x))
+{
+	u->residual.resampled = how;
+	residual(u, way, level);
+	u->residual.resampled = NULL;
+}
+
+static void halve(unet *u, int level)
+{
+	const int64_t channels = u->spec->width * u->spec->multiplier[level];
+	if (u->spec->resample == UM_RESAMPLE_CONV)
+		u->h = um_layer_conv(careful(u, u->h), named(u, "down", "conv"), channels, 3, 2, 1);
+	else
+		resampled(u, "down", level, u->spec->resample == UM_RESAMPLE_FIR ? um_layer_fir_down : um_layer_halve);
+	if (u->spec->pyramid) {
+		u->pyramid = um_layer_conv(careful(u, um_layer_fir_down(u->pyramid)), named(u, "down", "pyramid"),
+			channels, 3, 1, 1);
+		u->h = u->pyramid = um_nn_scale(um_nn_add(u->h, u->pyramid), u->residual.factor);
+	}
+	u->h = careful(u, u->h);
+}
+
+static void double_size(unet *u, int level)
+{
+	if (u->spec->resample == UM_RESAMPLE_CONV)
+		u->h = um_layer_conv_up(u->h, named(u, "up", "conv"), u->spec->width * u->spec->multiplier[level], 1);
+	else
+		resampled(u, "up", level, u->spec->resample == UM_RESAMPLE_FIR ? um_layer_fir_up : um_layer_double);
 }
 
 static void push(unet *u)
@@ -89,7 +121,6 @@ static void way_down(unet *u)
 {
 	u->pieces = 0;
 	for (int i = 0; i < u->spec->levels; i++) {
-		const int64_t channels = u->spec->width * u->spec->multiplier[i];
 		for (int64_t j = 0; j < u->spec->blocks; j++) {
 			residual(u, "down", i);
 			if (u->spec->attention[i])
@@ -98,8 +129,7 @@ static void way_down(unet *u)
 		}
 		if (i + 1 == u->spec->levels)
 			break;
-		u->h = um_layer_conv(careful(u, u->h), named(u, "down", "conv"), channels, 3, 2, 1);
-		u->h = careful(u, u->h);
+		halve(u, i);
 		push(u);
 	}
 }
@@ -126,8 +156,7 @@ static void way_up(unet *u)
 		}
 		if (i == 0)
 			break;
-		const int64_t channels = u->spec->width * u->spec->multiplier[i];
-		u->h = um_layer_conv_up(u->h, named(u, "up", "conv"), channels, 1);
+		double_size(u, i);
 		u->pieces++;
 	}
 }
@@ -144,7 +173,8 @@ um_node *um_unet(const um_unet_spec *spec, const char *prefix, bool training, um
 			(long long)spec->rows, (long long)spec->columns, (long long)spec->channels);
 	unet u = { .spec = spec, .prefix = prefix, .pieces = -1,
 		.residual = { .groups = spec->groups, .dropout = training ? spec->dropout : 0,
-			.careful = !training } };
+			.factor = spec->plain_sums ? 1 : sqrt(0.5), .careful = !training } };
+	u.pyramid = x;
 	u.temb = um_layer_dense(um_layer_time(t, spec->width), named(&u, "time", ".0"), 4 * spec->width, 1);
 	u.temb = um_layer_dense(um_nn_silu(u.temb), named(&u, "time", ".1"), 4 * spec->width, 1);
 	u.h = um_layer_conv(x, named(&u, "in", ""), spec->width, 3, 1, 1);

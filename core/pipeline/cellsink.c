@@ -300,11 +300,22 @@ static um_status picture(void *state, const um_picture *p)
 	return st;
 }
 
+static um_status images(void *state, const char *name, const char *title, const um_array *x)
+{
+	const um_cell_out *c = state;
+	char *path = NULL;
+	um_status st = figure_path(c, name, &path);
+	if (st == UM_OK)
+		st = um_figure_gallery(path, title, x, NULL, c->plan->env.pixel);
+	free(path);
+	return st;
+}
+
 um_sink um_cell_sink(um_cell_out *c)
 {
 	static const um_sink_ops ops = { .progress = progress, .samples = samples, .metric = metric,
 		.trace = trace, .file = file, .checkpoint = checkpoint, .restore = restore, .plot = plot,
-		.picture = picture, .tensor = tensor, .note = note };
+		.picture = picture, .tensor = tensor, .note = note, .images = images };
 	return (um_sink){ &ops, c };
 }
 

@@ -29,6 +29,8 @@ static const um_param data_table[] = {
 		"centre, or are cut to its aspect ratio and averaged over the area of new pixels."),
 	UM_CHOICE(um_data_settings, augment, "none", "none|flips|dihedral", "Training images are "
 		"flipped left to right and top to bottom by chance, or also turned by quarters."),
+	UM_PARAM_TEXT(um_data_settings, about, "", "What the images are and whose, for the weight file."),
+	UM_PARAM_TEXT(um_data_settings, licence, "", "Under which terms the images may be used, for the weight file."),
 	UM_PARAM(um_data_settings, seed, "0", 0, BIG, "", "Another seed, another split, order and noise."),
 };
 

@@ -41,7 +41,7 @@ typedef enum um_stage_kind { UM_SIMULATE, UM_TRAIN, UM_INFER, UM_COMPARE } um_st
 
 /* The keys of a stage; which of them a kind of stage knows is in stage.c. */
 typedef struct um_stage_settings {
-	const char *stage, *forward, *prior, *truth_file, *truth_prior, *align;
+	const char *stage, *forward, *prior, *truth_file, *truth_prior, *align, *storage;
 	um_texts priors, inference;
 	int64_t samples, truth_seed;
 	double time_limit, seconds;
@@ -51,7 +51,7 @@ typedef struct um_stage_settings {
 /* What a train stage learns from. */
 typedef struct um_data_settings {
 	um_texts files;
-	const char *prior, *values, *size, *augment;
+	const char *prior, *values, *size, *augment, *about, *licence;
 	int64_t count, seed;
 	double factor, offset, noise, held_out;
 } um_data_settings;

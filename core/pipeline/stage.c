@@ -52,6 +52,8 @@ static const um_param train_table[] = {
 	UM_CHOICE(um_stage_settings, stage, NULL, "train", "Fits a prior to data."),
 	UM_PARAM_TEXT(um_stage_settings, prior, "", "A key of the group priors, to be fitted; later stages use "
 		"what was learned under that name. Its model is left out, or is where the fit starts from."),
+	UM_CHOICE(um_stage_settings, storage, "float32", "float32|float16|bfloat16", "How the weight file keeps "
+		"numbers; the latter two halve it."),
 	UM_PARAM(um_stage_settings, seconds, "0", 0, 1e9, "s", "Time budget: the fit begins no step after so "
 		"many seconds and delivers what it has learned by then; 0: none."),
 };

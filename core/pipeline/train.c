@@ -10,7 +10,7 @@
 #include "pipeline/task.h"
 #include "report/figure.h"
 
-enum { SHOWN = 16 };
+enum { SHOWN = 64 };
 
 /* What the task holds. */
 struct training {
@@ -72,24 +72,88 @@ out:
 
 /* ---- the weight file ------------------------------------------------------------- */
 
+/* Members of a group as text of a pipeline file. */
+static char *text_of(const um_node *group)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+	um_config_write(group, f);
+	fclose(f);
+	return text;
+}
+
+static bool is_default(um_node *child, const um_param *table, size_t n)
+{
+	const um_param *p = table;
+	while (p < table + n && strcmp(p->name, child->name) != 0)
+		p++;
+	if (p == table + n || p->def == NULL)
+		return false;
+	um_node usual = { .type = UM_NODE_GROUP, .file = child->file, .base = child->base }, own = { .type = UM_NODE_GROUP, .n = 1, .child = &child };
+	if (um_node_add(&usual, p->name, p->type, p->def) != UM_OK)
+		return false;
+	usual.child[0]->filled = child->filled; /* which is written too */
+	char *a = text_of(&usual), *b = text_of(&own);
+	const bool same = strcmp(a, b) == 0;
+	free(a);
+	free(b);
+	um_node_free(usual.child[0]);
+	free(usual.child);
+	return same;
+}
+
+/* What a group says that is no default, as text of a pipeline file; paths are left out, and files are inputs. */
+static char *settings_of(const um_node *group, const um_param *table, size_t n)
+{
+	if (group == NULL)
+		return um_strdup("");
+	um_node some = *group;
+	some.child = um_new(sizeof(*some.child) * (size_t)(group->n + 1));
+	some.n = 0;
+	for (int i = 0; i < group->n; i++)
+		if (strcmp(group->child[i]->name, "files") != 0 && strcmp(group->child[i]->name, "model") != 0 &&
+			!is_default(group->child[i], table, n))
+			some.child[some.n++] = group->child[i];
+	char *text = text_of(&some);
+	free(some.child);
+	return text;
+}
+
+static char *item_settings(const um_item *item)
+{
+	return settings_of(item->node, item->plugin->params, item->plugin->nparams);
+}
+
 /* What the file was made from; nothing that differs between equal runs. */
 static um_status note_origin(struct training *k)
 {
 	um_status st = UM_OK;
 	um_tensors *t = &k->out.weights;
+	const um_data_settings *data = &k->stage->data;
+	const int drawn = um_plan_prior(k->plan, data->prior);
 	const um_plugin *p = k->untrained.plugin;
 	const int64_t *s = k->env.shape;
 	um_input *in = NULL;
+	size_t rows;
+	const um_param *table = um_data_table(&rows);
 	int n = um_plan_inputs(k->plan, k->out.task, &in);
 	const struct { const char *key; char *value; } notes[] = {
 		{ "umbra", um_strdup(UM_VERSION) },
 		{ "plugin", um_format("priors/%s %s", p->name, p->version != NULL ? p->version : "") },
+		{ "title", um_strdup(k->plan->title) },
+		{ "settings", item_settings(&k->plan->prior[k->prior].factor[0]) },
+		{ "data_settings", settings_of(um_node_get(k->stage->node, "data"), table, rows) },
+		{ "drawn_from", drawn >= 0 ? item_settings(&k->plan->prior[drawn].factor[0]) : um_strdup("") },
+		{ "data", *data->prior ? um_format("draws of priors.%s", data->prior) : um_strdup(data->about) },
+		{ "licence", um_strdup(data->licence) },
 		{ "seed", um_format("%lld", (long long)k->plan->seed) },
 		{ "shape", um_format("%lld %lld %lld %lld %lld", (long long)s[0], (long long)s[1],
 			(long long)s[2], (long long)s[3], (long long)s[4]) },
 	};
 	for (size_t i = 0; i < sizeof(notes) / sizeof(*notes); i++) {
-		um_tensors_note(t, notes[i].key, notes[i].value);
+		if (*notes[i].value != '\0')
+			um_tensors_note(t, notes[i].key, notes[i].value);
 		free(notes[i].value);
 	}
 	for (int i = 0; i < n; i++) {
@@ -112,6 +176,8 @@ static um_status write_weights(struct training *k)
 		return um_fail(UM_EPLUGIN, "priors/%s: fit delivered no weights",
 			k->untrained.plugin->name);
 	um_status st = note_origin(k);
+	k->out.weights.store = k->stage->set.storage[5] == '3' ? UM_STORE_SAME : k->stage->set.storage[0] == 'f' ?
+		UM_STORE_F16 : UM_STORE_BF16;
 	return st == UM_OK ? um_tensors_write(item->weights, &k->out.weights) : st;
 }
 
@@ -160,11 +226,13 @@ static int column_of(const char *trace, const char *name)
 
 static um_status loss_curve(struct training *k, const char *dir)
 {
-	static const char *const names[] = { "loss", "held_out_bits_per_dim" };
-	static const char *const labels[] = { "loss", "bits a pixel of held-out images" };
+	static const char *const names[] = { "held_out_loss", "loss", "held_out_bits_per_dim" };
+	static const char *const labels[] = { "loss of held-out images", "loss", "bits a pixel of held-out images" };
 	const char *trace = k->out.trace != NULL ? k->out.trace : "";
-	const bool bits = column_of(trace, names[0]) == 0;
-	const int column = column_of(trace, names[bits]);
+	int kind = 0;
+	while (kind < 2 && column_of(trace, names[kind]) == 0)
+		kind++;
+	const int column = column_of(trace, names[kind]);
 	um_status st = UM_OK;
 	int64_t n = 0, room = 0;
 	double *x = NULL, *y = NULL, lo = INFINITY, hi = -INFINITY;
@@ -187,7 +255,7 @@ static um_status loss_curve(struct training *k, const char *dir)
 	char *path = um_format("%s/loss.png", dir);
 	if (n > 1 && lo <= hi)
 		st = um_plot_write(path, &(um_plot){ .title = "Loss", .xlabel = "step",
-			.ylabel = labels[bits], .n = n, .x = x, .y = y, .log_y = lo > 0 && hi > 100 * lo });
+			.ylabel = labels[kind], .n = n, .x = x, .y = y, .log_y = lo > 0 && hi > 100 * lo });
 	free(path);
 	free(x);
 	free(y);

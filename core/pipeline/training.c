@@ -34,6 +34,10 @@ bool um_training_check(const um_plan *p, const um_stage *s, um_problems *problem
 	else if (plugin != NULL && um_prior_model(plugin) == NULL)
 		um_problems_add(problems, UM_EPARAM, s->node, "priors/%s cannot be trained: it "
 			"has no fit function with a parameter model", plugin->name);
+	else if (plugin != NULL && p->prior[i].factor[0].params != NULL &&
+		um_prior_key(plugin, um_params_data(p->prior[i].factor[0].params)) != NULL)
+		um_problems_add(problems, UM_EPARAM, s->node, "'%s' names another prior, from which it has all that it "
+			"needs: there is nothing to train", s->set.prior);
 	else if (um_node_get(s->node, "data") == NULL)
 		um_problems_add(problems, UM_EPARAM, s->node, "train needs data = { files = "
 			"\"...\"; } or data = { prior = \"...\"; }");
@@ -71,7 +75,7 @@ bool um_plan_needs(const um_plan *p, const um_task *t, const um_task *k)
 	return k->prior >= 0 && rests_on(p, used_prior(p, t), k->prior);
 }
 
-/* Whether a prior is ready as it is: it cannot be trained, or names a weight file. */
+/* Whether a prior is ready as it is: it cannot be trained, or names a weight file or another prior. */
 static bool has_model(const um_item *f)
 {
 	const um_param *q = um_prior_model(f->plugin);
@@ -79,7 +83,7 @@ static bool has_model(const um_item *f)
 	if (q == NULL)
 		return true;
 	memcpy(&path, (const char *)um_params_data(f->params) + q->offset, sizeof(path));
-	return *path != '\0';
+	return *path != '\0' || um_prior_key(f->plugin, um_params_data(f->params)) != NULL;
 }
 
 static void check_use(const um_plan *p, int t, int i, um_problems *problems)

@@ -64,7 +64,7 @@ UM_API UM_USED um_status um_plot_write(const char *path, const um_plot *plot);
 UM_API UM_USED um_status um_figure_posterior(const char *dir, const um_array *samples,
 	const um_array *truth, double pixel, const char *unit);
 
-/* Up to 16 images of left and, where it is not NULL, of right beside them, on the scale of left:
+/* Up to 64 images of left and, where it is not NULL, of right beside them, on the scale of left:
  * what was learned from and what was learned. Arrays and pixel as in um_figure_posterior. */
 UM_API UM_USED um_status um_figure_gallery(const char *path, const char *title, const um_array *left,
 	const um_array *right, double pixel);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Two blocks of images side by side, four columns each, on the scale of the left one: a few bright
- * pixels on the right would darken all of it. */
+/* Two square blocks of images side by side, on the scale of the left one: a few bright pixels on the
+ * right would darken all of it. */
 #include <math.h>
 #include <stdlib.h>
 #include "figure.h"
 
-enum { SIDE = 4, SHOWN = SIDE * SIDE, COLUMNS = 2 * SIDE + 1 };
+enum { MOST_SIDE = 8, SHOWN = MOST_SIDE * MOST_SIDE };
 
 static int64_t size_of(const um_array *a)
 {
@@ -42,16 +42,16 @@ um_status um_figure_gallery(const char *path, const char *title, const um_array 
 	double pixel)
 {
 	const um_array *block[2] = { left, right };
-	um_panel panels[SIDE * COLUMNS] = { 0 };
-	const int columns = right != NULL ? COLUMNS : SIDE;
+	um_panel panels[MOST_SIDE * (2 * MOST_SIDE + 1)] = { 0 };
 	const int most = (int)(left->dim[0] < SHOWN ? left->dim[0] : SHOWN);
-	const int rows = (most + SIDE - 1) / SIDE;
+	const int side = most <= 16 ? 4 : most <= 36 ? 6 : MOST_SIDE;
+	const int columns = right != NULL ? 2 * side + 1 : side, rows = (most + side - 1) / side;
 	double *v = calloc((size_t)(2 * SHOWN * size_of(left)), sizeof(*v));
 	if (v == NULL)
 		return um_fail(UM_ENOMEM, "no memory for %d images", 2 * SHOWN);
 	for (int b = 0; b < 2; b++)
-		for (int i = 0; block[b] != NULL && i < block[b]->dim[0] && i < rows * SIDE; i++)
-			panels[i / SIDE * columns + b * (SIDE + 1) + i % SIDE] = panel(block[b], i,
+		for (int i = 0; block[b] != NULL && i < block[b]->dim[0] && i < rows * side; i++)
+			panels[i / side * columns + b * (side + 1) + i % side] = panel(block[b], i,
 				v + (b * SHOWN + i) * size_of(left));
 	const um_scale scale = scale_of(left, v, pixel > 0 ? UM_AFMHOT : UM_GREY);
 	um_status st = um_figure_write(path, &(um_figure){ .title = title, .panels = panels,

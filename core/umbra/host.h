@@ -132,6 +132,7 @@ typedef struct um_sink_ops {
 	um_status (*plot)(void *state, const um_plot *plot);
 	um_status (*picture)(void *state, const um_picture *picture);
 	um_status (*note)(void *state, const char *key, const char *value);
+	um_status (*images)(void *state, const char *name, const char *title, const um_array *x);
 } um_sink_ops;
 
 struct um_sink { const um_sink_ops *ops; void *state; };

@@ -40,21 +40,27 @@ UM_API um_node *um_layer_time(um_node *t, int64_t width);
 UM_API um_node *um_layer_dropout(um_node *x, double rate);
 
 /* Attention of one head over all pixels of (rows, columns, channels), normalised in groups:
- * (x + out(softmax(q k^T / sqrt channels) v)) / sqrt 2. */
-UM_API um_node *um_layer_attention(um_node *x, const char *name, int64_t groups);
+ * factor (x + out(softmax(q k^T / sqrt channels) v)). */
+UM_API um_node *um_layer_attention(um_node *x, const char *name, int64_t groups, double factor);
 
 /* A residual block with pre-activation (Ho et al. 2020, arXiv:2006.11239):
- *   h = conv1(silu(norm1(x))) + time(silu(temb)),  h = conv2(dropout(silu(norm2(h)))),
- *   (skip(x) + h) / sqrt 2,
- * where skip is a 1x1 convolution if the number of channels changes. temb has rank 1. */
+ *   h = conv1(resampled(silu(norm1(x)))) + time(silu(temb)),  h = conv2(dropout(silu(norm2(h)))),
+ *   factor (skip(resampled(x)) + h),
+ * where skip is a 1x1 convolution if the number of channels changes or the size does (Brock et al.
+ * 2019, arXiv:1809.11096). temb has rank 1. */
 typedef struct um_residual {
 	int64_t channels;
 	int64_t groups;   /* 0: um_layer_groups */
 	double dropout;
+	double factor;    /* of the sum; 0: 1 / sqrt 2 */
+	um_node *(*resampled)(um_node *x); /* another number of pixels; NULL: as many */
 	bool careful;     /* um_nn_careful for the skip convolution, which the whole stream goes through */
 } um_residual;
 UM_API um_node *um_layer_residual(um_node *x, um_node *temb, const char *name, const um_residual *r);
 
+/* Each pixel twice in rows and columns, and means of 2 x 2 pixels. */
+UM_API um_node *um_layer_double(um_node *x);
+UM_API um_node *um_layer_halve(um_node *x);
 /* Each pixel factor x factor times. */
 UM_API um_node *um_layer_nearest(um_node *x, int64_t factor);
 /* Twice or half the pixels through the smoothing kernel (1, 3, 3, 1) / 8 on both axes, as StyleGAN

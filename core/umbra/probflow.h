@@ -21,11 +21,14 @@ typedef enum um_probflow_gradient {
 /* How a diffusion is used. */
 typedef struct um_probflow {
 	um_status (*score)(void *self, const um_score_job *job);
+	um_status (*residual)(void *self, const um_score_job *job); /* as score, but jtv = J^T (sigma s + v), in one
+	                                                               pass; NULL: there is none */
 	void *self;
 	int64_t shape[5];     /* of an image, n numbers */
 	int64_t n;
 	um_sde sde;
 	double from, to;      /* times; the density is that of x_t at t = from */
+	double lo, unit;      /* what diffuses is (x - lo) / unit; unit 0: x itself. The score is that of x. */
 	um_ode_method method;
 	double rtol, atol;
 	int64_t steps;        /* > 0: so many equal steps */
@@ -33,29 +36,6 @@ typedef struct um_probflow {
 	bool gaussian;        /* probes N(0, I) instead of signs */
 	um_probflow_gradient gradient;
 } um_probflow;
-
-/* The keys that say which diffusion it is: the first member of the struct of a plugin's parameters. */
-typedef struct um_diffusion {
-	const char *score, *sde;
-	double beta_min, beta_max, sigma_min, sigma_max;
-	um_pair times;
-} um_diffusion;
-
-/* Their rows, first in the plugin's table. */
-#define UM_DIFFUSION_PARAMS \
-	UM_PRIOR_KEY(um_diffusion, score, NULL, "The prior whose score it is: its key in the group priors."), \
-	UM_CHOICE(um_diffusion, sde, "vp", "vp|subvp|ve|flow", "The diffusion: variance preserving, its lesser " \
-		"relative, variance exploding, or the straight path of rectified flows."), \
-	UM_PARAM(um_diffusion, beta_min, "0.1", 1e-6, 1e3, "", "Rate of noise at the beginning (vp, subvp)."), \
-	UM_PARAM(um_diffusion, beta_max, "20", 1e-6, 1e4, "", "Rate of noise at the end (vp, subvp)."), \
-	UM_PARAM(um_diffusion, sigma_min, "0.01", 1e-12, 1e6, "", "Noise at the beginning (ve)."), \
-	UM_PARAM(um_diffusion, sigma_max, "50", 1e-12, 1e9, "", "Noise at the end (ve)."), \
-	UM_PARAM(um_diffusion, times, "[1e-3, 1.0]", 0, 1, "", "From which time to which; the density is that of " \
-		"images with the noise of the first, and flow needs an end below 1.")
-
-/* The diffusion d over the score of env->source, for images of env's shape, solved by dopri5 to 1e-3 with
- * the exact trace. Borrows the score; um_probflow_check it once all of it is set. */
-UM_API UM_USED um_probflow um_probflow_of(const um_diffusion *d, const um_env *env);
 
 /* Whether the numbers make sense together; names the key of the plugin that is wrong. */
 UM_API UM_USED um_status um_probflow_check(const um_probflow *f);

@@ -79,6 +79,10 @@ typedef struct um_picture {
 
 UM_API UM_USED um_status um_sink_picture(um_sink *s, const um_picture *picture);
 
+/* Up to 64 images x [count][image] side by side on one scale: a figure of that name, which a later one of
+ * the same name takes the place of. */
+UM_API UM_USED um_status um_sink_images(um_sink *s, const char *name, const char *title, const um_array *x);
+
 #ifdef __cplusplus
 }
 #endif

@@ -13,6 +13,14 @@ extern "C" {
 
 #define UM_UNET_LEVELS 8
 
+/* How the number of pixels changes between levels. */
+typedef enum um_resample {
+	UM_RESAMPLE_CONV, /* convolutions of stride 2, doubled pixels and a convolution (Ho et al. 2020) */
+	UM_RESAMPLE_MEAN, /* residual blocks over means of 2 x 2, and over doubled pixels (DDPM++) */
+	UM_RESAMPLE_FIR,  /* residual blocks over smoothed pixels (NCSN++) */
+} um_resample;
+#define UM_RESAMPLES "conv|mean|fir"
+
 /* Sizes of a network, all of which a weight file records. */
 typedef struct um_unet_spec {
 	int64_t rows, columns, channels; /* of an image; rows and columns halve from level to level */
@@ -23,6 +31,9 @@ typedef struct um_unet_spec {
 	bool attention[UM_UNET_LEVELS];  /* attention at this level: after each block on the way down,
 	                                    after the last one on the way up; always at the bottom */
 	int64_t groups;                  /* of normalisation; 0: um_layer_groups of each layer */
+	um_resample resample;
+	bool pyramid;                    /* the image itself, smoothed and halved, joins each level (NCSN++) */
+	bool plain_sums;                 /* sums of branches as they are, not divided by sqrt 2 */
 	double dropout;                  /* in training; outside it care is taken of bfloat16, um_nn_careful */
 } um_unet_spec;
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A diffusion as an exact prior: log p through the probability-flow equation (Song et al. 2021, sec. 4.3;
- * as a prior Feng et al. 2023, arXiv:2304.11751). The work is done by umbra/probflow.h. */
+ * as a prior Feng et al. 2023, arXiv:2304.11751). The work is done by umbra/probflow.h and umbra/diffusion.h. */
 #include <stdlib.h>
 #include <string.h>
+#include <umbra/diffusion.h>
 #include <umbra/plugin.h>
-#include <umbra/probflow.h>
 
 struct score {
 	um_diffusion diffusion;
@@ -31,20 +31,30 @@ static const um_param params[] = {
 };
 
 struct self {
-	um_probflow flow;
+	um_scorenet *net;     /* NULL: a prior is named */
+	um_probflow flow, fast; /* for densities, for samples */
 	um_diffusion_sampler sampler;
 	int64_t sample_steps;
 	double snr;
 };
 
+static void destroy(void *self)
+{
+	struct self *s = self;
+	um_scorenet_free(s->net);
+	free(s);
+}
+
 static um_status create(void **self, const void *params_, const um_env *env, um_prior_info *info)
 {
 	const struct score *p = params_;
+	um_status st = UM_OK;
 	struct self *s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return um_fail(UM_ENOMEM, "no memory for score");
+	UM_TRY(um_scorenet_new(&p->diffusion, env, &s->net));
 	um_probflow *f = &s->flow;
-	*f = um_probflow_of(&p->diffusion, env);
+	*f = um_probflow_of(&p->diffusion, env, s->net, false);
 	f->method = um_ode_named(p->solver);
 	f->rtol = p->rtol;
 	f->atol = p->atol;
@@ -52,16 +62,19 @@ static um_status create(void **self, const void *params_, const um_env *env, um_
 	f->probes = p->probes;
 	f->gaussian = strcmp(p->probe_law, "gaussian") == 0;
 	f->gradient = strcmp(p->gradient, "steps") == 0 ? UM_GRADIENT_STEPS : UM_GRADIENT_ADJOINT;
+	UM_TRY(um_probflow_check(f));
+	s->fast = *f;
+	s->fast.score = um_probflow_of(&p->diffusion, env, s->net, true).score;
 	s->sampler = strcmp(p->sampler, "ode") == 0 ? UM_SAMPLE_ODE : strcmp(p->sampler, "pc") == 0 ? UM_SAMPLE_PC :
 		UM_SAMPLE_SDE;
 	s->sample_steps = p->sample_steps;
 	s->snr = p->snr;
 	info->estimate = p->probes > 0;
-	const um_status st = um_probflow_check(f);
-	if (st != UM_OK)
-		free(s);
-	else
-		*self = s;
+	*self = s;
+	s = NULL;
+out:
+	if (s != NULL)
+		destroy(s);
 	return st;
 }
 
@@ -74,19 +87,25 @@ static um_status logp(void *self, um_rng *rng, const um_array *x, double *lp, um
 static um_status sample(void *self, um_rng *rng, um_array *x)
 {
 	const struct self *s = self;
-	return um_probflow_sample(&s->flow, s->sampler, s->sample_steps, s->snr, rng, x, NULL);
+	return um_probflow_sample(&s->fast, s->sampler, s->sample_steps, s->snr, rng, x, NULL);
 }
 
 static um_status score(void *self, const um_score_job *job)
 {
 	const struct self *s = self;
-	return s->flow.score(s->flow.self, job);
+	return s->fast.score(s->fast.self, job);
 }
 
-static const um_prior_ops ops = { .create = create, .destroy = free, .logp = logp, .score = score, .sample = sample };
+static um_status fit(void *self, um_dataset *data, um_sink *sink)
+{
+	return um_scorenet_fit(((struct self *)self)->net, data, sink);
+}
+
+static const um_prior_ops ops = { .create = create, .destroy = destroy, .logp = logp, .score = score, .sample = sample,
+	.fit = fit };
 
 UM_PLUGIN = {
-	UM_HEADER, UM_PRIOR, 0, "score", "1.0",
+	UM_HEADER, UM_PRIOR, 0, "score", "1.1",
 	"The exact density of a diffusion model, by its probability-flow equation.",
 	"Feng et al. 2023, arXiv:2304.11751; Song et al. 2021, arXiv:2011.13456",
 	UM_PARAMS(struct score, params), UM_OPS(ops),

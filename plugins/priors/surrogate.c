@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The evidence lower bound of a diffusion as a prior (Feng & Bouman 2023, arXiv:2309.01949): a few calls
- * of the score where the exact density takes hundreds. The work is done by umbra/probflow.h. */
+ * of the score where the exact density takes hundreds. The work is done by umbra/probflow.h and umbra/diffusion.h. */
 #include <stdlib.h>
 #include <string.h>
+#include <umbra/diffusion.h>
 #include <umbra/plugin.h>
-#include <umbra/probflow.h>
 
 struct surrogate {
 	um_diffusion diffusion;
@@ -26,28 +26,41 @@ static const um_param params[] = {
 };
 
 struct self {
+	um_scorenet *net; /* NULL: a prior is named */
 	um_probflow flow;
 	um_elbo elbo;
 };
 
+static void destroy(void *self)
+{
+	struct self *s = self;
+	um_scorenet_free(s->net);
+	free(s);
+}
+
 static um_status create(void **self, const void *params_, const um_env *env, um_prior_info *info)
 {
 	const struct surrogate *p = params_;
+	um_status st = UM_OK;
 	struct self *s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return um_fail(UM_ENOMEM, "no memory for surrogate");
-	um_probflow *f = &s->flow;
-	*f = um_probflow_of(&p->diffusion, env);
+	UM_TRY(um_scorenet_new(&p->diffusion, env, &s->net));
+	const um_probflow *f = &s->flow;
+	s->flow = um_probflow_of(&p->diffusion, env, s->net, true);
 	s->elbo = (um_elbo){ .times = p->draws, .noises = p->noises, .stratified = p->stratified,
 		.offset = p->offset, .variance = p->variance };
+	if (f->unit > 0)
+		s->elbo.variance /= f->unit * f->unit;
 	info->estimate = true;
-	um_status st = um_probflow_check(f);
-	if (st == UM_OK && !(um_sde_sigma(&f->sde, f->from) > 0))
-		st = um_fail(UM_EPARAM, "times: the bound is infinite at time %g: begin later", f->from);
-	if (st != UM_OK)
-		free(s);
-	else
-		*self = s;
+	UM_TRY(um_probflow_check(f));
+	if (!(um_sde_sigma(&f->sde, f->from) > 0))
+		UM_TRY(um_fail(UM_EPARAM, "times: the bound is infinite at time %g: begin later", f->from));
+	*self = s;
+	s = NULL;
+out:
+	if (s != NULL)
+		destroy(s);
 	return st;
 }
 
@@ -63,10 +76,15 @@ static um_status score(void *self, const um_score_job *job)
 	return s->flow.score(s->flow.self, job);
 }
 
-static const um_prior_ops ops = { .create = create, .destroy = free, .logp = logp, .score = score };
+static um_status fit(void *self, um_dataset *data, um_sink *sink)
+{
+	return um_scorenet_fit(((struct self *)self)->net, data, sink);
+}
+
+static const um_prior_ops ops = { .create = create, .destroy = destroy, .logp = logp, .score = score, .fit = fit };
 
 UM_PLUGIN = {
-	UM_HEADER, UM_PRIOR, 0, "surrogate", "1.0",
+	UM_HEADER, UM_PRIOR, 0, "surrogate", "1.1",
 	"The evidence lower bound of a diffusion model: a cheap stand-in for its density.",
 	"Feng & Bouman 2023, arXiv:2309.01949; Song et al. 2021, arXiv:2101.09258",
 	UM_PARAMS(struct surrogate, params), UM_OPS(ops),

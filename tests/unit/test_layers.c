@@ -49,7 +49,7 @@ static um_node *strided(um_node *x, um_node *t) { (void)t; return um_layer_conv(
 static um_node *upward(um_node *x, um_node *t) { (void)t; return um_layer_conv_up(x, "a", 3, 1); }
 static um_node *group(um_node *x, um_node *t) { (void)t; return um_layer_group_norm(x, "a", 2); }
 static um_node *each(um_node *x, um_node *t) { (void)t; return um_layer_norm(x, "a"); }
-static um_node *attend(um_node *x, um_node *t) { (void)t; return um_layer_attention(x, "a", 3); }
+static um_node *attend(um_node *x, um_node *t) { (void)t; return um_layer_attention(x, "a", 3, 0.5); }
 static um_node *nearest(um_node *x, um_node *t) { (void)t; return um_layer_nearest(x, 3); }
 static um_node *wider(um_node *x, um_node *t) { (void)t; return um_layer_fir_up(x); }
 static um_node *narrower(um_node *x, um_node *t) { (void)t; return um_layer_fir_down(x); }
@@ -267,7 +267,7 @@ static void beginning(void)
 	um_graph *g = um_graph_new(1);
 	um_node *in = image(g, ROWS, COLUMNS, CHANNELS);
 	um_node *h = um_layer_residual(in, um_layer_time(um_nn_scalar(g, 12), 8), "a", &(um_residual){ .channels = CHANNELS });
-	value(um_layer_attention(h, "b", 3), UM_FLOAT64, x, y);
+	value(um_layer_attention(h, "b", 3, sqrt(0.5)), UM_FLOAT64, x, y);
 	for (int i = 0; i < LEN; i++)
 		CHECK_NEAR(y[i], 0.5 * x[i], 1e-3);
 	um_graph_free(g);
