@@ -129,6 +129,8 @@ um_status um_scorenet_new(const um_diffusion *d, const um_env *env, um_scorenet 
 	*out = NULL;
 	if (env->source != NULL && *d->model != '\0')
 		return um_fail(UM_EPARAM, "score and model: give one of them");
+	if (d->factor != 1 && *d->model == '\0')
+		return um_fail(UM_EPARAM, "factor: of the units of a model, and there is none");
 	if (env->source != NULL)
 		return UM_OK;
 	net = um_new(sizeof(*net));
@@ -143,8 +145,6 @@ um_status um_scorenet_new(const um_diffusion *d, const um_env *env, um_scorenet 
 		UM_TRY(load(net, d->model));
 	else
 		UM_TRY(plan_net(net));
-	if (d->factor != 1 && *d->model == '\0')
-		UM_TRY(um_fail(UM_EPARAM, "factor: of the units of a model, and there is none; train in the units of x"));
 	*out = net;
 	net = NULL;
 out:

@@ -302,6 +302,8 @@ static um_status train(lesson *t, double *held)
 		if (answer == UM_STOP)
 			UM_TRY(um_fail(UM_EINTR, "stopped after step %lld of the training", (long long)step));
 	}
+	if ((int64_t)*at(t, STEP) < d->train_steps)
+		UM_TRY(checkpoint(t));
 	const double took = seconds() - begun, steps = *at(t, STEP) - (double)first;
 	if (steps > 0)
 		UM_TRY(um_sink_metric(t->sink, "images_per_second", steps * (double)d->batch / took));

@@ -17,6 +17,8 @@
 static um_answer progress(void *state, int64_t done, int64_t total, double loss)
 {
 	um_cell_out *c = state;
+	if (c->page->total == 0)
+		c->page->first = done - 1;
 	c->page->done = done;
 	c->page->total = total;
 	c->page->loss = loss;
@@ -244,16 +246,21 @@ out:
 	return st;
 }
 
-double um_cell_earlier(const um_cell_out *c)
+double um_checkpoint_seconds(const char *folder)
 {
 	um_tensors t = { 0 };
-	char *path = um_format("%s/" CHECKPOINT, c->folder);
+	char *path = um_format("%s/" CHECKPOINT, folder);
 	double seconds = 0;
-	if (c->resume && um_file_exists(path) && um_tensors_read(path, &t) == UM_OK)
+	if (um_file_exists(path) && um_tensors_read(path, &t) == UM_OK)
 		seconds = noted(&t, "seconds");
 	um_tensors_free(&t);
 	free(path);
 	return seconds;
+}
+
+double um_cell_earlier(const um_cell_out *c)
+{
+	return c->resume ? um_checkpoint_seconds(c->folder) : 0;
 }
 
 void um_cell_finish(const um_cell_out *c)

@@ -13,7 +13,7 @@ typedef struct um_page {
 	char plugin[64];      /* "dpi", "" outside plugins */
 	char kind[16];
 	char phase[64];       /* "create", "run", "logp" */
-	int64_t done, total;
+	int64_t done, total, first; /* steps; first: those that an interrupted run had done */
 	double loss;
 	char message[1024];   /* why the task failed */
 } um_page;

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "pipeline/resume.h"
+#include "pipeline/task.h"
 
 bool um_rundir_empty(const char *dir)
 {
@@ -50,13 +51,20 @@ static char *plan_text(const um_plan *p)
 	return text;
 }
 
-/* The first line in which two texts differ. */
+/* The first line in which two texts differ, or 0: time budgets of train stages may. */
 static int differing_line(const char *a, const char *b)
 {
-	int line = 1;
-	for (; *a && *a == *b; a++, b++)
-		line += *a == '\n';
-	return line;
+	static const char budget[] = "seconds = ";
+	for (int line = 1; *a != '\0' || *b != '\0'; line++) {
+		const size_t na = strcspn(a, "\n"), nb = strcspn(b, "\n");
+		const char *x = a + strspn(a, " \t"), *y = b + strspn(b, " \t");
+		const bool both = strncmp(x, budget, sizeof(budget) - 1) == 0 && strncmp(y, budget, sizeof(budget) - 1) == 0;
+		if (!both && (na != nb || strncmp(a, b, na) != 0))
+			return line;
+		a += na + (a[na] == '\n');
+		b += nb + (b[nb] == '\n');
+	}
+	return 0;
 }
 
 um_status um_rundir_plan(const char *dir, const um_plan *plan, bool resume)
@@ -68,9 +76,12 @@ um_status um_rundir_plan(const char *dir, const um_plan *plan, bool resume)
 		goto out;
 	}
 	UM_TRY(um_file_get(path, &old, NULL));
-	if (strcmp(old, text) != 0)
+	if (strcmp(old, text) == 0)
+		goto out;
+	if (differing_line(old, text) != 0)
 		UM_TRY(um_fail(UM_EPARAM, "%s:%d: the pipeline has changed since this run began, so that it "
 			"cannot be resumed; choose another folder with -o", path, differing_line(old, text)));
+	UM_TRY(um_file_put(path, text, strlen(text)));
 out:
 	free(old);
 	free(path);
@@ -124,6 +135,25 @@ static bool there_weights(const char *dir, const um_plan *plan, int t)
 	return is;
 }
 
+/* Whether a fit that its budget ended has more time now. */
+static bool may_go_on(const char *dir, const um_plan *plan, int t)
+{
+	const double all = plan->stage[plan->task[t].stage].set.seconds;
+	char *path = um_format("%s/%s", dir, plan->task[t].name);
+	const double used = um_checkpoint_seconds(path);
+	free(path);
+	return used > 0 && (all == 0 || all > used);
+}
+
+/* What rests on a fit that goes on has to be done again. */
+static void undo(const um_plan *plan, int t, bool *done)
+{
+	done[t] = false;
+	for (int i = 0; i < plan->ntask; i++)
+		if (i != t && done[i] && um_plan_needs(plan, &plan->task[i], &plan->task[t]))
+			undo(plan, i, done);
+}
+
 /* The record goes on: how the run began stays, every resumption is added. */
 static void continue_record(const json_t *old, json_t *record)
 {
@@ -169,6 +199,15 @@ um_status um_rundir_resume(const char *dir, const um_plan *plan, json_t *record,
 			done[i] = there(dir, name, "measurements.fits") && there(dir, name, "truth.fits");
 		else if (plan->task[i].prior >= 0)
 			done[i] = there(dir, name, "metrics.json") && there_weights(dir, plan, i);
+	}
+	for (int i = 0; i < plan->ntask; i++)
+		if (done[i] && plan->task[i].inference < 0 && plan->task[i].forward < 0 && plan->task[i].prior >= 0 &&
+			may_go_on(dir, plan, i))
+			undo(plan, i, done);
+	for (int i = 0; i < plan->ntask; i++) {
+		const char *name = plan->task[i].name;
+		json_t *entry = json_object_get(json_object_get(old, "cells"), name);
+		const char *status = json_string_value(json_object_get(entry, "status"));
 		if (entry != NULL && (done[i] || strcmp(status ? status : "", "done") != 0))
 			json_object_set(json_object_get(record, "cells"), name, entry);
 	}

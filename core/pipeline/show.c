@@ -35,7 +35,7 @@ void um_show_line(um_show *s, const char *fmt, ...)
 void um_show_progress(um_show *s, const char *task, int done, int total, const um_page *page, double seconds)
 {
 	char text[256], loss[40] = "";
-	double rate = seconds > 0 ? (double)page->done / seconds : 0;
+	double rate = seconds > 0 ? (double)(page->done - page->first) / seconds : 0;
 	s->last = um_seconds();
 	if (page->total > 0 && isfinite(page->loss))
 		snprintf(loss, sizeof(loss), "  loss %.6g", page->loss);

@@ -55,7 +55,7 @@ static const um_param train_table[] = {
 	UM_CHOICE(um_stage_settings, storage, "float32", "float32|float16|bfloat16", "How the weight file keeps "
 		"numbers; the latter two halve it."),
 	UM_PARAM(um_stage_settings, seconds, "0", 0, 1e9, "s", "Time budget: the fit begins no step after so "
-		"many seconds and delivers what it has learned by then; 0: none."),
+		"many seconds and delivers what it has learned by then; 0: none. --resume with more seconds goes on."),
 };
 
 static const struct { const char *name; const um_param *table; size_t n; } kinds[] = {

@@ -47,6 +47,8 @@ UM_API UM_USED um_status um_cell_metric(um_cell_out *c, const char *name, double
 UM_API UM_USED um_status um_cell_write_metrics(const um_cell_out *c);
 /* How long interrupted runs worked on it, in seconds; 0 without a checkpoint. */
 UM_API double um_cell_earlier(const um_cell_out *c);
+/* The same of a folder. */
+UM_API double um_checkpoint_seconds(const char *folder);
 /* Removes the checkpoint of a cell that is finished. */
 UM_API void um_cell_finish(const um_cell_out *c);
 

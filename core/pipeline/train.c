@@ -23,6 +23,7 @@ struct training {
 	um_prior *drawn;      /* from which images are drawn, or NULL */
 	um_array images;
 	um_dataset *data;
+	bool budget_ended_it;
 };
 
 static um_status draw(void *state, um_rng *rng, um_array *x)
@@ -283,7 +284,8 @@ static um_status deliver(struct training *k)
 	UM_TRY(gallery(k, figures));
 	UM_TRY(loss_curve(k, figures));
 	UM_TRY(um_cell_write_metrics(&k->out));
-	um_cell_finish(&k->out);
+	if (!k->budget_ended_it) /* else --resume with a larger budget goes on */
+		um_cell_finish(&k->out);
 out:
 	free(figures);
 	return st;
@@ -323,6 +325,7 @@ um_status um_train(const um_plan *p, int task, const char *dir, const um_env *en
 	}
 	if (st != UM_OK)
 		UM_TRY(um_context(st, "priors/%s", item->plugin->name));
+	k.budget_ended_it = k.stage->set.seconds > 0 && um_checkpoint_seconds(k.out.folder) >= k.stage->set.seconds;
 	UM_TRY(deliver(&k));
 out:
 	release(&k);

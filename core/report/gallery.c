@@ -25,15 +25,28 @@ static um_panel panel(const um_array *a, int i, double *v)
 		.rows = k > 2 ? a->dim[k - 2] : 1, .columns = a->dim[k - 1] };
 }
 
-/* From 0 where nothing is negative. */
+static int by_size(const void *a, const void *b)
+{
+	const double x = *(const double *)a, y = *(const double *)b;
+	return (x > y) - (x < y);
+}
+
+/* From 0 where nothing is negative, to the brightest pixel of an image that three quarters are fainter than:
+ * a few bright images would darken all. */
 static um_scale scale_of(const um_array *a, const double *v, um_cmap map)
 {
 	um_scale s = { .map = map };
-	const int64_t n = (a->dim[0] < SHOWN ? a->dim[0] : SHOWN) * size_of(a);
-	for (int64_t i = 0; i < n; i++) {
-		s.lo = fmin(s.lo, v[i]);
-		s.hi = i == 0 ? v[i] : fmax(s.hi, v[i]);
+	const int64_t count = a->dim[0] < SHOWN ? a->dim[0] : SHOWN, n = size_of(a);
+	double most[SHOWN];
+	for (int64_t k = 0; k < count; k++) {
+		most[k] = v[k * n];
+		for (int64_t i = 0; i < n; i++) {
+			s.lo = fmin(s.lo, v[k * n + i]);
+			most[k] = fmax(most[k], v[k * n + i]);
+		}
 	}
+	qsort(most, (size_t)count, sizeof(*most), by_size);
+	s.hi = most[3 * count / 4];
 	return s;
 }
 

@@ -180,7 +180,7 @@ typedef struct um_prior_ops {
 	 * have after training; only fit and destroy are called of it. The model of an instance that has
 	 * one is where its fit may start. Long work calls um_sink_restore first and um_sink_progress
 	 * every step, writes a checkpoint where the answer says so, and begins no step after the
-	 * budget of um_dataset_info. */
+	 * budget of um_dataset_info, which it leaves with a checkpoint, so that a larger one can go on. */
 	um_status (*fit)(void *self, um_dataset *data, um_sink *sink);
 } um_prior_ops;
 

@@ -505,6 +505,8 @@ static um_status train(lesson *t)
 		if (answer == UM_STOP)
 			UM_TRY(um_fail(UM_EINTR, "stopped after step %lld of the training", (long long)step));
 	}
+	if (!end && (int64_t)*at(t, STEP) < set->steps)
+		UM_TRY(checkpoint(t));
 	if (*at(t, LOOKS) == 0 || (!end && (int64_t)*at(t, STEP) % set->check != 0))
 		UM_TRY(look(t, &end));
 out:

@@ -54,7 +54,16 @@ status 0 "$UMBRA" run "$T/q.cfg" $long -o "$T/part" --quiet --resume
 same "$T/whole/train/learned/learned.safetensors" "$T/part/train/learned/learned.safetensors"
 same "$T/whole/train/learned/trace.csv" "$T/part/train/learned/trace.csv"
 
-# Going on from a file; a budget of time.
+# A budget of time, and more of it later.
+brief="--only train/learned --set priors.learned.train_steps=100000 --set priors.learned.sheet=0"
+status 0 "$UMBRA" run "$T/q.cfg" $brief -o "$T/brief" --quiet --set run.[0].seconds=0.3
+before=$(sed -n 's/ *"steps": \([0-9]*\).*/\1/p' "$T/brief/train/learned/metrics.json")
+status 0 "$UMBRA" run "$T/q.cfg" $brief -o "$T/brief" --quiet --set run.[0].seconds=0.3 --resume
+[ "$before" = "$(sed -n 's/ *"steps": \([0-9]*\).*/\1/p' "$T/brief/train/learned/metrics.json")" ] || { echo "went on without time"; bad=1; }
+status 0 "$UMBRA" run "$T/q.cfg" $brief -o "$T/brief" --quiet --set run.[0].seconds=1.0 --resume
+[ "$before" -lt "$(sed -n 's/ *"steps": \([0-9]*\).*/\1/p' "$T/brief/train/learned/metrics.json")" ] || { echo "did not go on"; bad=1; }
+
+# Going on from a file.
 status 0 "$UMBRA" run "$T/q.cfg" --only train/learned -o "$T/more" --quiet --set "priors.learned.model=$T/w.safetensors" \
 	--set 'run.[0].seconds=0.2' --set priors.learned.train_steps=100000
 status 2 "$UMBRA" check "$T/p.cfg" --set priors.exact.factor=-1
