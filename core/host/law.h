@@ -11,7 +11,7 @@ extern const um_law_ops um_law_gaussian, um_law_lowrank, um_law_realnvp;
 
 /* Purposes of random streams of one fit; those of fit number a are a * UM_FIT_STREAMS further. */
 enum { UM_FIT_NOISE = 1, UM_FIT_PRIOR, UM_FIT_PROBE, UM_FIT_PROBE_PRIOR, UM_FIT_ELBO, UM_FIT_ELBO_PRIOR,
-	UM_FIT_SAMPLE, UM_FIT_LOOK, UM_FIT_START, UM_FIT_WEIGHTS, UM_FIT_STREAMS = 64 };
+	UM_FIT_SAMPLE, UM_FIT_LOOK, UM_FIT_START, UM_FIT_WEIGHTS, UM_FIT_MOMENTS, UM_FIT_STREAMS = 64 };
 
 /* Integers of a checkpoint. TAIL is the step where averaging began, or -1; BEST the fit whose law is
  * kept. */
@@ -63,6 +63,11 @@ double um_fit_volume(const um_fit *w, int64_t step);
 
 /* Where a fit starts: mean [n] and standard deviation [n] of each number. */
 um_status um_fit_start(um_fit *w, double *mean, double *sd);
+
+/* Whether the fit goes by the moments of the prior; then the law is affine (um_law_affine), and um_fit_whiten
+ * takes the place of um_fit_start: mean and standard deviation of v. */
+bool um_fit_moments(const um_fit *w);
+um_status um_fit_whiten(um_fit *w, double *mean, double *sd);
 
 /* The ELBO of the law of now, into row attempt of elbo. */
 um_status um_fit_elbo(um_fit *w);

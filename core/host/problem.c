@@ -48,6 +48,7 @@ um_status um_problem_new(um_forward *f, um_prior *priors, int npriors, const um_
 	p->info = (um_problem_info){ .size = sizeof(p->info), .threads = env->threads, .n = 1,
 		.ny = f->info.ny, .nop = f->info.nop, .samples = samples, .linear = f->info.linear,
 		.transform = env->transform, .components = npriors == 1 ? priors[0].info.components : 0 };
+	p->info.draws = npriors == 1 && priors[0].ops.sample != NULL;
 	for (int i = 0; i < npriors; i++)
 		p->info.estimate |= priors[i].info.estimate;
 	for (int i = 0; i < 5; i++) {
@@ -399,6 +400,23 @@ static um_status only_prior(um_problem *p, bool has, const char *what)
 	if (!has)
 		return um_fail(UM_EPARAM, "priors/%s has no %s", p->priors[0].plugin->name, what);
 	return UM_OK;
+}
+
+um_status um_problem_draw(um_problem *p, um_rng *rng, um_array *u)
+{
+	um_status st = UM_OK;
+	um_array x = { 0 };
+	um_prior *prior = &p->priors[0];
+	UM_TRY(only_prior(p, prior->ops.sample != NULL, "draws"));
+	UM_TRY(um_problem_images(p, u->dim[0], &x));
+	um_phase(prior->plugin, "sample");
+	UM_TRY(named(prior->plugin, prior->ops.sample(prior->self, rng, &x)));
+	UM_TRY(check_f(prior->plugin, "sample", &x));
+	UM_TRY(um_problem_preimage(p, &x, u));
+out:
+	um_phase(NULL, NULL);
+	um_array_free(&x);
+	return st;
 }
 
 um_status um_problem_score(um_problem *p, const um_score_job *job)

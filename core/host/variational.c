@@ -184,7 +184,7 @@ static int64_t last_step(um_fit *w)
 /* What a checkpoint holds; the number of arrays. */
 static int saved(um_fit *w, const char *name[], um_array *array[])
 {
-	static const char *const best[] = { "best_0", "best_1", "best_2", "best_3", "best_4", "best_5" };
+	static const char *const best[] = { "best_0", "best_1", "best_2", "best_3", "best_4", "best_5", "best_6", "best_7" };
 	int n = 0;
 	for (int i = 0; i < w->law->nstate; i++, n++)
 		name[n] = w->law->name[i], array[n] = w->law->state[i];
@@ -256,7 +256,10 @@ static um_status begin(um_fit *w)
 		*um_fit_count(w, fresh[i]) = 0;
 	*um_fit_count(w, UM_FIT_TAIL) = -1;
 	memset(w->last.data, 0, sizeof(float) * (size_t)w->n);
-	UM_TRY(um_fit_start(w, mean, mean + w->n));
+	if (um_fit_moments(w))
+		UM_TRY(um_fit_whiten(w, mean, mean + w->n));
+	else
+		UM_TRY(um_fit_start(w, mean, mean + w->n));
 	UM_TRY(w->law->ops->start(w->law, *um_fit_count(w, UM_FIT_ATTEMPT), mean, mean + w->n));
 out:
 	free(mean);
@@ -318,6 +321,8 @@ static um_status fit_new(um_fit *w)
 	spec.flow.seed = spec.seed;
 	um_array *const images[] = { &w->u, &w->dl, &w->dp }, *const numbers[] = { &w->ll, &w->lp, &w->lq };
 	UM_TRY(um_law_new(set->family, &spec, &w->law));
+	if (um_fit_moments(w))
+		UM_TRY(um_law_affine(w->law, &spec, &w->law));
 	UM_TRY(um_array_new(&w->count, UM_I64, 1, &counts));
 	UM_TRY(um_array_new(&w->elbo, UM_F64, 2, (const int64_t[]){ UM_FIT_SEEDS, 3 }));
 	UM_TRY(um_array_new(&w->z, UM_F64, 2, (const int64_t[]){ batch, w->law->noise }));

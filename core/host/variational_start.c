@@ -100,7 +100,7 @@ static um_status one(um_fit *w, const double *image, int64_t k, double *mu, doub
 	um_rng rng = um_fit_rng(w, UM_FIT_START, k);
 	for (int64_t i = 0; i < w->n; i++)
 		mu[i] = image[i] + (w->set->starts > 1 ? w->set->spread * um_normal(&rng) : 0);
-	if (strcmp(w->set->warm, "map") == 0 && !um_problem_about(w->problem)->estimate)
+	if (w->set->warm[0] != 'n' && !um_problem_about(w->problem)->estimate)
 		UM_TRY(climb(w, mu));
 	UM_TRY(widths(w, k, mu, ls));
 out:

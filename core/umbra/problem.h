@@ -37,6 +37,7 @@ typedef struct um_problem_info {
 	bool linear;
 	um_transform transform;
 	bool estimate;        /* log p(u) is an estimate, of one prior at least */
+	bool draws;           /* the prior can be drawn from: um_problem_draw */
 } um_problem_info;
 
 UM_API const um_problem_info *um_problem_about(const um_problem *p);
@@ -55,6 +56,9 @@ UM_API UM_USED um_status um_problem_preimage(um_problem *p, const um_array *x, u
 UM_API UM_USED um_status um_problem_loglike(um_problem *p, const um_array *u, double *ll, um_array *du);
 UM_API UM_USED um_status um_problem_logp(um_problem *p, um_rng *rng, const um_array *u, double *lp,
 	um_array *du);
+
+/* u[b] of a draw from the prior with rng[b]; a product of priors cannot be drawn from. */
+UM_API UM_USED um_status um_problem_draw(um_problem *p, um_rng *rng, um_array *u);
 
 /* The forward model as a function of x in the units of the prior (f(scale x)). */
 UM_API UM_USED um_status um_problem_apply(um_problem *p, const um_array *x, const um_array *dx,

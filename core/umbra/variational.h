@@ -55,7 +55,7 @@ typedef struct um_law_ops {
 	void (*changed)(um_law *law, int64_t steps);
 } um_law_ops;
 
-enum { UM_LAW_ARRAYS = 6 };
+enum { UM_LAW_ARRAYS = 8 };
 
 /* An open struct: families fill it. */
 struct um_law {
@@ -71,13 +71,17 @@ struct um_law {
 UM_API UM_USED um_status um_law_new(const char *family, const um_law_spec *spec, um_law **law);
 UM_API void um_law_free(um_law *law);
 
+/* The law of u = c + T v, v of the law "inner", which becomes its property: c [n] and T [n][n] are the last two
+ * arrays of its state, zero until they are written, and start is about v. */
+UM_API UM_USED um_status um_law_affine(um_law *inner, const um_law_spec *spec, um_law **law);
+
 /* ---- the fit ------------------------------------------------------------------------ */
 
 /* Settings, in the form of parameters of a plugin (see plugins/inference/dpi.c for what they do);
  * um_variational_fill chooses those that are 0 by family and shape of the image. */
 typedef struct um_variational {
 	const char *family, *warm, *start, *couplings_of;
-	int64_t warm_iterations, starts, steps, batch, warmup, average, check, patience, trace, seeds;
+	int64_t warm_iterations, warm_draws, starts, steps, batch, warmup, average, check, patience, trace, seeds;
 	int64_t rank, couplings, hidden, depth;
 	double level, size, sd, spread, rate, decay, clip, data_weight, prior_weight, entropy_weight;
 	double temper, balance, anneal_rate, anneal_pivot, anneal_order, anneal_decay, threshold, disagree, outliers;

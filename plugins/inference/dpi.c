@@ -10,10 +10,13 @@
 static const um_param params[] = {
 	UM_CHOICE(um_variational, family, "gaussian", "gaussian|lowrank|realnvp", "Family of the approximating "
 		"law: independent numbers, these plus a few directions, or a flow, which can have several modes."),
-	UM_CHOICE(um_variational, warm, "map", "none|map",
-		"Where the mean starts: at the starting image, or at the optimum of log p(u | y) above it (not where "
-		"log p of the prior is an estimate)."),
+	UM_CHOICE(um_variational, warm, "auto", "auto|none|map|moments",
+		"Where the fit starts: at the starting image; at the optimum of log p(u | y) above it (map); or at the "
+		"posterior of the Gaussian that has the mean and covariance of draws of the prior, in whose "
+		"coordinates it then goes on (moments; at most 4096 numbers). auto: moments where log p is an "
+		"estimate of more than 16 numbers and the prior can be drawn from, none for other estimates, else map."),
 	P(warm_iterations, "500", 1, 1000000, "Most iterations towards that optimum."),
+	P(warm_draws, "256", 8, 1000000, "Draws of the prior for its moments."),
 	UM_CHOICE(um_variational, start, "flat", "flat|blob",
 		"Starting image: constant, or a Gaussian in the centre."),
 	P(level, "0", 0, 1e30,

@@ -9,7 +9,7 @@
 struct surrogate {
 	um_diffusion diffusion;
 	double variance;
-	int64_t draws, noises;
+	int64_t draws, noises, sample_steps;
 	bool stratified, offset;
 };
 
@@ -23,12 +23,14 @@ static const um_param params[] = {
 		"noise out of the value; 0: nothing is taken out."),
 	UM_PARAM(struct surrogate, offset, "true", 0, 0, "", "Count what happens before the first time, by one more call "
 		"of the score."),
+	UM_PARAM(struct surrogate, sample_steps, "200", 1, 1e6, "", "Steps of a sample, by the reverse stochastic equation."),
 };
 
 struct self {
 	um_scorenet *net; /* NULL: a prior is named */
 	um_probflow flow;
 	um_elbo elbo;
+	int64_t sample_steps;
 };
 
 static void destroy(void *self)
@@ -52,6 +54,7 @@ static um_status create(void **self, const void *params_, const um_env *env, um_
 		.offset = p->offset, .variance = p->variance };
 	if (f->unit > 0)
 		s->elbo.variance /= f->unit * f->unit;
+	s->sample_steps = p->sample_steps;
 	info->estimate = true;
 	UM_TRY(um_probflow_check(f));
 	if (!(um_sde_sigma(&f->sde, f->from) > 0))
@@ -70,6 +73,12 @@ static um_status logp(void *self, um_rng *rng, const um_array *x, double *lp, um
 	return um_elbo_bound(&s->flow, &s->elbo, rng, x, lp, dx);
 }
 
+static um_status sample(void *self, um_rng *rng, um_array *x)
+{
+	const struct self *s = self;
+	return um_probflow_sample(&s->flow, UM_SAMPLE_SDE, s->sample_steps, 0, rng, x, NULL);
+}
+
 static um_status score(void *self, const um_score_job *job)
 {
 	const struct self *s = self;
@@ -81,7 +90,8 @@ static um_status fit(void *self, um_dataset *data, um_sink *sink)
 	return um_scorenet_fit(((struct self *)self)->net, data, sink);
 }
 
-static const um_prior_ops ops = { .create = create, .destroy = destroy, .logp = logp, .score = score, .fit = fit };
+static const um_prior_ops ops = { .create = create, .destroy = destroy, .logp = logp, .score = score, .sample = sample,
+	.fit = fit };
 
 UM_PLUGIN = {
 	UM_HEADER, UM_PRIOR, 0, "surrogate", "1.1",

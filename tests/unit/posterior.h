@@ -259,10 +259,25 @@ static um_status dense_covariance(void *self, int64_t k, bool root, const um_arr
 	return UM_OK;
 }
 
+/* Of the first component: of others there is no need here. */
+static um_status dense_sample(void *self, um_rng *rng, um_array *x)
+{
+	const dense *d = self;
+	double *z = numbers(d->n), *t = numbers(d->n);
+	for (int64_t b = 0; b < x->dim[0]; b++) {
+		um_normal_fill(&rng[b], z, d->n);
+		um_gemv(false, d->n, d->n, d->s, z, t);
+		for (int64_t i = 0; i < d->n; i++)
+			um_row_f(x, b)[i] = (float)(d->m[i] + t[i]);
+	}
+	free(z), free(t);
+	return UM_OK;
+}
+
 static const um_forward_ops dense_forward_ops = { .create = dense_model, .destroy = dense_leave,
 	.apply = dense_apply, .pullback = dense_pullback };
 static const um_prior_ops dense_prior_ops = { .create = dense_prior, .destroy = dense_leave,
-	.logp = dense_logp, .component = dense_component, .covariance = dense_covariance };
+	.logp = dense_logp, .sample = dense_sample, .component = dense_component, .covariance = dense_covariance };
 static const um_plugin dense_forward_plugin = { UM_HEADER, UM_FORWARD, 0, "dense", "0", "Test.", "",
 	sizeof(dense), NULL, 0, UM_OPS(dense_forward_ops) };
 static const um_plugin dense_prior_plugin = { UM_HEADER, UM_PRIOR, 0, "dense", "0", "Test.", "",

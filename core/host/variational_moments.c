@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A start for priors whose log p is only an estimate, which no line search can follow, or that are far from
+ * Gaussian: draws of the prior give a mean m and a covariance C; the posterior of N(m, C) has, at its optimum c,
+ * the precision P = J^T Sigma^-1 J + C^-1, J the derivative of the measurements there; and the fit goes on in
+ * coordinates u = c + T v, T T^T = P^-1, in which that posterior is white. Data that are a thousand times sharper in
+ * some directions than in others are then no trouble. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <umbra/linalg.h>
+#include "host/law.h"
+
+enum { MOST = 4096, BLOCK = 64 };
+static const double FLOOR = 1e-3; /* of variances, relative to their mean */
+
+typedef struct gauss {
+	um_fit *w;
+	int64_t n;
+	double *m, *c, *inverse;   /* mean, Cholesky factor of C, C^-1 */
+	double *u, *g;             /* [n] */
+	um_array image, slope;     /* [1][image] */
+} gauss;
+
+bool um_fit_moments(const um_fit *w)
+{
+	const um_problem_info *about = w->about;
+	if (strcmp(w->set->warm, "moments") == 0)
+		return true;
+	return strcmp(w->set->warm, "auto") == 0 && about->estimate && about->draws && about->n > 16 && about->n <= MOST;
+}
+
+/* ---- the Gaussian ----------------------------------------------------------------------- */
+
+static um_status draw(gauss *g, int64_t draws, double *rows)
+{
+	um_status st = UM_OK;
+	um_fit *w = g->w;
+	um_array u = { 0 };
+	um_rng rng[BLOCK];
+	UM_TRY(um_problem_images(w->problem, BLOCK, &u));
+	for (int64_t first = 0, count; first < draws; first += count) {
+		count = draws - first < BLOCK ? draws - first : BLOCK;
+		for (int64_t b = 0; b < count; b++)
+			rng[b] = um_fit_rng(w, UM_FIT_MOMENTS, first + b);
+		um_array some = um_array_rows(&u, 0, count);
+		UM_TRY(um_problem_draw(w->problem, rng, &some));
+		for (int64_t i = 0; i < count * g->n; i++)
+			rows[first * g->n + i] = (double)((const float *)some.data)[i];
+		if (um_sink_progress(w->sink, 0, w->set->seeds * w->set->steps, NAN) == UM_STOP)
+			UM_TRY(um_fail(UM_EINTR, "%s: stopped while the prior was drawn from", w->set->family));
+	}
+out:
+	um_array_free(&u);
+	return st;
+}
+
+/* How far covariances of so many draws should shrink towards 0, from their own scatter: the sum of their
+ * variances over that of their squares (Schaefer & Strimmer 2005, doi:10.2202/1544-6115.1175, table 2 D). rows are
+ * centred and over the root of their number, c their covariance. */
+static double shrinkage(const gauss *g, int64_t draws, const double *rows)
+{
+	const int64_t n = g->n;
+	double fourth = 0, own = 0, square = 0, diagonal = 0;
+	for (int64_t b = 0; b < draws; b++) {
+		const double norm = um_dot(n, rows + b * n, rows + b * n);
+		fourth += norm * norm;
+		for (int64_t i = 0; i < n; i++)
+			own += pow(rows[b * n + i], 4);
+	}
+	for (int64_t i = 0; i < n; i++) {
+		square += um_dot(n, g->c + i * n, g->c + i * n);
+		diagonal += g->c[i * n + i] * g->c[i * n + i];
+	}
+	const double scatter = fourth - own - (square - diagonal) / (double)draws;
+	return square > diagonal ? fmax(0, fmin(1, scatter / (square - diagonal))) : 1;
+}
+
+static um_status moments(gauss *g)
+{
+	um_status st = UM_OK;
+	const int64_t n = g->n, draws = g->w->set->warm_draws;
+	double *rows = calloc((size_t)(draws * n), sizeof(double)), mean = 0;
+	if (rows == NULL)
+		UM_TRY(um_fail(UM_ENOMEM, "no memory for %lld draws", (long long)draws));
+	UM_TRY(draw(g, draws, rows));
+	for (int64_t b = 0; b < draws; b++)
+		for (int64_t i = 0; i < n; i++)
+			g->m[i] += rows[b * n + i] / (double)draws;
+	for (int64_t b = 0; b < draws; b++)
+		for (int64_t i = 0; i < n; i++)
+			rows[b * n + i] = (rows[b * n + i] - g->m[i]) / sqrt((double)draws);
+	um_gemm(true, false, n, n, draws, rows, rows, g->c);
+	for (int64_t i = 0; i < n; i++)
+		mean += g->c[i * n + i] / (double)n;
+	if (!(mean > 0))
+		UM_TRY(um_fail(UM_ENUM, "all draws of the prior are equal"));
+	const double keep = 1 - shrinkage(g, draws, rows);
+	for (int64_t i = 0; i < n; i++)
+		for (int64_t j = 0; j < n; j++)
+			g->c[i * n + j] = i == j ? g->c[i * n + i] + FLOOR * mean : keep * g->c[i * n + j];
+	UM_TRY(um_cholesky(n, g->c));
+	for (int64_t i = 0; i < n; i++)
+		g->inverse[i * n + i] = 1;
+	um_cholesky_solve(n, g->c, n, g->inverse);
+out:
+	free(rows);
+	return st;
+}
+
+/* ---- its optimum -------------------------------------------------------------------------- */
+
+/* -log p(y | u) + |v|^2 / 2 for u = m + C^1/2 v. */
+static um_status value(void *context, const double *v, double *f, double *d)
+{
+	gauss *g = context;
+	const int64_t n = g->n;
+	const double weight = um_fit_data_weight(g->w, g->w->set->steps);
+	double ll;
+	um_gemv(false, n, n, g->c, v, g->u);
+	for (int64_t i = 0; i < n; i++)
+		((float *)g->image.data)[i] = (float)(g->m[i] + g->u[i]);
+	um_status st = um_problem_loglike(g->w->problem, &g->image, &ll, &g->slope);
+	if (st == UM_ENUM) {
+		*f = INFINITY;
+		return UM_OK;
+	}
+	if (st != UM_OK)
+		return st;
+	for (int64_t i = 0; i < n; i++)
+		g->g[i] = -weight * (double)((const float *)g->slope.data)[i];
+	um_gemv(true, n, n, g->c, g->g, d);
+	*f = -weight * ll;
+	for (int64_t i = 0; i < n; i++) {
+		*f += 0.5 * v[i] * v[i];
+		d[i] += v[i];
+	}
+	return UM_OK;
+}
+
+/* The optimum as v, becomes u in c. */
+static um_status climb(gauss *g, double *c)
+{
+	um_status st = UM_OK;
+	const int64_t n = g->n;
+	double *v = calloc((size_t)n, sizeof(double));
+	um_lbfgs_job job = { .n = n, .value = value, .context = g, .memory = 20, .iterations = g->w->set->warm_iterations,
+		.gtol = 1e-6 };
+	if (v == NULL)
+		UM_TRY(um_fail(UM_ENOMEM, "no memory for a start"));
+	UM_TRY(um_lbfgs(&job, v));
+	um_gemv(false, n, n, g->c, v, g->u);
+	for (int64_t i = 0; i < n; i++)
+		c[i] = g->m[i] + g->u[i];
+out:
+	free(v);
+	return st;
+}
+
+/* ---- its curvature -------------------------------------------------------------------------- */
+
+/* Row i of j [n][ny] is the derivative of the measurements by u_i, over sigma. */
+static um_status derivative(gauss *g, const double *c, double *j)
+{
+	um_status st = UM_OK;
+	um_fit *w = g->w;
+	const int64_t n = g->n, ny = w->about->ny, dim[2] = { BLOCK, ny };
+	const double *sigma = um_problem_sigma(w->problem);
+	um_array u = { 0 }, x = { 0 }, dx = { 0 }, y = { 0 }, dy = { 0 };
+	UM_TRY(um_problem_images(w->problem, BLOCK, &u));
+	UM_TRY(um_problem_images(w->problem, BLOCK, &x));
+	UM_TRY(um_problem_images(w->problem, BLOCK, &dx));
+	UM_TRY(um_array_new(&y, UM_F64, 2, dim));
+	UM_TRY(um_array_new(&dy, UM_F64, 2, dim));
+	for (int64_t b = 0; b < BLOCK; b++)
+		for (int64_t i = 0; i < n; i++)
+			um_row_f(&u, b)[i] = (float)c[i];
+	UM_TRY(um_problem_image(w->problem, &u, &x));
+	for (int64_t first = 0; first < n; first += BLOCK) {
+		memset(dx.data, 0, sizeof(float) * (size_t)um_array_len(&dx));
+		for (int64_t b = 0; b < BLOCK && first + b < n; b++) {
+			const double at = c[first + b];
+			um_row_f(&dx, b)[first + b] = (float)(w->about->transform == UM_SOFTPLUS ? 1 / (1 + exp(-at)) : 1);
+		}
+		UM_TRY(um_problem_apply(w->problem, &x, &dx, &y, &dy));
+		for (int64_t b = 0; b < BLOCK && first + b < n; b++)
+			for (int64_t k = 0; k < ny; k++)
+				j[(first + b) * ny + k] = um_row_d(&dy, b)[k] / sigma[k];
+	}
+out:
+	um_array_free(&u), um_array_free(&x), um_array_free(&dx), um_array_free(&y), um_array_free(&dy);
+	return st;
+}
+
+/* T [n][n], a root of P^-1. */
+static um_status axes(gauss *g, const double *c, float *t)
+{
+	um_status st = UM_OK;
+	const int64_t n = g->n, ny = g->w->about->ny;
+	const double weight = um_fit_data_weight(g->w, g->w->set->steps);
+	double *j = calloc((size_t)(n * ny), sizeof(double)), *p = calloc((size_t)(n * n), sizeof(double));
+	double *root = calloc((size_t)(n * n), sizeof(double));
+	if (j == NULL || p == NULL || root == NULL)
+		UM_TRY(um_fail(UM_ENOMEM, "no memory for the curvature of %lld numbers", (long long)n));
+	UM_TRY(derivative(g, c, j));
+	um_gemm(false, true, n, n, ny, j, j, p);
+	for (int64_t i = 0; i < n * n; i++)
+		p[i] = weight * p[i] + g->inverse[i];
+	UM_TRY(um_cholesky(n, p));
+	for (int64_t i = 0; i < n; i++)
+		root[i * n + i] = 1;
+	um_cholesky_solve(n, p, n, root);
+	UM_TRY(um_cholesky(n, root));
+	for (int64_t i = 0; i < n * n; i++)
+		t[i] = (float)root[i];
+out:
+	free(j), free(p), free(root);
+	return st;
+}
+
+um_status um_fit_whiten(um_fit *w, double *mean, double *sd)
+{
+	um_status st = UM_OK;
+	const int64_t n = w->n;
+	gauss g = { .w = w, .n = n };
+	um_array *c = w->law->state[w->law->nstate - 2], *t = w->law->state[w->law->nstate - 1];
+	for (int64_t i = 0; i < n; i++) {
+		mean[i] = 0;
+		sd[i] = w->set->sd > 0 ? w->set->sd : 1;
+	}
+	if (*um_fit_count(w, UM_FIT_ATTEMPT) > 0) /* other fits have the same coordinates */
+		return UM_OK;
+	if (!w->about->draws)
+		return um_fail(UM_EPARAM, "warm: moments are taken of draws, and the prior cannot be drawn from; take map or none");
+	if (n > MOST)
+		return um_fail(UM_EPARAM, "warm: moments of %lld numbers are too many; at most %d", (long long)n, MOST);
+	g.m = calloc((size_t)(3 * n + 2 * n * n), sizeof(double));
+	if (g.m == NULL)
+		UM_TRY(um_fail(UM_ENOMEM, "no memory for the covariance of %lld numbers", (long long)n));
+	g.u = g.m + n;
+	g.g = g.u + n;
+	g.c = g.g + n;
+	g.inverse = g.c + n * n;
+	UM_TRY(um_problem_images(w->problem, 1, &g.image));
+	UM_TRY(um_problem_images(w->problem, 1, &g.slope));
+	UM_TRY(moments(&g));
+	UM_TRY(climb(&g, c->data));
+	UM_TRY(axes(&g, c->data, t->data));
+out:
+	um_array_free(&g.image);
+	um_array_free(&g.slope);
+	free(g.m);
+	return st;
+}
