@@ -36,7 +36,11 @@ static um_status plan_unet(um_scorenet *net)
 	const um_diffusion *d = net->set;
 	const int64_t *s = net->shape;
 	um_unet_spec *u = &net->unet;
-	*u = (um_unet_spec){ .rows = s[3], .columns = s[4], .channels = s[0] * s[1] * s[2],
+	const int64_t patch = net->patch = d->patch;
+	if (s[3] % patch != 0 || s[4] % patch != 0)
+		return um_fail(UM_EPARAM, "patch = %lld does not divide %lld x %lld pixels", (long long)patch, (long long)s[4],
+			(long long)s[3]);
+	*u = (um_unet_spec){ .rows = s[3] / patch, .columns = s[4] / patch, .channels = s[0] * s[1] * s[2] * patch * patch,
 		.width = d->width > 0 ? d->width : 32, .blocks = d->blocks > 0 ? d->blocks : 2, .pyramid = d->pyramid,
 		.plain_sums = !d->rescale, .dropout = d->dropout };
 	u->resample = d->resample[0] == 'c' ? UM_RESAMPLE_CONV : d->resample[0] == 'm' ? UM_RESAMPLE_MEAN :
@@ -48,7 +52,7 @@ static um_status plan_unet(um_scorenet *net)
 	for (int i = 0; i < u->levels; i++) {
 		u->multiplier[i] = (int64_t)d->multipliers.v[i];
 		for (int64_t k = 0; k < d->attention.n; k++)
-			u->attention[i] = u->attention[i] || (double)(s[3] >> i) == d->attention.v[k];
+			u->attention[i] = u->attention[i] || (double)(u->rows >> i) == d->attention.v[k];
 	}
 	return um_unet_check(u);
 }
@@ -73,15 +77,15 @@ static um_status plan_net(um_scorenet *net)
 
 static um_status check_size(const um_scorenet *net)
 {
-	const int64_t *s = net->shape, channels = s[0] * s[1] * s[2];
+	const int64_t *s = net->shape, channels = s[0] * s[1] * s[2], p = net->patch;
 	const um_unet_spec *u = &net->unet;
 	if (net->dense && net->mlp.n != net->n)
 		return um_fail(UM_EDATA, "the model is of %lld numbers, not %lld as here; train another",
 			(long long)net->mlp.n, (long long)net->n);
-	if (!net->dense && (u->rows != s[3] || u->columns != s[4] || u->channels != channels))
+	if (!net->dense && (u->rows * p != s[3] || u->columns * p != s[4] || u->channels != channels * p * p))
 		return um_fail(UM_EDATA, "the model is of images of %lld x %lld pixels with %lld channels, not %lld x "
-			"%lld with %lld as here; train another", (long long)u->columns, (long long)u->rows,
-			(long long)u->channels, (long long)s[4], (long long)s[3], (long long)channels);
+			"%lld with %lld as here; train another", (long long)(u->columns * p), (long long)(u->rows * p),
+			(long long)(u->channels / (p * p)), (long long)s[4], (long long)s[3], (long long)channels);
 	return UM_OK;
 }
 

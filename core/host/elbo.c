@@ -97,6 +97,17 @@ static double mean_shrinkage(const bound *b)
 	return sum / POINTS;
 }
 
+/* Draws z of a sample, or turns it around: what is odd in z, all of the noise in the gradient where the score is
+ * linear, cancels in a pair. */
+static void noise(bound *b, int64_t k, bool opposite)
+{
+	double *z = b->z + k * b->n;
+	if (!opposite)
+		um_normal_fill(&b->rng[k], z, b->n);
+	for (int64_t i = 0; opposite && i < b->n; i++)
+		z[i] = -z[i];
+}
+
 /* The integral, subtracted from value, and its gradient. */
 static um_status integral(bound *b, const um_array *x, double *value, double *dx)
 {
@@ -112,7 +123,7 @@ static um_status integral(bound *b, const um_array *x, double *value, double *dx
 		}
 		for (int64_t j = 0; j < e->noises; j++) {
 			for (int64_t k = 0; k < b->batch; k++)
-				um_normal_fill(&b->rng[k], b->z + k * b->n, b->n);
+				noise(b, k, j % 2 == 1);
 			UM_TRY(residual(b, x, dx != NULL, square));
 			for (int64_t k = 0; k < b->batch; k++)
 				value[k] -= b->z_law / 2 / many * (square[k] - (e->variance > 0 ?

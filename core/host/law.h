@@ -36,6 +36,8 @@ typedef struct um_fit {
 	um_rng *rng;                 /* [batch] */
 	double *share;               /* [batch], or NULL */
 	double data, prior, entropy; /* terms of the loss in the last step */
+	double seconds;              /* in all steps since the run began or went on, */
+	int64_t made;                /* which are so many */
 } um_fit;
 
 static inline int64_t *um_fit_count(um_fit *w, int i)

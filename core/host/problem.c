@@ -402,20 +402,16 @@ static um_status only_prior(um_problem *p, bool has, const char *what)
 	return UM_OK;
 }
 
-um_status um_problem_draw(um_problem *p, um_rng *rng, um_array *u)
+um_status um_problem_draw(um_problem *p, um_rng *rng, um_array *x)
 {
 	um_status st = UM_OK;
-	um_array x = { 0 };
 	um_prior *prior = &p->priors[0];
 	UM_TRY(only_prior(p, prior->ops.sample != NULL, "draws"));
-	UM_TRY(um_problem_images(p, u->dim[0], &x));
 	um_phase(prior->plugin, "sample");
-	UM_TRY(named(prior->plugin, prior->ops.sample(prior->self, rng, &x)));
-	UM_TRY(check_f(prior->plugin, "sample", &x));
-	UM_TRY(um_problem_preimage(p, &x, u));
+	UM_TRY(named(prior->plugin, prior->ops.sample(prior->self, rng, x)));
+	UM_TRY(check_f(prior->plugin, "sample", x));
 out:
 	um_phase(NULL, NULL);
-	um_array_free(&x);
 	return st;
 }
 

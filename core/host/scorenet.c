@@ -16,15 +16,29 @@ enum { S = 1, JTV = 2, RESIDUAL = 4, JE = 8, DIV = 16, DDIV = 32 };
 
 /* ---- the network ---------------------------------------------------------------------- */
 
+/* [channels][rows][columns] to (rows, columns, channels), patches as channels of one pixel, and back. */
+static um_node *to_pixels(const um_scorenet *net, um_node *y)
+{
+	static const int order[] = { 1, 3, 0, 2, 4 };
+	const um_unet_spec *s = &net->unet;
+	const int64_t p = net->patch, planes[5] = { s->channels / (p * p), s->rows, p, s->columns, p };
+	const int64_t pixels[3] = { s->rows, s->columns, s->channels };
+	return um_nn_reshape(um_nn_permute(um_nn_reshape(y, 5, planes), order), 3, pixels);
+}
+
+static um_node *from_pixels(const um_scorenet *net, um_node *y)
+{
+	static const int order[] = { 2, 0, 3, 1, 4 };
+	const um_unet_spec *s = &net->unet;
+	const int64_t p = net->patch, pixels[5] = { s->rows, s->columns, s->channels / (p * p), p, p };
+	return um_nn_reshape(um_nn_permute(um_nn_reshape(y, 5, pixels), order), 1, &net->n);
+}
+
 um_node *scorenet_node(const um_scorenet *net, bool training, um_node *y, um_node *t)
 {
-	static const int last[] = { 1, 2, 0 }, first[] = { 2, 0, 1 };
 	if (net->dense)
 		return um_mlp(&net->mlp, "score.", training, y, t);
-	const um_unet_spec *s = &net->unet;
-	const int64_t planes[3] = { s->channels, s->rows, s->columns };
-	y = um_unet(s, "score.", training, um_nn_permute(um_nn_reshape(y, 3, planes), last), t);
-	return um_nn_reshape(um_nn_permute(y, first), 1, &net->n);
+	return from_pixels(net, um_unet(&net->unet, "score.", training, to_pixels(net, y), t));
 }
 
 /* 2, over the size of u_t where the diffusion does not preserve it. */

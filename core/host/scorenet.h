@@ -22,7 +22,8 @@ struct um_scorenet {
 	int threads;
 	/* what a file records */
 	bool dense;
-	um_unet_spec unet;
+	um_unet_spec unet;     /* of patches as pixels */
+	int64_t patch;
 	um_mlp_spec mlp;
 	um_sde sde;
 	double lo, unit;       /* of u = (x - lo) / unit; unit 0: not known yet */

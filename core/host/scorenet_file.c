@@ -43,14 +43,16 @@ static void number(writer *w, const char *key, double v)
 	numbers(w, key, 1, &v);
 }
 
-static void note_unet(writer *w, const um_unet_spec *s)
+static void note_unet(writer *w, const um_unet_spec *s, int64_t patch)
 {
 	double multiplier[UM_UNET_LEVELS], attention[UM_UNET_LEVELS];
 	for (int i = 0; i < s->levels; i++) {
 		multiplier[i] = (double)s->multiplier[i];
 		attention[i] = s->attention[i];
 	}
-	numbers(w, "net.size", 3, (double[]){ (double)s->columns, (double)s->rows, (double)s->channels });
+	numbers(w, "net.size", 3, (double[]){ (double)(s->columns * patch), (double)(s->rows * patch),
+		(double)(s->channels / (patch * patch)) });
+	number(w, "net.patch", (double)patch);
 	number(w, "net.width", (double)s->width);
 	numbers(w, "net.multipliers", s->levels, multiplier);
 	number(w, "net.blocks", (double)s->blocks);
@@ -77,7 +79,7 @@ um_status scorenet_note(const um_scorenet *net, um_sink *sink)
 	if (net->dense)
 		note_mlp(&w, &net->mlp);
 	else
-		note_unet(&w, &net->unet);
+		note_unet(&w, &net->unet, net->patch);
 	text(&w, "sde", kinds[s->kind]);
 	if (s->kind == UM_SDE_VP || s->kind == UM_SDE_SUBVP)
 		numbers(&w, "sde.beta", 2, (double[]){ s->beta_min, s->beta_max });
@@ -149,7 +151,7 @@ static int read_choice(reader *r, const char *key, int n, const char *const choi
 	return 0;
 }
 
-static void read_unet(reader *r, um_unet_spec *s)
+static void read_unet(reader *r, um_unet_spec *s, int64_t *patch)
 {
 	double size[3] = { 0 }, multiplier[UM_UNET_LEVELS] = { 0 }, attention[UM_UNET_LEVELS] = { 0 };
 	*s = (um_unet_spec){ 0 };
@@ -165,9 +167,14 @@ static void read_unet(reader *r, um_unet_spec *s)
 	}
 	if (r->st != UM_OK)
 		return;
-	s->columns = (int64_t)size[0];
-	s->rows = (int64_t)size[1];
-	s->channels = (int64_t)size[2];
+	*patch = um_tensors_meta(r->t, "net.patch") != NULL ? read_whole(r, "net.patch") : 1;
+	if (r->st != UM_OK || *patch < 1 || (int64_t)size[0] % *patch != 0 || (int64_t)size[1] % *patch != 0) {
+		r->st = um_fail(UM_EDATA, "metadata net.patch does not divide net.size");
+		return;
+	}
+	s->columns = (int64_t)size[0] / *patch;
+	s->rows = (int64_t)size[1] / *patch;
+	s->channels = (int64_t)size[2] * *patch * *patch;
 	s->width = read_whole(r, "net.width");
 	s->blocks = read_whole(r, "net.blocks");
 	s->resample = (um_resample)read_choice(r, "net.resample", 3, resamples);
@@ -195,7 +202,7 @@ um_status scorenet_read(um_scorenet *net, const um_tensors *t)
 	if (net->dense)
 		read_mlp(&r, &net->mlp);
 	else
-		read_unet(&r, &net->unet);
+		read_unet(&r, &net->unet, &net->patch);
 	net->sde = um_sde_default((um_sde_kind)read_choice(&r, "sde", 4, kinds));
 	if (net->sde.kind == UM_SDE_VP || net->sde.kind == UM_SDE_SUBVP) {
 		(void)read_numbers(&r, "sde.beta", 2, 2, two);

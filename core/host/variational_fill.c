@@ -41,6 +41,9 @@ um_status um_variational_fill(um_variational *set, const int64_t shape[5])
 	choose_real(&set->decay, flow ? 0.02 : low ? 0.1 : 1);
 	if (set->balance < 0)
 		set->balance = flow && n <= 8 ? 8 : 0;
+	if (set->elbo_draws == 0 && set->seeds > 1)
+		return um_fail(UM_EPARAM, "elbo_draws: the best of %lld fits is known by its bound, which takes draws",
+			(long long)set->seeds);
 	if (set->batch % 2 != 0)
 		return um_fail(UM_EPARAM, "batch = %lld is odd, but draws come in pairs; use %lld",
 			(long long)set->batch, (long long)set->batch + 1);

@@ -31,6 +31,19 @@ bool um_fit_moments(const um_fit *w)
 
 /* ---- the Gaussian ----------------------------------------------------------------------- */
 
+/* Where u = log(e^x - 1) the faintest pixels, or those below 0, would have all the variance: they are lifted to a
+ * hundredth of the mean. */
+static void lift(const gauss *g, um_array *x)
+{
+	float *v = x->data;
+	const int64_t all = um_array_len(x);
+	double mean = 0;
+	for (int64_t i = 0; i < all; i++)
+		mean += fmax(0, (double)v[i]) / (double)all;
+	for (int64_t i = 0; g->w->about->transform == UM_SOFTPLUS && i < all; i++)
+		v[i] = (float)fmax((double)v[i], 0.01 * mean);
+}
+
 static um_status draw(gauss *g, int64_t draws, double *rows)
 {
 	um_status st = UM_OK;
@@ -44,6 +57,8 @@ static um_status draw(gauss *g, int64_t draws, double *rows)
 			rng[b] = um_fit_rng(w, UM_FIT_MOMENTS, first + b);
 		um_array some = um_array_rows(&u, 0, count);
 		UM_TRY(um_problem_draw(w->problem, rng, &some));
+		lift(g, &some);
+		UM_TRY(um_problem_preimage(w->problem, &some, &some));
 		for (int64_t i = 0; i < count * g->n; i++)
 			rows[first * g->n + i] = (double)((const float *)some.data)[i];
 		if (um_sink_progress(w->sink, 0, w->set->seeds * w->set->steps, NAN) == UM_STOP)

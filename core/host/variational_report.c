@@ -6,7 +6,7 @@
 #include <string.h>
 #include "host/law.h"
 
-enum { ELBO_DRAWS = 256, QUANTILE_DRAWS = 512, TRIES = 4 };
+enum { QUANTILE_DRAWS = 512, TRIES = 4 };
 
 /* log p(y | u) + log p(u) - log q(u) of draws. */
 static um_status log_weights(um_fit *w, int64_t draws, double *v)
@@ -27,10 +27,14 @@ out:
 um_status um_fit_elbo(um_fit *w)
 {
 	um_status st = UM_OK;
-	const int64_t draws = w->set->batch > ELBO_DRAWS ? w->set->batch : ELBO_DRAWS;
+	const int64_t wanted = w->set->elbo_draws, draws = w->set->batch > wanted ? w->set->batch : wanted;
 	double *v = calloc((size_t)draws, sizeof(double)), most = -INFINITY;
 	double *row = um_row_d(&w->elbo, *um_fit_count(w, UM_FIT_ATTEMPT));
 	double sum = 0, square = 0, weight = 0, weight2 = 0;
+	if (wanted == 0) {
+		row[0] = row[1] = row[2] = NAN;
+		goto out;
+	}
 	if (v == NULL)
 		UM_TRY(um_fail(UM_ENOMEM, "no memory for %lld draws", (long long)draws));
 	UM_TRY(log_weights(w, draws, v));
@@ -80,6 +84,8 @@ um_status um_fit_report(um_fit *w)
 	UM_TRY(um_sink_metric(w->sink, "elbo_se", row[1]));
 	UM_TRY(um_sink_metric(w->sink, "importance_ess", row[2]));
 	UM_TRY(um_sink_metric(w->sink, "steps", (double)*um_fit_count(w, UM_FIT_STEP)));
+	if (w->made > 0)
+		UM_TRY(um_sink_metric(w->sink, "step_seconds", w->seconds / (double)w->made));
 	UM_TRY(um_sink_metric(w->sink, "converged", (double)*um_fit_count(w, UM_FIT_CONVERGED)));
 	UM_TRY(um_sink_metric(w->sink, "nfe", (double)*um_fit_count(w, UM_FIT_NFE)));
 	if (w->set->seeds > 1)

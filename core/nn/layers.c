@@ -141,7 +141,10 @@ um_node *um_layer_conv_up(um_node *x, const char *name, int64_t channels, double
 int64_t um_layer_groups(int64_t channels)
 {
 	int64_t groups = channels / 4;
-	return groups < 1 ? 1 : groups > 32 ? 32 : groups;
+	groups = groups < 1 ? 1 : groups > 32 ? 32 : groups;
+	while (channels % groups != 0)
+		groups--;
+	return groups;
 }
 
 /* (.., C) -> (C): means over all positions and over the channels of a group. */

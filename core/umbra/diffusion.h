@@ -23,7 +23,7 @@ typedef struct um_diffusion {
 	const char *precision;
 	/* of a network and its training */
 	const char *network, *resample;
-	int64_t width, blocks;
+	int64_t width, blocks, patch;
 	um_reals multipliers, attention;
 	bool pyramid, rescale;
 	double dropout;
@@ -58,10 +58,12 @@ typedef struct um_diffusion {
 	UM_PARAM(um_diffusion, multipliers, "[1.0, 2.0, 2.0]", 1, 1024, "", "Channels of each level in widths; each level has " \
 		"half the rows and columns (unet)."), \
 	UM_PARAM(um_diffusion, blocks, "0", 0, 256, "", "Residual blocks a level, or in all of dense nets; 0: 2, 4."), \
-	UM_PARAM(um_diffusion, attention, "[16.0]", 0, 65536, "", "Rows of the levels that have attention (unet); the last " \
+	UM_PARAM(um_diffusion, attention, "[16.0]", 0, 65536, "", "Rows (of patches) of the levels that have attention (unet); the last " \
 		"level always has."), \
 	UM_CHOICE(um_diffusion, resample, "conv", UM_RESAMPLES, "Between levels: convolutions, or residual blocks over " \
 		"means (DDPM++) or smoothed pixels (NCSN++)."), \
+	UM_PARAM(um_diffusion, patch, "1", 1, 16, "", "Squares of so many pixels a side enter and leave the network as channels of " \
+		"one (unet): a large image at the cost of a small one."), \
 	UM_PARAM(um_diffusion, pyramid, "false", 0, 0, "", "The image itself joins each level, as in NCSN++ (unet)."), \
 	UM_PARAM(um_diffusion, rescale, "true", 0, 0, "", "Sums of branches are divided by the square root of 2."), \
 	UM_PARAM(um_diffusion, dropout, "0.0", 0, 0.9, "", "Rate of dropout in training."), \

@@ -27,7 +27,8 @@ UM_API um_node *um_layer_conv_up(um_node *x, const char *name, int64_t channels,
 /* Normalises groups of neighbouring channels over all positions (Wu & He 2018, arXiv:1803.08494),
  * then scales by ".gamma" and shifts by ".beta", which begin at 1 and 0. */
 UM_API um_node *um_layer_group_norm(um_node *x, const char *name, int64_t groups);
-/* The groups of a layer of so many channels where a network gives none: min(channels / 4, 32). */
+/* The groups of a layer of so many channels where a network gives none: min(channels / 4, 32), or the most below
+ * that divide them. */
 UM_API int64_t um_layer_groups(int64_t channels);
 
 /* Normalises each position over its channels (Ba et al. 2016, arXiv:1607.06450). */

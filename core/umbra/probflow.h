@@ -64,7 +64,7 @@ UM_API UM_USED um_status um_probflow_sample(const um_probflow *f, um_diffusion_s
 
 /* The evidence lower bound. */
 typedef struct um_elbo {
-	int64_t times, noises; /* draws of t, and of z for each t */
+	int64_t times, noises; /* draws of t, and of z for each t, every second one the opposite of the one before */
 	bool stratified;       /* t by equal shares of the law that they are drawn from */
 	bool offset;           /* count what happens below "from": see um_elbo_bound */
 	double variance;       /* of a pixel of the data, about: for control variates; 0: none */

@@ -57,8 +57,8 @@ UM_API UM_USED um_status um_problem_loglike(um_problem *p, const um_array *u, do
 UM_API UM_USED um_status um_problem_logp(um_problem *p, um_rng *rng, const um_array *u, double *lp,
 	um_array *du);
 
-/* u[b] of a draw from the prior with rng[b]; a product of priors cannot be drawn from. */
-UM_API UM_USED um_status um_problem_draw(um_problem *p, um_rng *rng, um_array *u);
+/* x[b] drawn from the prior with rng[b]; a product of priors cannot be drawn from. */
+UM_API UM_USED um_status um_problem_draw(um_problem *p, um_rng *rng, um_array *x);
 
 /* The forward model as a function of x in the units of the prior (f(scale x)). */
 UM_API UM_USED um_status um_problem_apply(um_problem *p, const um_array *x, const um_array *dx,

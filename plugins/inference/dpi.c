@@ -60,6 +60,8 @@ static const um_param params[] = {
 		"says when they disagree. 0: 1, for a flow of at most 16 numbers 2."),
 	P(disagree, "0.1", 0, 1e9, "Difference of the ELBOs of two fits, beyond their noise, that is a "
 		"disagreement."),
+	P(elbo_draws, "256", 0, 1000000, "Draws for the lower bound of the evidence at the end, at least a batch; 0: none are made, "
+		"where log p takes long and one fit is made."),
 	P(outliers, "0", 0, 1e9, "Samples with any u further than this many standard deviations from the median "
 		"are left out and counted (log q stays that of all draws); 0: none are."),
 	P(rank, "8", 0, 4096, "lowrank: number of directions."),

@@ -16,7 +16,8 @@ struct surrogate {
 static const um_param params[] = {
 	UM_DIFFUSION_PARAMS,
 	UM_PARAM(struct surrogate, draws, "1", 1, 1e6, "", "Times that are drawn for an image."),
-	UM_PARAM(struct surrogate, noises, "1", 1, 1e6, "", "Noises for each time."),
+	UM_PARAM(struct surrogate, noises, "1", 1, 1e6, "", "Noises for each time; every second one is the "
+		"opposite of the one before, which takes most of the noise out of the gradient."),
 	UM_PARAM(struct surrogate, stratified, "true", 0, 0, "", "Times from equal shares of the law that they are drawn "
 		"from."),
 	UM_PARAM(struct surrogate, variance, "0.0", 0, 1e12, "", "Variance of a pixel of the images, about: takes known "

@@ -75,7 +75,7 @@ status 3 "$UMBRA" info "$T/cut.safetensors"
 
 # Architectures.
 for how in '--set resample=fir --set pyramid=true --set dropout=0.1' '--set resample=mean --set rescale=false' \
-	'--set network=mlp' '--set sde=ve' '--set sde=subvp' '--set sde=flow --set times=[1e-3,0.999]'; do
+	'--set network=mlp' '--set patch=2' '--set sde=ve' '--set sde=subvp' '--set sde=flow --set times=[1e-3,0.999]'; do
 	status 0 "$UMBRA" test priors/surrogate --set width=8 --set multipliers=[1.0,2.0] --set blocks=1 $how
 done
 status 0 "$UMBRA" test priors/surrogate --set score=gaussian

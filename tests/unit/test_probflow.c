@@ -135,7 +135,7 @@ static void bounds(void)
 /* The mean of gradients is the gradient of the mean: the same draws at moved points. */
 static void bound_gradient(void)
 {
-	const double h = 1e-3;
+	const double h = 4e-4;
 	plug g;
 	um_array x, dx;
 	double b[2][POINTS];
