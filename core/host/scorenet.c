@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Evaluation of score networks. A job asks for the score of x_t = alpha x + sigma z; the net knows that of
  * a u0 + b z with its own a and b. At its time of the same ratio of noise to signal
- *   u = c (x_t - alpha lo) / unit,  c = a / alpha,  s(x_t) = c / unit s_u(u) = -c / (unit b) N(y),
- * where y = p u - 1 is what it sees; so J = -c / (unit b) (c p / unit) dN/dy, and its trace's gradient has one more
- * such factor. Programs are made for what is asked, some images and some probes at a time. */
+ *   u = c (x_t - alpha lo),  c = a / (alpha unit),  s(x_t) = c s_u(u) = -c / b N(y),
+ * where y = p u - 1 is what it sees; so J = -c / b (c p) dN/dy, and the gradient of its trace has one more factor c p. Programs are made for what is asked, some images and some probes at a time. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,7 +72,7 @@ static const char *const probe_name[PROBES] = { "e0", "e1", "e2", "e3" };
 static um_status build(const um_scorenet *net, scorenet_program *p)
 {
 	um_status st = UM_OK;
-	um_node *out[3 + 2 * PROBES], *none = NULL, *e[PROBES], *sum[PROBES];
+	um_node *out[3 + 2 * PROBES], *e[PROBES], *sum[PROBES];
 	int n = 0;
 	um_graph *g = p->graph = um_graph_new(p->images);
 	if (g == NULL)
@@ -99,7 +98,6 @@ static um_status build(const um_scorenet *net, scorenet_program *p)
 	}
 	if (p->want & DDIV)
 		UM_TRY(um_grad((int)p->probes, sum, NULL, 1, &y, &out[n++]));
-	(void)none;
 	const um_compile_options how = { net->dense ? UM_PER_BATCH : UM_PER_IMAGE, p->precision, net->threads, net->w };
 	UM_TRY(um_compile(n, out, &how, &p->program));
 out:
