@@ -207,7 +207,7 @@ static um_status describe(const char *path, json_t **out)
 static void print_text(const char *s)
 {
 	const bool block = strchr(s, '\n') != NULL;
-	if (block)
+	if (block || *s == '\0')
 		putchar('\n');
 	for (size_t n; *s != '\0'; s += n + (s[n] == '\n')) {
 		n = strcspn(s, "\n");

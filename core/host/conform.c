@@ -67,7 +67,8 @@ static um_status fill(const um_plugin *p, const char *const *settings, um_params
 	UM_TRY(um_config_parse("", "umbra test", &root));
 	/* Differences need more digits than fast arithmetic has. */
 	for (size_t i = 0; i < p->nparams; i++)
-		if (strcmp(p->params[i].name, "precision") == 0)
+		if (strcmp(p->params[i].name, "precision") == 0 && p->params[i].choices != NULL &&
+			strstr(p->params[i].choices, "float32") != NULL)
 			UM_TRY(um_config_set(root, "precision=float32"));
 	for (; settings != NULL && *settings != NULL; settings++)
 		UM_TRY(um_config_set(root, *settings));

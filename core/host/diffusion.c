@@ -51,6 +51,8 @@ static um_status plan_unet(um_scorenet *net)
 	u->levels = (int)d->multipliers.n;
 	for (int i = 0; i < u->levels; i++) {
 		u->multiplier[i] = (int64_t)d->multipliers.v[i];
+		if ((double)u->multiplier[i] != d->multipliers.v[i])
+			return um_fail(UM_EPARAM, "multipliers: %g is not a whole number", d->multipliers.v[i]);
 		for (int64_t k = 0; k < d->attention.n; k++)
 			u->attention[i] = u->attention[i] || (double)(u->rows >> i) == d->attention.v[k];
 	}
@@ -65,6 +67,9 @@ static um_status plan_net(um_scorenet *net)
 	net->dense = strcmp(d->network, "mlp") == 0 || (d->network[0] == 'a' && !image);
 	net->sde = sde_of(d);
 	net->least = d->least;
+	net->most = net->sde.kind == UM_SDE_FLOW ? fmin(d->times.hi, 0.9999) : 1;
+	if (!(net->least < net->most))
+		return um_fail(UM_EPARAM, "least: the least time in training, %g, is not below the last, %g", net->least, net->most);
 	if (d->range.hi > d->range.lo) {
 		net->lo = d->range.lo;
 		net->unit = d->range.hi - d->range.lo;
@@ -111,8 +116,11 @@ static um_status load(um_scorenet *net, const char *path)
 	st = scorenet_read(net, &t);
 	if (st == UM_OK)
 		st = check_size(net);
+	int64_t numbers = 0;
+	for (int i = 0; i < t.n; i++)
+		numbers += um_array_len(&t.array[i]);
 	if (st == UM_OK)
-		st = scorenet_weights(net, &rng, &net->w);
+		st = scorenet_weights(net, &rng, numbers, &net->w);
 	if (st == UM_OK)
 		st = um_weights_load(net->w, &t);
 	if (st != UM_OK)
@@ -181,8 +189,8 @@ um_probflow um_probflow_of(const um_diffusion *d, const um_env *env, um_scorenet
 	} else {
 		f.score = env->source->score;
 		f.self = env->source->self;
-		f.lo = d->range.lo;
 		f.unit = d->range.hi - d->range.lo;
+		f.lo = f.unit > 0 ? d->range.lo : 0;
 	}
 	for (int i = 0; i < 5; i++) {
 		f.shape[i] = env->shape[i];

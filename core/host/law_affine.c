@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/mem.h"
 #include "host/law.h"
 
 typedef struct {
@@ -119,12 +120,10 @@ um_status um_law_affine(um_law *inner, const um_law_spec *spec, um_law **out)
 {
 	um_status st = UM_OK;
 	const int64_t n = spec->n, square[2] = { n, n }, rows[2] = { spec->batch, n };
-	um_law *law = calloc(1, sizeof(*law));
-	affine *q = calloc(1, sizeof(*q));
-	if (law == NULL || q == NULL || (q->u = calloc((size_t)n, sizeof(double))) == NULL)
-		UM_TRY(um_fail(UM_ENOMEM, "no memory for a law"));
-	law->self = q;
+	um_law *law = um_new(sizeof(*law));
+	affine *q = law->self = um_new(sizeof(*q));
 	law->ops = inner->ops->mean != NULL ? &with_mean : &without_mean;
+	q->u = um_new(sizeof(double) * (size_t)n);
 	q->n = n;
 	UM_TRY(um_array_new(&q->c, UM_F64, 1, &n));
 	UM_TRY(um_array_new(&q->t, UM_F32, 2, square));
@@ -143,7 +142,6 @@ um_status um_law_affine(um_law *inner, const um_law_spec *spec, um_law **out)
 	*out = law;
 	return UM_OK;
 out:
-	if (law != NULL)
-		um_law_free(law);
+	um_law_free(law);
 	return st;
 }

@@ -51,13 +51,17 @@ static um_node *label(um_graph *g)
 	return um_nn_input(g, "t", 0, NULL, true);
 }
 
-um_status scorenet_weights(const um_scorenet *net, const um_rng *rng, um_weights **w)
+um_status scorenet_weights(const um_scorenet *net, const um_rng *rng, int64_t most, um_weights **w)
 {
 	um_graph *g = um_graph_new(1);
 	if (g == NULL)
 		return um_fail(UM_ENOMEM, "no memory for a network");
 	(void)scorenet_node(net, false, um_nn_input(g, "y", 1, &net->n, true), label(g));
 	um_status st = um_graph_status(g);
+	const int64_t numbers = um_weights_count(g);
+	if (st == UM_OK && most > 0 && numbers > 2 * most + 1024)
+		st = um_fail(UM_EDATA, "the network of its metadata has %lld numbers, its tensors have %lld", (long long)numbers,
+			(long long)most);
 	if (st == UM_OK)
 		st = um_weights_new(g, rng, w);
 	um_graph_free(g);
@@ -122,7 +126,7 @@ void scorenet_forget(um_scorenet *net)
 static um_status program_for(um_scorenet *net, int want, int64_t probes, int64_t images, um_precision precision,
 	um_program **out)
 {
-	scorenet_program p = { want, probes, images > 1 ? IMAGES : 1, precision, NULL, NULL };
+	scorenet_program p = { want, probes, images, precision, NULL, NULL };
 	for (int i = 0; i < net->nprograms; i++) {
 		const scorenet_program *q = &net->program[i];
 		if (q->want == want && q->probes == probes && q->images == p.images && q->precision == precision) {
@@ -153,10 +157,10 @@ typedef struct place {
 static place place_of(const um_scorenet *net, double alpha, double sigma)
 {
 	const double ratio = log(sigma / (alpha * net->unit)); /* infinite at both ends */
-	double t = alpha > 0 ? um_sde_time(&net->sde, ratio) : 1;
-	t = !(t > net->least) ? net->least : t > 1 ? 1 : t;
+	double t = alpha > 0 ? um_sde_time(&net->sde, ratio) : net->most;
+	t = !(t > net->least) ? net->least : t > net->most ? net->most : t;
 	const double a = um_sde_alpha(&net->sde, t), b = um_sde_sigma(&net->sde, t);
-	/* the larger of both, which are the same unless the time was held */
+	/* matches the larger of signal and noise: both, unless the time was held */
 	const double c = alpha * net->unit >= sigma ? a / (alpha * net->unit) : b / sigma;
 	place p = { .t = t, .shift = alpha * net->lo, .in = c * scorenet_factor(&net->sde, t), .out = -c / b };
 	p.rho = -sigma * p.out;
@@ -168,6 +172,7 @@ typedef struct call {
 	const um_score_job *job;
 	um_precision precision;
 	int64_t first, count; /* images */
+	int64_t room;         /* images of programs: 1 only where a job is about one */
 	place at[IMAGES];
 } call;
 
@@ -247,7 +252,7 @@ static um_status pass(call *c, int want, bool exact, int64_t k, int64_t count)
 	const um_score_job *j = c->job;
 	um_program *p = NULL;
 	int o = 0;
-	UM_TRY(program_for(c->net, want, count, c->count, c->precision, &p));
+	UM_TRY(program_for(c->net, want, count, c->room, c->precision, &p));
 	um_program_images(p, c->count);
 	put_inputs(p, c);
 	put_probes(p, c, exact, k, count);
@@ -294,7 +299,7 @@ static um_status run(um_scorenet *net, const um_score_job *j, int jtv, um_precis
 	const int once = (j->s != NULL ? S : 0) | (j->jtv != NULL ? jtv : 0);
 	const int probed = (j->je != NULL && j->probes > 0 ? JE : 0) | (j->div != NULL ? DIV : 0) |
 		(j->ddiv != NULL ? DDIV : 0);
-	call c = { .net = net, .job = j, .precision = precision };
+	call c = { .net = net, .job = j, .precision = precision, .room = j->x->dim[0] > 1 ? IMAGES : 1 };
 	for (c.first = 0; c.first < j->x->dim[0]; c.first += c.count) {
 		const int64_t left = j->x->dim[0] - c.first;
 		c.count = left < IMAGES ? left : IMAGES;

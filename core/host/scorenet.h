@@ -27,7 +27,7 @@ struct um_scorenet {
 	um_mlp_spec mlp;
 	um_sde sde;
 	double lo, unit;       /* of u = (x - lo) / unit; unit 0: not known yet */
-	double least;          /* the smallest time it learned */
+	double least, most;    /* the smallest and largest time it learned */
 	um_weights *w;         /* NULL: not trained */
 	um_precision fine, fast;
 	int nprograms;
@@ -38,8 +38,8 @@ struct um_scorenet {
 um_node *scorenet_node(const um_scorenet *net, bool training, um_node *seen, um_node *t);
 /* What the net sees: factor u_t - 1. */
 double scorenet_factor(const um_sde *sde, double t);
-/* Weights at their start. */
-um_status scorenet_weights(const um_scorenet *net, const um_rng *rng, um_weights **w);
+/* Weights at their start; many more numbers than "most", where that is not 0, are an error. */
+um_status scorenet_weights(const um_scorenet *net, const um_rng *rng, int64_t most, um_weights **w);
 /* As um_scorenet_score_fast, but jtv = J^T (sigma s + v). */
 um_status scorenet_residual(void *self, const um_score_job *job);
 /* Drops all programs. */

@@ -85,7 +85,7 @@ um_status scorenet_note(const um_scorenet *net, um_sink *sink)
 		numbers(&w, "sde.beta", 2, (double[]){ s->beta_min, s->beta_max });
 	if (s->kind == UM_SDE_VE)
 		numbers(&w, "sde.sigma", 2, (double[]){ s->sigma_min, s->sigma_max });
-	number(&w, "least_time", net->least);
+	numbers(&w, "learned_times", 2, (double[]){ net->least, net->most });
 	numbers(&w, "range", 2, (double[]){ net->lo, net->lo + net->unit });
 	return w.st;
 }
@@ -181,6 +181,8 @@ static void read_unet(reader *r, um_unet_spec *s, int64_t *patch)
 	s->pyramid = read_number(r, "net.pyramid") != 0;
 	s->plain_sums = read_number(r, "net.rescale") == 0;
 	s->dropout = read_number(r, "net.dropout");
+	if (r->st == UM_OK && !(s->dropout >= 0 && s->dropout < 1))
+		r->st = um_fail(UM_EDATA, "metadata net.dropout = %g is no rate", s->dropout);
 	if (r->st == UM_OK)
 		r->st = um_unet_check(s);
 }
@@ -215,12 +217,14 @@ um_status scorenet_read(um_scorenet *net, const um_tensors *t)
 	}
 	if (r.st == UM_OK && net->sde.kind != UM_SDE_FLOW && !(two[0] > 0 && two[1] >= two[0]))
 		r.st = um_fail(UM_EDATA, "metadata: a diffusion from %g to %g", two[0], two[1]);
-	net->least = read_number(&r, "least_time");
+	(void)read_numbers(&r, "learned_times", 2, 2, two);
+	net->least = two[0];
+	net->most = two[1];
 	(void)read_numbers(&r, "range", 2, 2, two);
 	net->lo = two[0];
 	net->unit = two[1] - two[0];
-	if (r.st == UM_OK && !(net->unit > 0 && net->least >= 0 && net->least < 1))
-		r.st = um_fail(UM_EDATA, "metadata: range [%g, %g] and least_time %g make no sense", two[0], two[1],
-			net->least);
+	if (r.st == UM_OK && !(net->unit > 0 && net->least > 0 && net->least < net->most && net->most <= 1))
+		r.st = um_fail(UM_EDATA, "metadata: range [%g, %g] and learned_times %g to %g make no sense", two[0], two[1],
+			net->least, net->most);
 	return r.st;
 }

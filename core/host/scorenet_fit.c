@@ -49,7 +49,7 @@ static double seconds(void)
 static double draw_time(const um_scorenet *net, double u, double *weight)
 {
 	const um_sde *s = &net->sde;
-	const double from = net->least, to = s->kind == UM_SDE_FLOW ? fmin(net->set->times.hi, 0.9999) : 1;
+	const double from = net->least, to = net->most;
 	const bool importance = net->set->law[0] == 'i', likelihood = net->set->weighting[0] == 'l';
 	const double t = importance ? um_sde_draw(s, from, to, u) : from + u * (to - from), sigma = um_sde_sigma(s, t);
 	const double density = um_sde_diffusion2(s, t) / (sigma * sigma * um_sde_importance(s, from, to));
@@ -66,6 +66,7 @@ static void put_noisy(const lesson *t, um_program *p, const um_array *x, double 
 	float *y = um_program_input(p, "y").data, *z = um_program_input(p, "z").data;
 	float *label = um_program_input(p, "t").data, *weight = um_program_input(p, "weight").data;
 	const int lanes = net->threads;
+	(void)lanes;
 	PARALLEL
 	for (int64_t b = 0; b < batch; b++) {
 		um_rng rng = um_rng_at(t->about->rng, stream, (uint64_t)(first + b));
@@ -230,7 +231,7 @@ static um_status held_out_loss(lesson *t, double *loss)
 	const bool held = t->about->held > 0;
 	const int64_t batch = t->x.dim[0];
 	const int64_t all = held ? t->about->held : t->about->train > 0 ? t->about->train : HELD;
-	const int64_t turns = all / batch < 1 ? 1 : all < HELD ? all / batch : (HELD + batch - 1) / batch;
+	const int64_t some = all < HELD ? all : HELD, turns = some / batch < 1 ? 1 : some / batch;
 	*loss = 0;
 	for (int64_t i = 0; i < turns; i++) {
 		const int64_t count = all < batch ? all : batch;
@@ -268,7 +269,7 @@ static um_status sheet(lesson *t)
 	um_rng rng[SHEET];
 	um_array x = { 0 };
 	um_probflow f = { .score = um_scorenet_score_fast, .self = net, .n = net->n, .sde = net->sde, .lo = net->lo,
-		.unit = net->unit, .from = fmax(net->least, 1e-3), .to = net->sde.kind == UM_SDE_FLOW ? 0.999 : 1 };
+		.unit = net->unit, .from = fmax(net->least, 1e-3), .to = net->most };
 	memcpy(f.shape, s, sizeof(f.shape));
 	for (uint64_t i = 0; i < SHEET; i++)
 		rng[i] = um_rng_at(t->about->rng, STREAM_SHEET, i);
@@ -307,7 +308,8 @@ static um_status train(lesson *t, double *held)
 	const double took = seconds() - begun, steps = *at(t, STEP) - (double)first;
 	if (steps > 0)
 		UM_TRY(um_sink_metric(t->sink, "images_per_second", steps * (double)d->batch / took));
-	UM_TRY(look(t, held));
+	if (*at(t, MANY) > 0 || isnan(*held))
+		UM_TRY(look(t, held));
 out:
 	return st;
 }
@@ -346,7 +348,7 @@ um_status um_scorenet_fit(um_scorenet *net, um_dataset *data, um_sink *sink)
 	if (net->set->factor != 1)
 		return um_fail(UM_EPARAM, "factor: leave it out in training, which is in the units of x");
 	if (net->w == NULL)
-		UM_TRY(scorenet_weights(net, t.about->rng, &net->w));
+		UM_TRY(scorenet_weights(net, t.about->rng, 0, &net->w));
 	if ((t.w = um_weights_copy(net->w)) == NULL)
 		UM_TRY(um_fail(UM_ENOMEM, "no memory for a network"));
 	UM_TRY(lesson_new(&t));

@@ -10,7 +10,7 @@
 #include <umbra/linalg.h>
 #include "host/law.h"
 
-enum { MOST = 4096, BLOCK = 64 };
+enum { MOST = 4096, BLOCK = 64, LARGEST = 1 << 27 };
 static const double FLOOR = 1e-3; /* of variances, relative to their mean */
 
 typedef struct gauss {
@@ -26,7 +26,19 @@ bool um_fit_moments(const um_fit *w)
 	const um_problem_info *about = w->about;
 	if (strcmp(w->set->warm, "moments") == 0)
 		return true;
-	return strcmp(w->set->warm, "auto") == 0 && about->estimate && about->draws && about->n > 16 && about->n <= MOST;
+	return strcmp(w->set->warm, "auto") == 0 && about->estimate && about->draws && about->n > 16 && about->n <= MOST &&
+		about->n * about->ny <= LARGEST;
+}
+
+um_status um_fit_moments_check(const um_fit *w)
+{
+	const um_problem_info *about = w->about;
+	if (!about->draws)
+		return um_fail(UM_EPARAM, "warm: moments are taken of draws, and the prior cannot be drawn from; take map or none");
+	if (about->n > MOST || about->n * about->ny > LARGEST)
+		return um_fail(UM_EPARAM, "warm: moments of %lld numbers with %lld measurements are too many; at most %d, and %d "
+			"times measurements", (long long)about->n, (long long)about->ny, MOST, LARGEST);
+	return UM_OK;
 }
 
 /* ---- the Gaussian ----------------------------------------------------------------------- */
@@ -152,17 +164,28 @@ static um_status value(void *context, const double *v, double *f, double *d)
 	return UM_OK;
 }
 
+static bool step(void *context, int64_t k, const double *v, double f, double gnorm)
+{
+	const gauss *g = context;
+	(void)k, (void)v, (void)gnorm;
+	return um_sink_progress(g->w->sink, 0, g->w->set->seeds * g->w->set->steps, f) != UM_STOP;
+}
+
 /* The optimum as v, becomes u in c. */
 static um_status climb(gauss *g, double *c)
 {
 	um_status st = UM_OK;
 	const int64_t n = g->n;
 	double *v = calloc((size_t)n, sizeof(double));
-	um_lbfgs_job job = { .n = n, .value = value, .context = g, .memory = 20, .iterations = g->w->set->warm_iterations,
+	um_lbfgs_job job = { .n = n, .value = value, .step = step, .context = g, .memory = 20, .iterations = g->w->set->warm_iterations,
 		.gtol = 1e-6 };
 	if (v == NULL)
 		UM_TRY(um_fail(UM_ENOMEM, "no memory for a start"));
-	UM_TRY(um_lbfgs(&job, v));
+	st = um_lbfgs(&job, v);
+	if (st != UM_OK)
+		UM_TRY(um_context(st, "warm: from the mean of draws of the prior"));
+	if (job.end == UM_LBFGS_STOPPED)
+		UM_TRY(um_fail(UM_EINTR, "%s: stopped while looking for a starting point", g->w->set->family));
 	um_gemv(false, n, n, g->c, v, g->u);
 	for (int64_t i = 0; i < n; i++)
 		c[i] = g->m[i] + g->u[i];
@@ -244,10 +267,6 @@ um_status um_fit_whiten(um_fit *w, double *mean, double *sd)
 	}
 	if (*um_fit_count(w, UM_FIT_ATTEMPT) > 0) /* other fits have the same coordinates */
 		return UM_OK;
-	if (!w->about->draws)
-		return um_fail(UM_EPARAM, "warm: moments are taken of draws, and the prior cannot be drawn from; take map or none");
-	if (n > MOST)
-		return um_fail(UM_EPARAM, "warm: moments of %lld numbers are too many; at most %d", (long long)n, MOST);
 	g.m = calloc((size_t)(3 * n + 2 * n * n), sizeof(double));
 	if (g.m == NULL)
 		UM_TRY(um_fail(UM_ENOMEM, "no memory for the covariance of %lld numbers", (long long)n));

@@ -115,6 +115,15 @@ out:
 	return st;
 }
 
+int64_t um_weights_count(const um_graph *g)
+{
+	int64_t n = 0;
+	for (int i = 0; i < um_graph_nodes(g); i++)
+		if (um_graph_node(g, i)->op == &um_op_weight)
+			n += um_node_len(um_graph_node(g, i));
+	return n;
+}
+
 um_weights *um_weights_copy(const um_weights *w)
 {
 	um_weights *c = make(w->n);

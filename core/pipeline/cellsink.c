@@ -18,7 +18,7 @@ static um_answer progress(void *state, int64_t done, int64_t total, double loss)
 {
 	um_cell_out *c = state;
 	if (c->page->total == 0)
-		c->page->first = done - 1;
+		c->page->first = done > 0 ? done - 1 : 0;
 	c->page->done = done;
 	c->page->total = total;
 	c->page->loss = loss;
@@ -263,11 +263,16 @@ double um_cell_earlier(const um_cell_out *c)
 	return c->resume ? um_checkpoint_seconds(c->folder) : 0;
 }
 
-void um_cell_finish(const um_cell_out *c)
+void um_checkpoint_remove(const char *folder)
 {
-	char *path = um_format("%s/" CHECKPOINT, c->folder);
+	char *path = um_format("%s/" CHECKPOINT, folder);
 	unlink(path);
 	free(path);
+}
+
+void um_cell_finish(const um_cell_out *c)
+{
+	um_checkpoint_remove(c->folder);
 }
 
 /* Where the figure of this name goes. */

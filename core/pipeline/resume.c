@@ -51,20 +51,44 @@ static char *plan_text(const um_plan *p)
 	return text;
 }
 
-/* The first line in which two texts differ, or 0: time budgets of train stages may. */
+/* The first line in which two texts differ. */
 static int differing_line(const char *a, const char *b)
 {
-	static const char budget[] = "seconds = ";
-	for (int line = 1; *a != '\0' || *b != '\0'; line++) {
-		const size_t na = strcspn(a, "\n"), nb = strcspn(b, "\n");
-		const char *x = a + strspn(a, " \t"), *y = b + strspn(b, " \t");
-		const bool both = strncmp(x, budget, sizeof(budget) - 1) == 0 && strncmp(y, budget, sizeof(budget) - 1) == 0;
-		if (!both && (na != nb || strncmp(a, b, na) != 0))
-			return line;
-		a += na + (a[na] == '\n');
-		b += nb + (b[nb] == '\n');
+	int line = 1;
+	for (; *a && *a == *b; a++, b++)
+		line += *a == '\n';
+	return line;
+}
+
+/* Whether two texts say the same but for the time budgets of train stages. */
+static bool same_but_budgets(const char *old, const char *now)
+{
+	um_node *root[2] = { NULL, NULL };
+	char *text[2] = { NULL, NULL };
+	for (int k = 0; k < 2; k++) {
+		if (um_config_parse(k == 0 ? old : now, "pipeline.cfg", &root[k]) != UM_OK)
+			break;
+		const um_node *run = um_node_get(root[k], "run");
+		for (int i = 0; run != NULL && i < run->n; i++) {
+			const um_node *stage = um_node_get(run->child[i], "stage");
+			um_node *budget = um_node_get(run->child[i], "seconds");
+			if (stage != NULL && stage->text != NULL && strcmp(stage->text, "train") == 0 && budget != NULL) {
+				budget->type = UM_NODE_INT;
+				budget->integer = 0;
+				budget->filled = false;
+			}
+		}
+		size_t n = 0;
+		FILE *f = open_memstream(&text[k], &n);
+		um_config_write(root[k], f);
+		fclose(f);
 	}
-	return 0;
+	const bool same = text[0] != NULL && text[1] != NULL && strcmp(text[0], text[1]) == 0;
+	for (int k = 0; k < 2; k++) {
+		um_node_free(root[k]);
+		free(text[k]);
+	}
+	return same;
 }
 
 um_status um_rundir_plan(const char *dir, const um_plan *plan, bool resume)
@@ -78,7 +102,7 @@ um_status um_rundir_plan(const char *dir, const um_plan *plan, bool resume)
 	UM_TRY(um_file_get(path, &old, NULL));
 	if (strcmp(old, text) == 0)
 		goto out;
-	if (differing_line(old, text) != 0)
+	if (!same_but_budgets(old, text))
 		UM_TRY(um_fail(UM_EPARAM, "%s:%d: the pipeline has changed since this run began, so that it "
 			"cannot be resumed; choose another folder with -o", path, differing_line(old, text)));
 	UM_TRY(um_file_put(path, text, strlen(text)));
@@ -145,13 +169,33 @@ static bool may_go_on(const char *dir, const um_plan *plan, int t)
 	return used > 0 && (all == 0 || all > used);
 }
 
-/* What rests on a fit that goes on has to be done again. */
-static void undo(const um_plan *plan, int t, bool *done)
+/* What rests on a fit that goes on is done again from its beginning, whether it was finished or not. */
+static void undo(const char *dir, const um_plan *plan, int t, bool *done, bool *undone)
 {
-	done[t] = false;
-	for (int i = 0; i < plan->ntask; i++)
-		if (i != t && done[i] && um_plan_needs(plan, &plan->task[i], &plan->task[t]))
-			undo(plan, i, done);
+	for (int i = 0; i < plan->ntask; i++) {
+		if (i == t || undone[i] || !um_plan_needs(plan, &plan->task[i], &plan->task[t]))
+			continue;
+		char *folder = um_format("%s/%s", dir, plan->task[i].name);
+		um_checkpoint_remove(folder);
+		free(folder);
+		done[i] = false;
+		undone[i] = true;
+		undo(dir, plan, i, done, undone);
+	}
+}
+
+/* Fits that their budget ended and that have more time now go on. */
+static void go_on(const char *dir, const um_plan *plan, bool *done)
+{
+	bool *undone = um_new(sizeof(*undone) * (size_t)plan->ntask);
+	for (int i = 0; i < plan->ntask; i++) {
+		const um_task *t = &plan->task[i];
+		if (!done[i] || t->inference >= 0 || t->forward >= 0 || t->prior < 0 || !may_go_on(dir, plan, i))
+			continue;
+		done[i] = false;
+		undo(dir, plan, i, done, undone);
+	}
+	free(undone);
 }
 
 /* The record goes on: how the run began stays, every resumption is added. */
@@ -200,10 +244,7 @@ um_status um_rundir_resume(const char *dir, const um_plan *plan, json_t *record,
 		else if (plan->task[i].prior >= 0)
 			done[i] = there(dir, name, "metrics.json") && there_weights(dir, plan, i);
 	}
-	for (int i = 0; i < plan->ntask; i++)
-		if (done[i] && plan->task[i].inference < 0 && plan->task[i].forward < 0 && plan->task[i].prior >= 0 &&
-			may_go_on(dir, plan, i))
-			undo(plan, i, done);
+	go_on(dir, plan, done);
 	for (int i = 0; i < plan->ntask; i++) {
 		const char *name = plan->task[i].name;
 		json_t *entry = json_object_get(json_object_get(old, "cells"), name);

@@ -49,6 +49,8 @@ UM_API UM_USED um_status um_cell_write_metrics(const um_cell_out *c);
 UM_API double um_cell_earlier(const um_cell_out *c);
 /* The same of a folder. */
 UM_API double um_checkpoint_seconds(const char *folder);
+/* Removes the checkpoint of a folder. */
+UM_API void um_checkpoint_remove(const char *folder);
 /* Removes the checkpoint of a cell that is finished. */
 UM_API void um_cell_finish(const um_cell_out *c);
 

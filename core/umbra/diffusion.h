@@ -75,7 +75,7 @@ typedef struct um_diffusion {
 	UM_PARAM(um_diffusion, clip, "1.0", 0, 1e30, "", "Largest norm of a gradient, longer ones are scaled; 0: any."), \
 	UM_PARAM(um_diffusion, average, "0.999", 0, 0.999999, "", "Rate of the moving average of the weights, which is the " \
 		"result; it begins lower."), \
-	UM_PARAM(um_diffusion, least, "1e-5", 0, 1, "", "Least time in training."), \
+	UM_PARAM(um_diffusion, least, "1e-5", 1e-12, 1, "", "Least time in training."), \
 	UM_CHOICE(um_diffusion, law, "uniform", "uniform|importance", "Times in training: uniform, or uniform in the " \
 		"logarithm of noise to signal."), \
 	UM_CHOICE(um_diffusion, weighting, "noise", "noise|likelihood", "The mean square error of the noise at all times " \

@@ -27,6 +27,8 @@ typedef struct um_weights {
 /* Every weight that the graph names, in the order of its making, at its initial law; tensor i
  * draws from um_rng_at(base, hash of its name, 0), so order changes nothing. */
 UM_API UM_USED um_status um_weights_new(const um_graph *g, const um_rng *base, um_weights **w);
+/* Numbers in all weights that the graph names. */
+UM_API int64_t um_weights_count(const um_graph *g);
 /* NULL, with a message, where there is no memory for it. */
 UM_API um_weights *um_weights_copy(const um_weights *w);
 UM_API void um_weights_free(um_weights *w);

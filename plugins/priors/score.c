@@ -17,7 +17,7 @@ static const um_param params[] = {
 	UM_DIFFUSION_PARAMS,
 	UM_CHOICE(struct score, solver, "dopri5", UM_ODE_METHODS, "Method of the differential equation."),
 	UM_PARAM(struct score, rtol, "1e-3", 0, 1, "", "Relative error of a step."),
-	UM_PARAM(struct score, atol, "1e-5", 0, 1, "", "Absolute error of a step, in units of x."),
+	UM_PARAM(struct score, atol, "1e-5", 0, 1, "", "Absolute error of a step, in units of the range."),
 	UM_PARAM(struct score, steps, "0", 0, 1e6, "", "So many equal steps instead of a tolerance; euler needs them."),
 	UM_PARAM(struct score, probes, "16", 0, 1e6, "", "Probes of the trace of the Jacobian (Hutchinson 1989, "
 		"doi:10.1080/03610919008812866); 0: the exact trace."),

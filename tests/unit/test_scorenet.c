@@ -282,6 +282,23 @@ static void learns_a_gaussian(void)
 	}
 }
 
+/* A batch that divides no number of held-out images; none held out at all. */
+static void odd_batches(void)
+{
+	const um_env env = plug_env(1, 1, DIM);
+	const char *const batches[] = { "batch=96", "batch=300", "batch=1" };
+	for (int k = 0; k < 3; k++) {
+		plug g;
+		um_memory m = { 0 };
+		CHECK_OK(plug_try(&g, UM_PRIOR, "score", env, SET(batches[k], "width=8", "blocks=1", "train_steps=2", "check=1",
+			"precision=float32")));
+		fit(&g, &m);
+		CHECK(isfinite(um_memory_metric(&m, "held_out_loss")));
+		um_memory_free(&m);
+		plug_close(&g);
+	}
+}
+
 /* Times drawn by either law give the same loss for each weighting. */
 static void laws_agree(void)
 {
@@ -351,11 +368,14 @@ static void mistakes(void)
 		{ "sde", NULL, "metadata has no sde" }, { "net.width", "x", "net.width = \"x\"" },
 		{ "net.width", "8.5", "should be a whole number" }, { "net.multipliers", "1 2 3 4", "" },
 		{ "range", "3 1", "range [3, 1]" }, { "sde.beta", "0.1", "should be 2 to 2 numbers" },
-		{ "net.size", "1e9 8 1", "is no size" },
+		{ "net.size", "1e9 8 1", "is no size" }, { "net.width", "4000", "its tensors have" },
+		{ "learned_times", "0 1", "make no sense" }, { "net.patch", "3", "net.patch does not divide" },
 	};
 	make_file(small, env, 0);
 	refuse(SET(model(), "sde=ve"), env, UM_EPARAM, "the model has a diffusion of its own");
 	refuse(SET(model(), "range=[0.0, 1.0]"), env, UM_EPARAM, "leave range out");
+	refuse(SET("sde=flow", "times=[1e-6, 1e-5]", "least=0.001"), env, UM_EPARAM, "least");
+	refuse(SET("multipliers=[1.5, 2.0]"), env, UM_EPARAM, "1.5 is not a whole number");
 	refuse(SET("factor=2"), env, UM_EPARAM, "factor");
 	refuse(SET(model()), plug_env(1, SIDE, 2 * SIDE), UM_EDATA, "the model is of images of 8 x 8 pixels");
 	refuse(SET("multipliers=[1.0, 1.0, 1.0, 1.0, 1.0]"), env, UM_EPARAM, "multiples of 16, not 8 x 8");
@@ -386,7 +406,7 @@ int main(void)
 		return 1;
 	snprintf(path, sizeof(path), "%s/net.safetensors", folder);
 	const check_case cases[] = { CHECK_CASE(published_sizes), CHECK_CASE(signals_and_noises), CHECK_CASE(units),
-		CHECK_CASE(closed_form_range), CHECK_CASE(learns_a_gaussian), CHECK_CASE(laws_agree), CHECK_CASE(mistakes) };
+		CHECK_CASE(closed_form_range), CHECK_CASE(learns_a_gaussian), CHECK_CASE(odd_batches), CHECK_CASE(laws_agree), CHECK_CASE(mistakes) };
 	const int bad = check_run(__FILE__, cases, sizeof(cases) / sizeof(*cases));
 	unlink(path);
 	rmdir(folder);
