@@ -169,7 +169,7 @@ row() { # CELL FOLDER KEY...
 	folder=$2
 	shift 2
 	for key in "$@"; do
-		printf ' %s |' "$(number "$key" "$folder" | awk '{ printf $1 >= 100 ? "%.0f" : $1 >= 10 ? "%.1f" : "%.3f", $1 }')"
+		printf ' %s |' "$(number "$key" "$folder" | awk '{ f = ($1 >= 100) ? "%.0f" : ($1 >= 10) ? "%.1f" : "%.3f"; printf f, $1 }')"
 	done
 	echo
 }

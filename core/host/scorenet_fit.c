@@ -347,6 +347,9 @@ um_status um_scorenet_fit(um_scorenet *net, um_dataset *data, um_sink *sink)
 		return um_fail(UM_EPARAM, "score: a prior is named, whose score needs no training");
 	if (net->set->factor != 1)
 		return um_fail(UM_EPARAM, "factor: leave it out in training, which is in the units of x");
+	net->least = net->set->least; /* also of a model: it may learn smaller times now */
+	if (!(net->least < net->most))
+		return um_fail(UM_EPARAM, "least: %g is not below the last time, %g", net->least, net->most);
 	if (net->w == NULL)
 		UM_TRY(scorenet_weights(net, t.about->rng, 0, &net->w));
 	if ((t.w = um_weights_copy(net->w)) == NULL)

@@ -36,7 +36,8 @@ typedef struct um_diffusion {
 #define UM_DIFFUSION_PARAMS \
 	UM_PRIOR_KEY(um_diffusion, score, "", "The prior whose score it is: its key in the group priors. Or give model."), \
 	UM_FILE(um_diffusion, model, "", "Weight file of a network that predicts the score; may be left out where a " \
-		"train stage of the same pipeline comes first. A fit that starts from it keeps its network and diffusion."), \
+		"train stage of the same pipeline comes first. A fit that starts from it keeps its network and diffusion, and may " \
+		"learn smaller times (least)."), \
 	UM_CHOICE(um_diffusion, sde, "vp", "vp|subvp|ve|flow", "The diffusion: variance preserving, its lesser " \
 		"relative, variance exploding, or the straight path of rectified flows. A model has its own."), \
 	UM_PARAM(um_diffusion, beta_min, "0.1", 1e-6, 1e3, "", "Rate of noise at the beginning (vp, subvp)."), \
