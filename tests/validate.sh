@@ -189,9 +189,8 @@ row() { # CELL FOLDER KEY...
 			seconds
 	done
 	echo
-	echo "The exact density (\`density\`) made $(number steps "$T/priors/all/density+few") steps of 4 draws with one probe, at" \
-		"$(number step_seconds "$T/priors/all/density+few") s a step; the bound takes" \
-		"$(number step_seconds "$T/priors/all/ring+dpi") s for a step of 16 draws."
+	echo "The exact density (\`density\`) made $(number steps "$T/priors/all/density+few") steps of 4 draws with one probe in" \
+		"the time that is stated, the bound $(number steps "$T/priors/all/ring+dpi") of 16 draws."
 	if [ -r "$uv" ]; then
 		echo
 		echo "M87 on 5 April 2017, \`pipelines/m87-learned.cfg\` (compact: tv times entropy, entropy of the law a tenth):"

@@ -85,7 +85,8 @@ um_status um_fit_report(um_fit *w)
 	UM_TRY(um_sink_metric(w->sink, "importance_ess", row[2]));
 	UM_TRY(um_sink_metric(w->sink, "steps", (double)*um_fit_count(w, UM_FIT_STEP)));
 	if (w->made > 0)
-		UM_TRY(um_sink_metric(w->sink, "step_seconds", w->seconds / (double)w->made));
+		um_log(UM_INFO, "%s: %lld steps of %lld draws, %.4g s a step", w->set->family, (long long)w->made,
+			(long long)w->set->batch, w->seconds / (double)w->made);
 	UM_TRY(um_sink_metric(w->sink, "converged", (double)*um_fit_count(w, UM_FIT_CONVERGED)));
 	UM_TRY(um_sink_metric(w->sink, "nfe", (double)*um_fit_count(w, UM_FIT_NFE)));
 	if (w->set->seeds > 1)

@@ -157,7 +157,7 @@ static void resume(void)
 	const int64_t stops[] = { 1, 14, 30, 50 };
 	for (int i = 0; i < 4; i++)
 		check_resume("dpi", set, &d, UM_SOFTPLUS, 20, stops[i]);
-	check_resume("dpi", SET("steps=60", "average=20", "warm=moments", "family=lowrank"), &d, UM_SOFTPLUS, 20, 30);
+	check_resume("dpi", SET("steps=60", "average=20", "warm=moments", "warm_iterations=3", "family=lowrank"), &d, UM_SOFTPLUS, 20, 30);
 	dense_free(&d);
 }
 

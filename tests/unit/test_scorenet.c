@@ -319,7 +319,7 @@ static void laws_agree(void)
 			plug g;
 			um_memory m = { 0 };
 			CHECK_OK(plug_try(&g, UM_PRIOR, "score", env, SET(model(), laws[l], weightings[w], "train_steps=0",
-				"precision=float32")));
+				"precision=float32", "least=0.01")));
 			fit(&g, &m);
 			loss[w][l] = um_memory_metric(&m, "held_out_loss");
 			um_memory_free(&m);
