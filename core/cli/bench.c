@@ -7,21 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <umbra/dft.h>
 #include <umbra/linalg.h>
 #include <umbra/observable.h>
 #include <umbra/rng.h>
 
+#include "base/clock.h"
 #include "bench.h"
 #include "cli.h"
-
-static double now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* GFLOP/s of a large matrix product: the best of a few. */
 static um_status dgemm_peak(double *out)
@@ -34,9 +27,9 @@ static um_status dgemm_peak(double *out)
 	for (int i = 0; i < 2 * N * N; i++)
 		a[i] = 1e-3 * (double)(i % 97);
 	for (int i = 0; i < 8; i++) {
-		double start = now();
+		double start = um_clock();
 		um_gemm(false, false, N, N, N, a, a + N * N, a + 2 * N * N);
-		best = fmin(best, now() - start);
+		best = fmin(best, um_clock() - start);
 	}
 	free(a);
 	*out = 2e-9 * N * N * N / best;
@@ -120,9 +113,9 @@ static um_status bench_eht(json_t *out)
 	UM_TRY(eht_new(&e));
 	UM_TRY(dgemm_peak(&peak));
 	for (int i = 0; i < 6; i++) {
-		double start = now();
+		double start = um_clock();
 		UM_TRY(eht_once(&e, &sum));
-		best = fmin(best, now() - start);
+		best = fmin(best, um_clock() - start);
 	}
 	double rate = 2e-9 * um_dft_flops(e.dft) * BATCH / best;
 	json_object_set_new(out, "visibilities", json_integer(ROWS));

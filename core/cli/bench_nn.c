@@ -9,13 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <umbra/flow.h>
 #include <umbra/layers.h>
 #include <umbra/optim.h>
 #include <umbra/program.h>
 #include <umbra/unet.h>
 
+#include "base/clock.h"
 #include "base/isa.h"
 #include "base/parallel.h"
 #include "bench.h"
@@ -58,13 +58,6 @@ struct job {
 	um_adam adam;
 	float *grad;               /* as the data of w */
 };
-
-static double now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- what is computed ------------------------------------------------------------ */
 
@@ -264,10 +257,10 @@ static um_status time_of(job *j, double seconds, double *median)
 	int n = 0;
 	um_status st = UM_OK;
 	UM_TRY(once(j, 0));
-	for (double start = now(); n < 3 || (n < MOST_RUNS && now() - start < seconds); n++) {
-		double begin = now();
+	for (double start = um_clock(); n < 3 || (n < MOST_RUNS && um_clock() - start < seconds); n++) {
+		double begin = um_clock();
 		UM_TRY(once(j, (uint64_t)n + 1));
-		t[n] = now() - begin;
+		t[n] = um_clock() - begin;
 	}
 	qsort(t, (size_t)n, sizeof(*t), compare);
 	*median = t[n / 2];
@@ -308,11 +301,11 @@ static double add_rate(void)
 	float *a = calloc(3 * (size_t)N, sizeof(*a)), *b = a + N, *c = b + N;
 	(void)lanes;
 	for (int k = 0; a != NULL && k < TIMES; k++) {
-		const double begin = now();
+		const double begin = um_clock();
 		PARALLEL
 		for (int i = 0; i < N; i++)
 			a[i] = b[i] + c[i];
-		const double rate = 3e-9 * N * sizeof(*a) / (now() - begin);
+		const double rate = 3e-9 * N * sizeof(*a) / (um_clock() - begin);
 		best = k > 0 && rate > best ? rate : best; /* the first touches the memory */
 	}
 	free(a);

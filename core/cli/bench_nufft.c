@@ -5,10 +5,10 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <time.h>
 #include <umbra/rng.h>
 #include <umbra/uvop.h>
 
+#include "base/clock.h"
 #include "bench.h"
 
 #define PIXEL (2.5 * 3.14159265358979323846 / 180 / 3600e6)
@@ -25,13 +25,6 @@ typedef struct set {
 	double *x, *gx;                 /* [batch][side][side] */
 	double *v, *w;                  /* [2][batch][n] */
 } set;
-
-static double now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void set_free(set *s)
 {
@@ -75,15 +68,15 @@ static um_status build(const set *s, um_uvhow how, double tolerance, um_uvop **o
 static um_status time_of(const um_uvop *o, set *s, double *forward, double *back)
 {
 	const int64_t half = s->batch * s->n;
-	const double start = now();
+	const double start = um_clock();
 	um_status st = UM_OK;
 	*forward = *back = HUGE_VAL;
-	for (int i = 0; i < 5 && (i < 2 || now() - start < 0.5) && now() - start < 2; i++) {
-		double a = now();
+	for (int i = 0; i < 5 && (i < 2 || um_clock() - start < 0.5) && um_clock() - start < 2; i++) {
+		double a = um_clock();
 		UM_TRY(um_uvop_forward(o, s->batch, s->x, s->v, s->v + half));
-		double b = now();
+		double b = um_clock();
 		UM_TRY(um_uvop_adjoint(o, s->batch, s->w, s->w + half, s->gx));
-		double c = now();
+		double c = um_clock();
 		*forward = fmin(*forward, (b - a) / (double)s->batch);
 		*back = fmin(*back, (c - b) / (double)s->batch);
 	}
@@ -262,9 +255,9 @@ static um_status chi2_time(set *s, um_uvhow how, double *best)
 	um_status st = build(s, how, 1e-9, &o);
 	*best = HUGE_VAL;
 	for (int i = 0; st == UM_OK && i < 6; i++) {
-		double start = now();
+		double start = um_clock();
 		st = chi2(o, s, &sum);
-		*best = fmin(*best, (now() - start) / (double)s->batch);
+		*best = fmin(*best, (um_clock() - start) / (double)s->batch);
 	}
 	um_uvop_free(o);
 	return st;

@@ -7,8 +7,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <umbra/optim.h>
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "host/scorenet.h"
@@ -33,13 +33,6 @@ typedef struct lesson {
 static double *at(lesson *t, int i)
 {
 	return (double *)t->count.data + i;
-}
-
-static double seconds(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 /* ---- noise ------------------------------------------------------------------------------ */
@@ -285,10 +278,10 @@ static um_status train(lesson *t, double *held)
 {
 	um_status st = UM_OK;
 	const um_diffusion *d = t->net->set;
-	const double begun = seconds(), budget = t->about->seconds;
+	const double begun = um_clock(), budget = t->about->seconds;
 	const int64_t first = (int64_t)*at(t, STEP);
 	while ((int64_t)*at(t, STEP) < d->train_steps) {
-		if (budget > 0 && seconds() - begun > budget)
+		if (budget > 0 && um_clock() - begun > budget)
 			break;
 		UM_TRY(learn(t));
 		const int64_t step = (int64_t)*at(t, STEP);
@@ -305,7 +298,7 @@ static um_status train(lesson *t, double *held)
 	}
 	if ((int64_t)*at(t, STEP) < d->train_steps)
 		UM_TRY(checkpoint(t));
-	const double took = seconds() - begun, steps = *at(t, STEP) - (double)first;
+	const double took = um_clock() - begun, steps = *at(t, STEP) - (double)first;
 	if (steps > 0)
 		UM_TRY(um_sink_metric(t->sink, "images_per_second", steps * (double)d->batch / took));
 	if (*at(t, MANY) > 0 || isnan(*held))

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include "base/clock.h"
 #include "host/law.h"
 
 um_rng um_fit_rng(um_fit *w, uint64_t purpose, int64_t index)
@@ -229,21 +229,14 @@ out:
 	return st;
 }
 
-static double seconds(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static um_status optimise(um_fit *w, bool *stop)
 {
 	um_status st = UM_OK;
 	int64_t *step = um_fit_count(w, UM_FIT_STEP), *tail = um_fit_count(w, UM_FIT_TAIL);
 	while (!*stop && *step < last_step(w)) {
-		const double begun = seconds();
+		const double begun = um_clock();
 		UM_TRY(descend(w, *step));
-		w->seconds += seconds() - begun;
+		w->seconds += um_clock() - begun;
 		w->made++;
 		++*step;
 		if (*tail >= 0)

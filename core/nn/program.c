@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "nn/compile.h"
@@ -80,18 +80,11 @@ static um_call kernel_call(um_program *p, um_step *s, const um_turn *turn)
 	return c;
 }
 
-static double now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static um_status run_step(um_program *p, um_step *s, const um_turn *turn)
 {
 	um_status st = UM_OK;
 	const bool timed = p->profiling && turn->lane == 0;
-	const double begin = timed ? now() : 0;
+	const double begin = timed ? um_clock() : 0;
 	if (s->fused != NULL) {
 		run_fused(p, s, turn);
 	} else {
@@ -99,7 +92,7 @@ static um_status run_step(um_program *p, um_step *s, const um_turn *turn)
 		st = s->node->op->run[p->precision](&c);
 	}
 	if (timed) {
-		s->seconds += now() - begin;
+		s->seconds += um_clock() - begin;
 		s->calls++;
 	}
 	return st;

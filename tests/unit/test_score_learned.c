@@ -156,7 +156,6 @@ static void densities_of(pair *p, const char *name, um_array *x)
 {
 	const int64_t count = x->dim[0];
 	double *lp = malloc(sizeof(double) * (size_t)count), *known = malloc(sizeof(double) * (size_t)count), off = 0;
-	double *mean = calloc((size_t)count, sizeof(double));
 	um_rng *r = streams(count, 2000);
 	CHECK_OK(p->learned.prior.ops.logp(p->learned.prior.self, r, x, lp, NULL));
 	CHECK_OK(p->known.prior.ops.logp(p->known.prior.self, r, x, known, NULL));
@@ -170,7 +169,7 @@ static void densities_of(pair *p, const char *name, um_array *x)
 	}
 	printf("| %s | %d | %.0f to %.0f | %.4f | %.1f | %.1f |\n", name, (int)count, lo, hi, correlation(count, lp, known), off,
 		sqrt(spread));
-	free(lp), free(known), free(mean), free(r);
+	free(lp), free(known), free(r);
 }
 
 static void densities(void)
