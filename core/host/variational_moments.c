@@ -3,7 +3,8 @@
  * Gaussian: draws of the prior give a mean m and a covariance C; the posterior of N(m, C) has, at its optimum c,
  * the precision P = J^T Sigma^-1 J + C^-1, J the derivative of the measurements there; and the fit goes on in
  * coordinates u = c + T v, T T^T = P^-1, in which that posterior is white. Data that are a thousand times sharper in
- * some directions than in others are then no trouble. */
+ * some directions than in others are then no trouble. Where the likelihood is not that of a linear model it may have
+ * several optima: the best is taken of those above the mean and above the draws that fit the data best. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@ typedef struct gauss {
 	int64_t n;
 	double *m, *c, *inverse;   /* mean, Cholesky factor of C, C^-1 */
 	double *u, *g;             /* [n] */
+	double *rows, *ll;         /* [warm_draws][n] draws, centred and over the root of their number; [warm_draws] log p(y | .) */
 	um_array image, slope;     /* [1][image] */
 } gauss;
 
@@ -56,10 +58,17 @@ static void lift(const gauss *g, um_array *x)
 		v[i] = (float)fmax((double)v[i], 0.01 * mean);
 }
 
-static um_status draw(gauss *g, int64_t draws, double *rows)
+/* Are there several optima to be expected? */
+static bool several(const gauss *g)
+{
+	return g->w->set->warm_starts > 0 && !(g->w->about->linear && g->w->about->transform == UM_IDENTITY);
+}
+
+static um_status draw(gauss *g)
 {
 	um_status st = UM_OK;
 	um_fit *w = g->w;
+	const int64_t draws = w->set->warm_draws;
 	um_array u = { 0 };
 	um_rng rng[BLOCK];
 	UM_TRY(um_problem_images(w->problem, BLOCK, &u));
@@ -72,7 +81,9 @@ static um_status draw(gauss *g, int64_t draws, double *rows)
 		lift(g, &some);
 		UM_TRY(um_problem_preimage(w->problem, &some, &some));
 		for (int64_t i = 0; i < count * g->n; i++)
-			rows[first * g->n + i] = (double)((const float *)some.data)[i];
+			g->rows[first * g->n + i] = (double)((const float *)some.data)[i];
+		if (several(g))
+			UM_TRY(um_problem_loglike(w->problem, &some, g->ll + first, NULL));
 		if (um_sink_progress(w->sink, 0, w->set->seeds * w->set->steps, NAN) == UM_STOP)
 			UM_TRY(um_fail(UM_EINTR, "%s: stopped while the prior was drawn from", w->set->family));
 	}
@@ -106,10 +117,8 @@ static um_status moments(gauss *g)
 {
 	um_status st = UM_OK;
 	const int64_t n = g->n, draws = g->w->set->warm_draws;
-	double *rows = calloc((size_t)(draws * n), sizeof(double)), mean = 0;
-	if (rows == NULL)
-		UM_TRY(um_fail(UM_ENOMEM, "no memory for %lld draws", (long long)draws));
-	UM_TRY(draw(g, draws, rows));
+	double *rows = g->rows, mean = 0;
+	UM_TRY(draw(g));
 	for (int64_t b = 0; b < draws; b++)
 		for (int64_t i = 0; i < n; i++)
 			g->m[i] += rows[b * n + i] / (double)draws;
@@ -130,7 +139,6 @@ static um_status moments(gauss *g)
 		g->inverse[i * n + i] = 1;
 	um_cholesky_solve(n, g->c, n, g->inverse);
 out:
-	free(rows);
 	return st;
 }
 
@@ -171,24 +179,51 @@ static bool step(void *context, int64_t k, const double *v, double f, double gno
 	return um_sink_progress(g->w->sink, 0, g->w->set->seeds * g->w->set->steps, f) != UM_STOP;
 }
 
-/* The optimum as v, becomes u in c. */
+/* Draw b as v = C^-1/2 (u - m). */
+static void coordinates(gauss *g, int64_t b, double *v)
+{
+	const int64_t n = g->n;
+	const double root = sqrt((double)g->w->set->warm_draws);
+	for (int64_t i = 0; i < n; i++)
+		g->u[i] = root * g->rows[b * n + i];
+	um_cholesky_solve(n, g->c, 1, g->u);
+	um_gemv(true, n, n, g->c, g->u, v);
+}
+
+/* The best optimum, becomes u in c. */
 static um_status climb(gauss *g, double *c)
 {
 	um_status st = UM_OK;
-	const int64_t n = g->n;
-	double *v = calloc((size_t)n, sizeof(double));
-	um_lbfgs_job job = { .n = n, .value = value, .step = step, .context = g, .memory = 20, .iterations = g->w->set->warm_iterations,
-		.gtol = 1e-6 };
+	const int64_t n = g->n, starts = several(g) ? g->w->set->warm_starts : 0;
+	double *v = malloc(sizeof(double) * (size_t)n), best = INFINITY;
 	if (v == NULL)
 		UM_TRY(um_fail(UM_ENOMEM, "no memory for a start"));
-	st = um_lbfgs(&job, v);
-	if (st != UM_OK)
-		UM_TRY(um_context(st, "warm: from the mean of draws of the prior"));
-	if (job.end == UM_LBFGS_STOPPED)
-		UM_TRY(um_fail(UM_EINTR, "%s: stopped while looking for a starting point", g->w->set->family));
-	um_gemv(false, n, n, g->c, v, g->u);
-	for (int64_t i = 0; i < n; i++)
-		c[i] = g->m[i] + g->u[i];
+	for (int64_t start = 0; start <= starts && start <= g->w->set->warm_draws; start++) {
+		um_lbfgs_job job = { .n = n, .value = value, .step = step, .context = g, .memory = 20,
+			.iterations = g->w->set->warm_iterations, .gtol = 1e-6 };
+		if (start == 0) {
+			memset(v, 0, sizeof(double) * (size_t)n);
+		} else {
+			int64_t at = 0;
+			for (int64_t b = 1; b < g->w->set->warm_draws; b++)
+				at = g->ll[b] > g->ll[at] ? b : at;
+			g->ll[at] = -INFINITY;
+			coordinates(g, at, v);
+		}
+		st = um_lbfgs(&job, v);
+		if (st != UM_OK)
+			UM_TRY(um_context(st, "warm: from draws of the prior"));
+		if (job.end == UM_LBFGS_STOPPED)
+			UM_TRY(um_fail(UM_EINTR, "%s: stopped while looking for a starting point", g->w->set->family));
+		um_log(UM_INFO, "warm: -log p of the Gaussian posterior is %.6g from %s", job.f,
+			start == 0 ? "the mean of draws" : "the likeliest draws that are left");
+		if (job.f >= best)
+			continue;
+		best = job.f;
+		um_gemv(false, n, n, g->c, v, g->u);
+		for (int64_t i = 0; i < n; i++)
+			c[i] = g->m[i] + g->u[i];
+	}
 out:
 	free(v);
 	return st;
@@ -274,6 +309,10 @@ um_status um_fit_whiten(um_fit *w, double *mean, double *sd)
 	g.g = g.u + n;
 	g.c = g.g + n;
 	g.inverse = g.c + n * n;
+	g.rows = calloc((size_t)((n + 1) * w->set->warm_draws), sizeof(double));
+	if (g.rows == NULL)
+		UM_TRY(um_fail(UM_ENOMEM, "no memory for %lld draws", (long long)w->set->warm_draws));
+	g.ll = g.rows + n * w->set->warm_draws;
 	UM_TRY(um_problem_images(w->problem, 1, &g.image));
 	UM_TRY(um_problem_images(w->problem, 1, &g.slope));
 	UM_TRY(moments(&g));
@@ -282,6 +321,7 @@ um_status um_fit_whiten(um_fit *w, double *mean, double *sd)
 out:
 	um_array_free(&g.image);
 	um_array_free(&g.slope);
+	free(g.rows);
 	free(g.m);
 	return st;
 }

@@ -152,7 +152,7 @@ static void check_simulation(um_plan *p, const um_task *t, const struct opened *
 			f->plugin->name);
 	if (s->set.truth_file != NULL)
 		check_truth_file(p, s->set.truth_file, um_node_get(s->node, "truth"), problems);
-	int i = um_plan_prior(p, s->set.truth_prior);
+	int i = um_plan_prior(p, s->data.prior);
 	if (i >= 0 && o->prior[i] != NULL && (p->prior[i].n != 1 || o->prior[i][0].ops.sample == NULL))
 		um_problems_add(problems, UM_EPARAM, um_node_get(s->node, "truth"), "a truth cannot be drawn from "
 			"'%s': %s", p->prior[i].key, p->prior[i].n != 1 ? "it is a product of priors" :

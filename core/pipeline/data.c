@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The group data of a train stage: its keys, and the images of its files. */
+/* The group data of a train stage and the group truth of a simulate stage: their keys, and the images of their
+ * files. */
 #include <math.h>
 #include <string.h>
 #include "data/imageset.h"
@@ -7,32 +8,62 @@
 
 #define BIG 9.007199254740992e15
 
+/* Rows that both groups have. */
+#define FILES \
+	UM_PLACES(um_data_settings, files, "[]", "Images: idx (also gzip), npy [n][rows][columns], FITS (NAXIS3 = " \
+		"image; with channels NAXIS3 = channel, NAXIS4 = image), PNG, or folders of these.")
+#define VALUES \
+	UM_CHOICE(um_data_settings, values, "stored", "stored|unit", "The numbers of the files as they are, or " \
+		"integers divided by the largest of their type: 0..255 becomes 0..1.")
+#define FACTOR \
+	UM_PARAM(um_data_settings, factor, "1", -1e30, 1e30, "", "x = offset + factor * value, in the units of the " \
+		"prior.")
+#define OFFSET \
+	UM_PARAM(um_data_settings, offset, "0", -1e30, 1e30, "", "x = offset + factor * value, in the units of the " \
+		"prior.")
+#define SIZE \
+	UM_CHOICE(um_data_settings, size, "exact", "exact|centre|average", "Images of another size than the " \
+		"pipeline's are an error, are cut or filled with 0 about their centre, or are cut to its aspect ratio and " \
+		"averaged over the area of new pixels.")
+
 static const um_param data_table[] = {
-	UM_PLACES(um_data_settings, files, "[]", "Images: idx (also gzip), npy "
-		"[n][rows][columns], FITS (NAXIS3 = image; with channels NAXIS3 = channel, "
-		"NAXIS4 = image), PNG, or folders of these."),
+	FILES,
 	UM_PARAM_TEXT(um_data_settings, prior, "", "A key of the group priors to draw images "
 		"from, instead of files."),
 	UM_PARAM(um_data_settings, count, "0", 0, 1e9, "", "At most so many images; 0: all that "
 		"the files hold, or fresh draws for ever."),
 	UM_PARAM(um_data_settings, held_out, "0.1", 0, 1e9, "", "Images kept apart to judge by: "
 		"a fraction below 1 (of endless draws: of 10000), or a number of them."),
-	UM_CHOICE(um_data_settings, values, "stored", "stored|unit", "The numbers of the files "
-		"as they are, or integers divided by the largest of their type: 0..255 becomes 0..1."),
-	UM_PARAM(um_data_settings, factor, "1", -1e30, 1e30, "", "x = offset + factor * value, in the units of the prior."),
-	UM_PARAM(um_data_settings, offset, "0", -1e30, 1e30, "", "x = offset + factor * value, in the units of the prior."),
+	VALUES,
+	FACTOR,
+	OFFSET,
 	UM_PARAM(um_data_settings, noise, "0", 0, 1e30, "", "Uniform noise of this width that is "
 		"added to every value of a file; 1 hides that integers were rounded, as "
 		"densities need it."),
-	UM_CHOICE(um_data_settings, size, "exact", "exact|centre|average", "Images of another "
-		"size than the pipeline's are an error, are cut or filled with 0 about their "
-		"centre, or are cut to its aspect ratio and averaged over the area of new pixels."),
+	SIZE,
 	UM_CHOICE(um_data_settings, augment, "none", "none|flips|dihedral", "Training images are "
 		"flipped left to right and top to bottom by chance, or also turned by quarters."),
 	UM_PARAM_TEXT(um_data_settings, about, "", "What the images are and whose, for the weight file."),
 	UM_PARAM_TEXT(um_data_settings, licence, "", "Under which terms the images may be used, for the weight file."),
 	UM_PARAM(um_data_settings, seed, "0", 0, BIG, "", "Another seed, another split, order and noise."),
 };
+
+static const um_param truth_table[] = {
+	UM_PARAM_TEXT(um_data_settings, prior, "", "A key of the group priors, drawn from once. Or give files."),
+	UM_PARAM(um_data_settings, seed, "0", 0, BIG, "", "Seed of the draw; left out: that of the pipeline."),
+	FILES,
+	UM_PARAM(um_data_settings, index, "0", 0, 1e9, "", "Which image of the files; 0 is the first."),
+	VALUES,
+	FACTOR,
+	OFFSET,
+	SIZE,
+};
+
+const um_param *um_truth_table(size_t *n)
+{
+	*n = sizeof(truth_table) / sizeof(*truth_table);
+	return truth_table;
+}
 
 const um_param *um_data_table(size_t *n)
 {
@@ -91,6 +122,76 @@ void um_data_read(um_plan *p, um_stage *s, um_problems *problems)
 	s->data = *(const um_data_settings *)um_params_data(s->data_params);
 	check(p, s, at, problems);
 }
+
+/* ---- a truth ------------------------------------------------------------------------ */
+
+static void check_truth(const um_plan *p, const um_stage *s, um_node *at, um_problems *problems)
+{
+	const um_data_settings *d = &s->data;
+	if ((*d->prior != '\0') == (d->files.n > 0))
+		um_problems_add(problems, UM_EPARAM, at, d->files.n > 0 ? "give files or a prior, not both" :
+			"give prior = a key of the group priors to draw from, or files = \"...\" and index");
+	else if (*d->prior != '\0' && um_plan_prior(p, d->prior) < 0)
+		um_problems_add(problems, UM_EPARAM, um_node_get(at, "prior"), "there is no prior '%s'", d->prior);
+	if (*d->prior != '\0' && (strcmp(d->values, "unit") == 0 || d->factor != 1 || d->offset != 0 || d->index != 0 ||
+		strcmp(d->size, "exact") != 0))
+		um_problems_add(problems, UM_EPARAM, at, "index, values, factor, offset and size are for files; a draw is taken as it is");
+}
+
+static void read_truth_file(um_stage *s, um_node *t, um_problems *problems)
+{
+	static const um_param file[] = { UM_FILE(um_forward_settings, truth, NULL, "An image.") };
+	um_node *member[] = { t };
+	um_node holder = { .type = UM_NODE_GROUP, .file = t->file, .line = t->line, .base = t->base, .n = 1, .child = member };
+	if (um_params_fill(file, 1, sizeof(um_forward_settings), &holder, NULL, "simulate", problems, &s->truth_params) != UM_OK)
+		um_problems_add(problems, UM_EPARAM, t, "%s", um_message());
+	if (s->truth_params != NULL)
+		s->set.truth_file = ((const um_forward_settings *)um_params_data(s->truth_params))->truth;
+}
+
+void um_truth_read(um_plan *p, um_stage *s, um_problems *problems)
+{
+	um_node *t = um_node_get(s->node, "truth");
+	if (t == NULL || (t->type != UM_NODE_TEXT && t->type != UM_NODE_GROUP)) {
+		um_problems_add(problems, UM_EPARAM, t == NULL ? s->node : t, "simulate needs truth = \"a FITS file\", { prior = ...; "
+			"seed = ...; } or { files = ...; index = ...; }");
+		return;
+	}
+	if (t->type == UM_NODE_TEXT) {
+		read_truth_file(s, t, problems);
+		return;
+	}
+	const bool own = um_node_get(t, "seed") != NULL;
+	size_t n;
+	const um_param *table = um_truth_table(&n);
+	if (um_params_fill(table, n, sizeof(s->data), t, NULL, "truth", problems, &s->data_params) != UM_OK)
+		um_problems_add(problems, UM_EPARAM, t, "%s", um_message());
+	if (s->data_params == NULL)
+		return;
+	s->data = *(const um_data_settings *)um_params_data(s->data_params);
+	if (!own)
+		um_node_get(t, "seed")->integer = s->data.seed = p->seed;
+	check_truth(p, s, t, problems);
+}
+
+um_status um_truth_image(const um_stage *s, const um_env *env, um_array *x)
+{
+	um_status st = UM_OK;
+	um_array all = { 0 };
+	double step;
+	UM_TRY(um_data_images(s, env, &all, &step));
+	if (s->data.index >= all.dim[0])
+		UM_TRY(um_fail(UM_EDATA, "%s: there is no image %lld: it holds %lld, of which the first is 0", s->data.files.v[0],
+			(long long)s->data.index, (long long)all.dim[0]));
+	UM_TRY(um_env_images(env, 1, x));
+	const um_array one = um_array_rows(&all, s->data.index, 1);
+	UM_TRY(um_array_copy(x, &one));
+out:
+	um_array_free(&all);
+	return st;
+}
+
+/* ---- images of files ------------------------------------------------------------------ */
 
 um_status um_data_images(const um_stage *s, const um_env *env, um_array *x, double *step)
 {

@@ -41,25 +41,25 @@ typedef enum um_stage_kind { UM_SIMULATE, UM_TRAIN, UM_INFER, UM_COMPARE } um_st
 
 /* The keys of a stage; which of them a kind of stage knows is in stage.c. */
 typedef struct um_stage_settings {
-	const char *stage, *forward, *prior, *truth_file, *truth_prior, *align, *storage;
+	const char *stage, *forward, *prior, *truth_file, *align, *storage;
 	um_texts priors, inference;
-	int64_t samples, truth_seed;
+	int64_t samples;
 	double time_limit, seconds;
-	bool skip_impossible, has_truth_seed;
+	bool skip_impossible;
 } um_stage_settings;
 
-/* What a train stage learns from. */
+/* What a train stage learns from, and of which a simulate stage takes one image. */
 typedef struct um_data_settings {
 	um_texts files;
 	const char *prior, *values, *size, *augment, *about, *licence;
-	int64_t count, seed;
+	int64_t count, index, seed;
 	double factor, offset, noise, held_out;
 } um_data_settings;
 
 typedef struct um_stage {
 	um_stage_kind kind;
 	um_node *node;
-	um_params *params, *truth_params, *data_params;
+	um_params *params, *truth_params, *data_params; /* truth_params: of truth = "file" */
 	um_stage_settings set;
 	um_data_settings data;
 } um_stage;
@@ -137,7 +137,12 @@ UM_API void um_training_order(const um_plan *p, um_problems *problems);
 
 UM_API const um_param *um_data_table(size_t *n);
 UM_API void um_data_read(um_plan *p, um_stage *s, um_problems *problems);
+UM_API const um_param *um_truth_table(size_t *n);
+/* truth = "file" or truth = { ... } of a simulate stage. */
+UM_API void um_truth_read(um_plan *p, um_stage *s, um_problems *problems);
 /* The images of the files of a stage, and the width of the noise that hides their rounding. */
 UM_API UM_USED um_status um_data_images(const um_stage *s, const um_env *env, um_array *x, double *step);
+/* Image data.index of the files of a truth, float [1][image] in the units of priors. */
+UM_API UM_USED um_status um_truth_image(const um_stage *s, const um_env *env, um_array *x);
 
 #endif

@@ -103,8 +103,7 @@ static void add_priors(um_input **list, int *n, const um_plan *p, const um_task 
 	for (int i = 0; i < p->nprior; i++) {
 		const um_stage *s = um_plan_training(p, i);
 		const bool fitted = own != NULL && own->kind == UM_TRAIN && s == own;
-		const bool drawn = own != NULL && own->kind != UM_INFER && um_plan_prior(p, own->kind == UM_TRAIN ?
-			own->data.prior : own->set.truth_prior) == i;
+		const bool drawn = own != NULL && own->kind != UM_INFER && um_plan_prior(p, own->data.prior) == i;
 		if (task != NULL && task->prior != i && !drawn)
 			continue;
 		for (int k = 0; k < p->prior[i].n; k++)
@@ -131,6 +130,9 @@ int um_plan_inputs(const um_plan *p, int t, um_input **list)
 		const um_stage *sim = um_plan_simulation(p, i);
 		if (sim != NULL && sim->set.truth_file != NULL)
 			add_input(list, &n, um_format("simulate.%s.truth", p->forward[i].key), sim->set.truth_file);
+		for (int64_t k = 0; sim != NULL && k < sim->data.files.n; k++)
+			add_input(list, &n, sim->data.files.n == 1 ? um_format("simulate.%s.truth", p->forward[i].key) :
+				um_format("simulate.%s.truth.%lld", p->forward[i].key, (long long)k + 1), sim->data.files.v[k]);
 	}
 	add_priors(list, &n, p, task);
 	for (int i = 0; i < p->ninference; i++)

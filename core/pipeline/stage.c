@@ -26,11 +26,7 @@ static const um_param image_table[] = {
 static const um_param simulate_table[] = {
 	UM_CHOICE(um_stage_settings, stage, NULL, "simulate", "Makes measurements of a truth."),
 	UM_PARAM_TEXT(um_stage_settings, forward, NULL, "A key of the group forward."),
-	/* truth is read apart: a file, or { prior; seed } */
-};
-static const um_param truth_table[] = {
-	UM_PARAM_TEXT(um_stage_settings, truth_prior, NULL, "A key of the group priors, drawn from once."),
-	UM_PARAM(um_stage_settings, truth_seed, "0", 0, BIG, "", "Seed of the draw."),
+	/* truth is read apart, in data.c: a file, or a group */
 };
 static const um_param infer_table[] = {
 	UM_CHOICE(um_stage_settings, stage, NULL, "infer", "Draws posterior samples."),
@@ -78,6 +74,15 @@ const um_param *um_stage_table(um_stage_kind kind, size_t *n)
 	return kinds[kind].table;
 }
 
+static void group_help(FILE *out, const char *key, const char *form, const char *doc, const char *stage,
+	const um_param *table(size_t *))
+{
+	size_t n;
+	const um_param *rows = table(&n);
+	fprintf(out, "  %s: %s; required\n      %s\n\n%s = { ... } of %s stage\n", key, form, doc, key, stage);
+	um_params_help(rows, n, out);
+}
+
 void um_plan_help(FILE *out)
 {
 	fprintf(out, "image = { ... }\n");
@@ -85,17 +90,11 @@ void um_plan_help(FILE *out)
 	for (size_t i = 0; i < COUNT(kinds); i++) {
 		fprintf(out, "\nrun = ( { stage = \"%s\"; ... } )\n", kinds[i].name);
 		um_params_help(kinds[i].table, kinds[i].n, out);
-		if (i == UM_SIMULATE) {
-			fprintf(out, "  truth: a FITS file, or a group { prior = ...; seed = ...; }; required\n"
-				"      What is measured: an image in instrument units, or a draw from a prior.\n");
-		}
-		if (i == UM_TRAIN) {
-			size_t n;
-			const um_param *table = um_data_table(&n);
-			fprintf(out, "  data: a group; required\n      What the prior learns from: files or draws.\n\n"
-				"data = { ... } of a train stage\n");
-			um_params_help(table, n, out);
-		}
+		if (i == UM_SIMULATE)
+			group_help(out, "truth", "a FITS file, or a group", "What is measured: an image in instrument units, or a group "
+				"that says which draw of a prior or image of a data set, in the units of priors.", "a simulate", um_truth_table);
+		if (i == UM_TRAIN)
+			group_help(out, "data", "a group", "What the prior learns from: files or draws.", "a train", um_data_table);
 	}
 }
 
@@ -119,50 +118,6 @@ static int stage_kind(um_node *node, um_problems *problems)
 	return -1;
 }
 
-/* truth = "file.fits" or { prior = key; seed = n; }. */
-static void read_truth(um_plan *p, um_stage *s, um_problems *problems)
-{
-	um_node *t = um_node_get(s->node, "truth");
-	if (t == NULL) {
-		um_problems_add(problems, UM_EPARAM, s->node, "simulate needs truth: a FITS file or "
-			"{ prior = ...; seed = ...; }");
-		return;
-	}
-	if (t->type == UM_NODE_TEXT) {
-		static const um_param file[] = { UM_FILE(um_forward_settings, truth, NULL, "An image.") };
-		const um_node *member[] = { t };
-		um_node holder = { .type = UM_NODE_GROUP, .file = t->file, .line = t->line, .base = t->base,
-			.n = 1, .child = (um_node **)member };
-		if (um_params_fill(file, 1, sizeof(um_forward_settings), &holder, NULL, "simulate", problems,
-			&s->truth_params) != UM_OK)
-			um_problems_add(problems, UM_EPARAM, t, "%s", um_message());
-		if (s->truth_params != NULL)
-			s->set.truth_file = ((const um_forward_settings *)um_params_data(s->truth_params))->truth;
-		return;
-	}
-	um_param table[2];
-	memcpy(table, truth_table, sizeof(table));
-	table[0].name = "prior";
-	table[1].name = "seed";
-	if (t->type != UM_NODE_GROUP) {
-		um_problems_add(problems, UM_EPARAM, t, "write truth = \"file.fits\" or truth = { prior = ...; }");
-		return;
-	}
-	s->set.has_truth_seed = um_node_get(t, "seed") != NULL;
-	if (um_params_fill(table, 2, sizeof(um_stage_settings), t, NULL, "truth", problems,
-		&s->truth_params) != UM_OK)
-		um_problems_add(problems, UM_EPARAM, t, "%s", um_message());
-	if (s->truth_params == NULL)
-		return;
-	const um_stage_settings *set = um_params_data(s->truth_params);
-	s->set.truth_prior = set->truth_prior;
-	s->set.truth_seed = s->set.has_truth_seed ? set->truth_seed : p->seed;
-	um_node_get(t, "seed")->integer = s->set.truth_seed;
-	if (um_plan_prior(p, s->set.truth_prior) < 0)
-		um_problems_add(problems, UM_EPARAM, um_node_get(t, "prior"), "there is no prior '%s'",
-			s->set.truth_prior);
-}
-
 void um_stage_read(um_plan *p, um_node *node, um_problems *problems)
 {
 	static const char *const simulate_skip[] = { "truth", NULL };
@@ -180,7 +135,7 @@ void um_stage_read(um_plan *p, um_node *node, um_problems *problems)
 	if (s->params != NULL)
 		s->set = *(const um_stage_settings *)um_params_data(s->params);
 	if (kind == UM_SIMULATE)
-		read_truth(p, s, problems);
+		um_truth_read(p, s, problems);
 	if (kind == UM_TRAIN && um_node_get(node, "inference") == NULL)
 		um_data_read(p, s, problems);
 }

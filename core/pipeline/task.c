@@ -136,17 +136,30 @@ static um_status check_measurement(const struct task *k)
 
 /* ---- simulate --------------------------------------------------------------------- */
 
-static um_status draw_truth(struct task *k, const um_stage *s)
+static um_status draw(struct task *k, const um_stage *s, um_array *x)
+{
+	um_status st = UM_OK;
+	int index = um_plan_prior(k->plan, s->data.prior);
+	um_rng rng = um_rng_new((uint64_t)s->data.seed, "truth", 0);
+	um_prior *prior = NULL;
+	UM_TRY(um_plan_open_prior(k->plan, index, &k->env, &prior));
+	UM_TRY(um_env_images(&k->env, 1, x));
+	um_phase(prior->plugin, "sample");
+	UM_TRY(prior->ops.sample(prior->self, &rng, x));
+out:
+	um_plan_close_prior(prior, k->plan->prior[index].n);
+	return st;
+}
+
+/* A draw of a prior or an image of a data set, in instrument units. */
+static um_status choose_truth(struct task *k, const um_stage *s)
 {
 	um_status st = UM_OK;
 	um_array x = { 0 };
-	int index = um_plan_prior(k->plan, s->set.truth_prior);
-	um_rng rng = um_rng_new((uint64_t)s->set.truth_seed, "truth", 0);
-	um_prior *prior = NULL;
-	UM_TRY(um_plan_open_prior(k->plan, index, &k->env, &prior));
-	UM_TRY(um_env_images(&k->env, 1, &x));
-	um_phase(prior->plugin, "sample");
-	UM_TRY(prior->ops.sample(prior->self, &rng, &x));
+	if (*s->data.prior != '\0')
+		UM_TRY(draw(k, s, &x));
+	else
+		UM_TRY(um_truth_image(s, &k->env, &x));
 	UM_TRY(um_array_new(&k->truth, UM_F64, 5, k->env.shape));
 	double *t = k->truth.data;
 	int64_t n = um_array_len(&x);
@@ -154,7 +167,6 @@ static um_status draw_truth(struct task *k, const um_stage *s)
 		t[i] = k->env.scale * ((const float *)x.data)[i];
 out:
 	um_array_free(&x);
-	um_plan_close_prior(prior, k->plan->prior[index].n);
 	return st;
 }
 
@@ -217,7 +229,7 @@ static um_status simulate(struct task *k)
 	if (s->set.truth_file != NULL)
 		UM_TRY(read_truth(k, s->set.truth_file));
 	else
-		UM_TRY(draw_truth(k, s));
+		UM_TRY(choose_truth(k, s));
 	UM_TRY(um_env_images(&k->env, 1, &x));
 	UM_TRY(um_array_copy(&x, &k->truth));
 	um_rng rng = um_rng_new(k->env.seed, k->t->name, 0);

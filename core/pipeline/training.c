@@ -52,7 +52,7 @@ static int used_prior(const um_plan *p, const um_task *t)
 	const um_stage *s = &p->stage[t->stage];
 	if (t->inference >= 0)
 		return t->prior;
-	return um_plan_prior(p, s->kind == UM_TRAIN ? s->data.prior : s->set.truth_prior);
+	return um_plan_prior(p, s->data.prior);
 }
 
 /* Whether prior i is, or names, or is made of one that names, the prior "what". */

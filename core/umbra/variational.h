@@ -81,7 +81,7 @@ UM_API UM_USED um_status um_law_affine(um_law *inner, const um_law_spec *spec, u
  * um_variational_fill chooses those that are 0 by family and shape of the image. */
 typedef struct um_variational {
 	const char *family, *warm, *start, *couplings_of;
-	int64_t warm_iterations, warm_draws, starts, steps, batch, warmup, average, check, patience, trace, seeds, elbo_draws;
+	int64_t warm_iterations, warm_draws, warm_starts, starts, steps, batch, warmup, average, check, patience, trace, seeds, elbo_draws;
 	int64_t rank, couplings, hidden, depth;
 	double level, size, sd, spread, rate, decay, clip, data_weight, prior_weight, entropy_weight;
 	double temper, balance, anneal_rate, anneal_pivot, anneal_order, anneal_decay, threshold, disagree, outliers;

@@ -17,6 +17,8 @@ static const um_param params[] = {
 		"estimate of more than 16 numbers and the prior can be drawn from, none for other estimates, else map."),
 	P(warm_iterations, "500", 1, 1000000, "Most iterations towards that optimum."),
 	P(warm_draws, "256", 8, 1000000, "Draws of the prior for its moments."),
+	P(warm_starts, "3", 0, 1000, "Of these draws, so many that fit the data best are tried beside their mean as the way up "
+		"to that optimum; none where model and image are linear, as there is one optimum."),
 	UM_CHOICE(um_variational, start, "flat", "flat|blob",
 		"Starting image: constant, or a Gaussian in the centre."),
 	P(level, "0", 0, 1e30,

@@ -85,6 +85,12 @@ edit 2 's/^  { stage = "simulate".*$//' "there are no measurements for forward.s
 edit 2 's/truth = { prior = "field"; seed = 2; };//' "simulate needs truth"
 edit 2 's/truth = { prior = "field"/truth = { prior = "both"/' "it is a product of priors"
 edit 2 's/truth = { prior = "field"/truth = { prior = "tv"/' "its plugin cannot sample"
+edit 2 's/truth = { prior = "field"/truth = { prior = "fild"/' "there is no prior 'fild'"
+edit 2 's/truth = { prior = "field"; seed = 2; }/truth = { seed = 2; }/' "give prior = a key of the group priors"
+edit 2 's/truth = { prior = "field"; seed = 2; }/truth = { prior = "field"; index = 2; }/' "are for files"
+edit 2 's/truth = { prior = "field"/truth = { files = "good.cfg"; prior = "field"/' "not both"
+edit 2 's/truth = { prior = "field"; seed = 2; }/truth = { files = "good.cfg"; indx = 2; }/' "did you mean 'index'?"
+edit 3 's/truth = { prior = "field"; seed = 2; }/truth = { files = "nowhere.idx"; }/' "nowhere.idx: No such file"
 edit 2 's/priors = \["field"\]/priors = ["tv"]/' "cannot work: the inference needs a Gaussian or mixture prior"
 edit 2 's/priors = \["field"\]; inference = \["exact"\]/priors = ["entropy"]; inference = ["map"]/' 'set transform = "softplus"'
 edit 2 's/fov_uas = 100.0/transform = "softplus"; fov_uas = 100.0/' 'needs transform = "identity"'

@@ -7,6 +7,7 @@
 #include <zlib.h>
 #include "check.h"
 #include "data/imageset.h"
+#include "pipeline/plan.h"
 
 static char dir[64];
 
@@ -351,12 +352,44 @@ static void digits(void)
 	CHECK_FAILS(read_one(path, &s, &a), UM_EDATA, "one axis only");
 }
 
+/* ---- one image as a truth ------------------------------------------------------------ */
+
+static void truth(void)
+{
+	static const char text[] = "image = { pixels = [4, 4]; scale = 3.0; };"
+		"forward = { f = { plugin = \"denoise\"; sigma = 1.0; }; };"
+		"run = ( { stage = \"simulate\"; forward = \"f\"; truth = { files = \"three.idx\"; index = 2; values = \"unit\"; "
+		"size = \"centre\"; factor = 2.0; offset = 1.0; }; } );";
+	unsigned char b[16 + 12] = { 0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 2 };
+	um_problems problems = { 0 };
+	um_plan *plan = NULL;
+	um_array x = { 0 };
+	for (int i = 0; i < 12; i++)
+		b[16 + i] = (unsigned char)(10 * i);
+	put("three.idx", b, sizeof(b));
+	CHECK_OK(um_plan_load(put("truth.cfg", text, sizeof(text) - 1), NULL, &problems, &plan));
+	CHECK_FATAL(plan != NULL && problems.n == 0);
+	CHECK_OK(um_truth_image(&plan->stage[0], &plan->env, &x));
+	CHECK(x.dim[0] == 1 && um_array_len(&x) == 16);
+	for (int i = 0; i < 16; i++) {
+		const bool inside = i / 4 % 3 != 0 && i % 4 % 3 != 0;
+		const int k = 8 + 2 * (i / 4 - 1) + i % 4 - 1;
+		CHECK_NEAR(px(&x, i), inside ? 1 + 2 * 10 * k / 255.0 : 1, 1e-6);
+	}
+	um_array_free(&x);
+	plan->stage[0].data.index = 3;
+	CHECK(um_truth_image(&plan->stage[0], &plan->env, &x) == UM_EDATA);
+	um_plan_free(plan);
+	um_problems_free(&problems);
+}
+
 int main(void)
 {
 	const check_case cases[] = { CHECK_CASE(idx_types), CHECK_CASE(idx_packed), CHECK_CASE(idx_broken),
 		CHECK_CASE(png), CHECK_CASE(png_broken), CHECK_CASE(axes), CHECK_CASE(centre),
 		CHECK_CASE(average),
-		CHECK_CASE(units), CHECK_CASE(not_finite), CHECK_CASE(folders), CHECK_CASE(digits) };
+		CHECK_CASE(units), CHECK_CASE(not_finite), CHECK_CASE(folders), CHECK_CASE(truth),
+		CHECK_CASE(digits) };
 	strcpy(dir, "/tmp/umbra-imageset-XXXXXX");
 	if (mkdtemp(dir) == NULL)
 		return 1;
