@@ -7,32 +7,30 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <umbra/optim.h>
-#include "base/clock.h"
+#include <umbra/training.h>
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "host/scorenet.h"
 
 enum { MOMENTS = 4096, HELD = 512, SHEET = 16, SHEET_STEPS = 100 };
 enum { STREAM_TIMES = 0x74696d65, STREAM_NOISE, STREAM_HELD, STREAM_SHEET };
-/* LOSS is the sum over MANY steps since the last look; UNIT and LO are those of the net. */
-enum { STEP, LOSS, MANY, LO, UNIT, COUNTS };
+/* Beside the weights: the range of the net, the held-out loss of the last look. */
+enum { LO, UNIT, HELD_LOSS, RANGE };
 
 typedef struct lesson {
 	um_scorenet *net;      /* its weights are the average */
 	um_dataset *data;
 	const um_dataset_info *about;
 	um_sink *sink;
-	um_graph *graph, *graph_held;
-	um_program *program, *program_held; /* loss, gradients; loss of the average */
-	um_weights *w;
-	um_adam adam;
-	um_array x, grad, count, now, average; /* images; gradient; [COUNTS] double; weights, twice */
+	um_training training;
+	um_graph *graph;       /* of the loss of the average */
+	um_program *held;
+	um_array x, range;     /* images; [RANGE] double */
 } lesson;
 
 static double *at(lesson *t, int i)
 {
-	return (double *)t->count.data + i;
+	return (double *)t->range.data + i;
 }
 
 /* ---- noise ------------------------------------------------------------------------------ */
@@ -88,65 +86,22 @@ static um_node *loss_of(const um_scorenet *net, um_graph *g, bool training)
 	return um_nn_batch_mean(um_nn_mul(square, um_nn_input(g, "weight", 0, NULL, true)));
 }
 
-static um_status compile_loss(lesson *t)
+static um_node *training_loss(void *self, um_graph *g)
+{
+	return loss_of(((lesson *)self)->net, g, true);
+}
+
+static um_status compile_held(lesson *t)
 {
 	um_status st = UM_OK;
-	um_scorenet *net = t->net;
-	const um_schedule schedule = net->dense ? UM_PER_BATCH : UM_PER_IMAGE;
-	const um_compile_options how = { schedule, net->fast, t->about->threads, t->w };
-	const um_compile_options held = { schedule, net->fast, t->about->threads, net->w };
-	um_node **all = um_new(sizeof(*all) * ((size_t)t->w->n + 1)), *loss;
-	t->graph = um_graph_new(net->set->batch);
-	t->graph_held = um_graph_new(net->set->batch);
-	if (t->graph == NULL || t->graph_held == NULL)
+	um_compile_options how = t->training.how;
+	how.weights = t->net->w;
+	if ((t->graph = um_graph_new(t->net->set->batch)) == NULL)
 		UM_TRY(um_fail(UM_ENOMEM, "no memory for a network"));
-	all[0] = loss_of(net, t->graph, true);
-	UM_TRY(um_graph_status(t->graph));
-	UM_TRY(um_weights_grad(t->w, all[0], all + 1));
-	UM_TRY(um_compile(t->w->n + 1, all, &how, &t->program));
-	loss = loss_of(net, t->graph_held, false);
-	UM_TRY(um_compile(1, &loss, &held, &t->program_held));
-	for (int i = 0; i < t->w->n; i++)
-		um_program_output_to(t->program, i + 1,
-			(float *)t->grad.data + ((float *)t->w->array[i].data - t->w->data));
-out:
-	free(all);
-	return st;
-}
-
-static um_status lesson_new(lesson *t)
-{
-	um_status st = UM_OK;
-	const um_scorenet *net = t->net;
-	const um_diffusion *d = net->set;
-	const int64_t *s = net->shape, counts = COUNTS;
-	UM_TRY(um_array_new(&t->x, UM_F32, 6, (const int64_t[]){ d->batch, s[0], s[1], s[2], s[3], s[4] }));
-	UM_TRY(um_array_new(&t->grad, UM_F32, 1, &t->w->len));
-	UM_TRY(um_array_new(&t->count, UM_F64, 1, &counts));
-	UM_TRY(um_adam_new_f(&t->adam, t->w->len, d->rate));
-	UM_TRY(compile_loss(t));
-	t->now = um_array_view(t->w->data, UM_F32, 1, &t->w->len);
-	t->average = um_array_view(net->w->data, UM_F32, 1, &t->w->len);
-	t->adam.warmup = d->warmup;
-	t->adam.clip = d->clip;
-	t->adam.decay = d->decay < 1 ? UM_DECAY_COSINE : UM_DECAY_NONE;
-	t->adam.span = d->train_steps;
-	t->adam.floor = d->decay;
+	um_node *loss = loss_of(t->net, t->graph, false);
+	UM_TRY(um_compile(1, &loss, &how, &t->held));
 out:
 	return st;
-}
-
-static void lesson_free(lesson *t)
-{
-	um_array_free(&t->x);
-	um_array_free(&t->grad);
-	um_array_free(&t->count);
-	um_adam_free(&t->adam);
-	um_program_free(t->program);
-	um_program_free(t->program_held);
-	um_weights_free(t->w);
-	um_graph_free(t->graph);
-	um_graph_free(t->graph_held);
 }
 
 /* ---- data ------------------------------------------------------------------------------------------ */
@@ -182,78 +137,6 @@ out:
 
 /* ---- steps ------------------------------------------------------------------------------------------ */
 
-static const char *const saved[] = { "weights", "average", "moments", "counts" };
-enum { SAVED = sizeof(saved) / sizeof(*saved) };
-
-static um_status checkpoint(lesson *t)
-{
-	const um_array *const arrays[] = { &t->now, &t->average, &t->adam.moments, &t->count };
-	return um_sink_checkpoint(t->sink, SAVED, saved, arrays);
-}
-
-static um_status restore(lesson *t, bool *found)
-{
-	um_array *const arrays[] = { &t->now, &t->average, &t->adam.moments, &t->count };
-	return um_sink_restore(t->sink, SAVED, saved, arrays, found);
-}
-
-static um_status learn(lesson *t)
-{
-	um_status st = UM_OK;
-	um_scorenet *net = t->net;
-	const int64_t batch = net->set->batch, step = (int64_t)*at(t, STEP);
-	um_rng rng = um_rng_at(t->about->rng, STREAM_TIMES, (uint64_t)step);
-	UM_TRY(um_dataset_batch(t->data, step, batch, &t->x));
-	put_noisy(t, t->program, &t->x, um_uniform(&rng), STREAM_NOISE, step * batch);
-	UM_TRY(um_program_run(t->program, (uint64_t)step));
-	*at(t, LOSS) += (double)*(float *)um_program_output(t->program, 0).data;
-	++*at(t, MANY);
-	um_adam_step_f(&t->adam, t->w->data, t->grad.data);
-	um_weights_touch(t->w);
-	um_weights_average(net->w, t->w, fmin(net->set->average, (double)(step + 1) / (double)(step + 10)));
-	um_weights_touch(net->w);
-	++*at(t, STEP);
-out:
-	return st;
-}
-
-/* Of held-out images (of training images where none are held out) at fixed times and noises. */
-static um_status held_out_loss(lesson *t, double *loss)
-{
-	um_status st = UM_OK;
-	const bool held = t->about->held > 0;
-	const int64_t batch = t->x.dim[0];
-	const int64_t all = held ? t->about->held : t->about->train > 0 ? t->about->train : HELD;
-	const int64_t some = all < HELD ? all : HELD, turns = some / batch < 1 ? 1 : some / batch;
-	*loss = 0;
-	for (int64_t i = 0; i < turns; i++) {
-		const int64_t count = all < batch ? all : batch;
-		um_array x = um_array_rows(&t->x, 0, count);
-		UM_TRY(um_dataset_rows(t->data, held, i * batch, count, &x));
-		for (int64_t b = count; b < batch; b++)
-			memcpy(um_row_f(&t->x, b), um_row_f(&t->x, b % count), sizeof(float) * (size_t)t->net->n);
-		put_noisy(t, t->program_held, &t->x, ((double)i + 0.5) / (double)(turns * batch), STREAM_HELD, i * batch);
-		UM_TRY(um_program_run(t->program_held, 0));
-		*loss += (double)*(float *)um_program_output(t->program_held, 0).data / (double)turns;
-	}
-out:
-	return st;
-}
-
-static um_status look(lesson *t, double *held)
-{
-	static const char *const names[] = { "loss", "held_out_loss" };
-	um_status st = UM_OK;
-	UM_TRY(held_out_loss(t, held));
-	const double row[] = { *at(t, MANY) > 0 ? *at(t, LOSS) / *at(t, MANY) : *held, *held };
-	if (!isfinite(row[0]) || !isfinite(*held))
-		UM_TRY(um_fail(UM_ENUM, "the training diverged at step %.0f; a smaller rate or clip may help", *at(t, STEP)));
-	UM_TRY(um_sink_trace(t->sink, (int64_t)*at(t, STEP), 2, names, row));
-	*at(t, LOSS) = *at(t, MANY) = 0;
-out:
-	return st;
-}
-
 static um_status sheet(lesson *t)
 {
 	um_status st = UM_OK;
@@ -274,46 +157,69 @@ out:
 	return st;
 }
 
-static um_status train(lesson *t, double *held)
+static um_status learn(void *self, int64_t step, double *loss)
 {
 	um_status st = UM_OK;
+	lesson *t = self;
 	const um_diffusion *d = t->net->set;
-	const double begun = um_clock(), budget = t->about->seconds;
-	const int64_t first = (int64_t)*at(t, STEP);
-	while ((int64_t)*at(t, STEP) < d->train_steps) {
-		if (budget > 0 && um_clock() - begun > budget)
-			break;
-		UM_TRY(learn(t));
-		const int64_t step = (int64_t)*at(t, STEP);
-		const double loss = *at(t, LOSS) / *at(t, MANY);
-		if (step % d->check == 0)
-			UM_TRY(look(t, held));
-		if (d->sheet > 0 && step % d->sheet == 0 && step < d->train_steps)
-			UM_TRY(sheet(t));
-		const um_answer answer = um_sink_progress(t->sink, step, d->train_steps, loss);
-		if (answer != UM_GO)
-			UM_TRY(checkpoint(t));
-		if (answer == UM_STOP)
-			UM_TRY(um_fail(UM_EINTR, "stopped after step %lld of the training", (long long)step));
+	um_program *p = t->training.program;
+	um_rng rng = um_rng_at(t->about->rng, STREAM_TIMES, (uint64_t)step);
+	if (d->sheet > 0 && step > 0 && step % d->sheet == 0)
+		UM_TRY(sheet(t));
+	UM_TRY(um_dataset_batch(t->data, step, d->batch, &t->x));
+	put_noisy(t, p, &t->x, um_uniform(&rng), STREAM_NOISE, step * d->batch);
+	UM_TRY(um_program_run(p, (uint64_t)step));
+	*loss = (double)*(float *)um_program_output(p, 0).data;
+out:
+	return st;
+}
+
+/* Of held-out images (of training images where none are held out) at fixed times and noises. */
+static um_status held_out_loss(lesson *t, double *loss)
+{
+	um_status st = UM_OK;
+	const bool held = t->about->held > 0;
+	const int64_t batch = t->x.dim[0];
+	const int64_t all = held ? t->about->held : t->about->train > 0 ? t->about->train : HELD;
+	const int64_t some = all < HELD ? all : HELD, turns = some / batch < 1 ? 1 : some / batch;
+	*loss = 0;
+	for (int64_t i = 0; i < turns; i++) {
+		const int64_t count = all < batch ? all : batch;
+		um_array x = um_array_rows(&t->x, 0, count);
+		UM_TRY(um_dataset_rows(t->data, held, i * batch, count, &x));
+		for (int64_t b = count; b < batch; b++)
+			memcpy(um_row_f(&t->x, b), um_row_f(&t->x, b % count), sizeof(float) * (size_t)t->net->n);
+		put_noisy(t, t->held, &t->x, ((double)i + 0.5) / (double)(turns * batch), STREAM_HELD, i * batch);
+		UM_TRY(um_program_run(t->held, 0));
+		*loss += (double)*(float *)um_program_output(t->held, 0).data / (double)turns;
 	}
-	if ((int64_t)*at(t, STEP) < d->train_steps)
-		UM_TRY(checkpoint(t));
-	const double took = um_clock() - begun, steps = *at(t, STEP) - (double)first;
-	if (steps > 0)
-		UM_TRY(um_sink_metric(t->sink, "images_per_second", steps * (double)d->batch / took));
-	if (*at(t, MANY) > 0 || isnan(*held))
-		UM_TRY(look(t, held));
+out:
+	return st;
+}
+
+static um_status look(void *self, int64_t step, double loss, bool *end)
+{
+	static const char *const names[] = { "loss", "held_out_loss" };
+	um_status st = UM_OK;
+	lesson *t = self;
+	double *held = at(t, HELD_LOSS);
+	(void)end;
+	UM_TRY(held_out_loss(t, held));
+	const double row[] = { isnan(loss) ? *held : loss, *held };
+	if (!isfinite(*held))
+		UM_TRY(um_fail(UM_ENUM, "the training diverged at step %lld; a smaller rate or clip may help", (long long)step));
+	UM_TRY(um_sink_trace(t->sink, step, 2, names, row));
 out:
 	return st;
 }
 
 /* ---- the whole ----------------------------------------------------------------------------------------- */
 
-static um_status save(lesson *t, double held)
+static um_status save(lesson *t)
 {
 	um_status st = UM_OK;
 	const char *const keys[] = { "steps", "batch", t->about->held > 0 ? "held_out_loss" : "loss" };
-	const double values[] = { *at(t, STEP), (double)t->net->set->batch, held };
+	const double values[] = { (double)um_training_step(&t->training), (double)t->net->set->batch, *at(t, HELD_LOSS) };
 	UM_TRY(scorenet_note(t->net, t->sink));
 	for (int i = 0; i < 3; i++) {
 		char *text = um_format("%.6g", values[i]);
@@ -323,19 +229,14 @@ static um_status save(lesson *t, double held)
 	}
 	UM_TRY(um_sink_note(t->sink, "loss_law", t->net->set->law));
 	UM_TRY(um_sink_note(t->sink, "loss_weighting", t->net->set->weighting));
-	UM_TRY(um_sink_metric(t->sink, "steps", values[0]));
-	UM_TRY(um_sink_metric(t->sink, keys[2], held));
+	UM_TRY(um_sink_metric(t->sink, keys[2], values[2]));
 	UM_TRY(um_weights_sink(t->net->w, t->sink));
 out:
 	return st;
 }
 
-um_status um_scorenet_fit(um_scorenet *net, um_dataset *data, um_sink *sink)
+static um_status prepare(um_scorenet *net, const um_dataset_info *about)
 {
-	um_status st = UM_OK;
-	lesson t = { .net = net, .data = data, .about = um_dataset_about(data), .sink = sink };
-	bool found;
-	double held = NAN;
 	if (net == NULL)
 		return um_fail(UM_EPARAM, "score: a prior is named, whose score needs no training");
 	if (net->set->factor != 1)
@@ -343,12 +244,30 @@ um_status um_scorenet_fit(um_scorenet *net, um_dataset *data, um_sink *sink)
 	net->least = net->set->least; /* also of a model: it may learn smaller times now */
 	if (!(net->least < net->most))
 		return um_fail(UM_EPARAM, "least: %g is not below the last time, %g", net->least, net->most);
-	if (net->w == NULL)
-		UM_TRY(scorenet_weights(net, t.about->rng, 0, &net->w));
-	if ((t.w = um_weights_copy(net->w)) == NULL)
-		UM_TRY(um_fail(UM_ENOMEM, "no memory for a network"));
-	UM_TRY(lesson_new(&t));
-	UM_TRY(restore(&t, &found));
+	return net->w == NULL ? scorenet_weights(net, about->rng, 0, &net->w) : UM_OK;
+}
+
+um_status um_scorenet_fit(um_scorenet *net, um_dataset *data, um_sink *sink)
+{
+	static const char *const more_names[] = { "range" };
+	lesson t = { .net = net, .data = data, .about = um_dataset_about(data), .sink = sink };
+	um_array *const more[] = { &t.range };
+	const int64_t range = RANGE;
+	bool found;
+	um_status st = prepare(net, t.about);
+	if (st != UM_OK)
+		return st;
+	const um_diffusion *d = net->set;
+	const int64_t *s = net->shape;
+	t.training = (um_training){ .self = &t, .sink = sink, .average = net->w, .batch = d->batch, .steps = d->train_steps,
+		.check = d->check, .warmup = d->warmup, .rate = d->rate, .decay = d->decay, .clip = d->clip, .averaging = d->average,
+		.seconds = t.about->seconds, .loss = training_loss, .learn = learn, .look = look, .more = 1, .more_names = more_names,
+		.more_arrays = more, .how = { .schedule = net->dense ? UM_PER_BATCH : UM_PER_IMAGE, .precision = net->fast,
+			.threads = t.about->threads } };
+	UM_TRY(um_array_new(&t.x, UM_F32, 6, (const int64_t[]){ d->batch, s[0], s[1], s[2], s[3], s[4] }));
+	UM_TRY(um_array_new(&t.range, UM_F64, 1, &range));
+	UM_TRY(um_training_begin(&t.training, &found));
+	UM_TRY(compile_held(&t));
 	if (found) {
 		net->lo = *at(&t, LO);
 		net->unit = *at(&t, UNIT);
@@ -356,12 +275,13 @@ um_status um_scorenet_fit(um_scorenet *net, um_dataset *data, um_sink *sink)
 		UM_TRY(measure_range(&t));
 	*at(&t, LO) = net->lo;
 	*at(&t, UNIT) = net->unit;
-	t.adam.step = (int64_t)*at(&t, STEP);
-	um_weights_touch(t.w);
-	um_weights_touch(net->w);
-	UM_TRY(train(&t, &held));
-	UM_TRY(save(&t, held));
+	UM_TRY(um_training_run(&t.training));
+	UM_TRY(save(&t));
 out:
-	lesson_free(&t);
+	um_training_free(&t.training);
+	um_program_free(t.held);
+	um_graph_free(t.graph);
+	um_array_free(&t.x);
+	um_array_free(&t.range);
 	return st;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <umbra/tensors.h>
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "pipeline/task.h"
@@ -24,7 +25,7 @@ static um_answer progress(void *state, int64_t done, int64_t total, double loss)
 	c->page->loss = loss;
 	if (um_task_stopping())
 		return UM_STOP;
-	double now = um_seconds();
+	double now = um_clock();
 	if (now - c->saved < SAVE_EVERY)
 		return UM_GO;
 	c->saved = now;
@@ -153,7 +154,7 @@ static um_status checkpoint(void *state, int n, const char *const names[], const
 	um_tensors t = { 0 };
 	char *path = um_format("%s/" CHECKPOINT, c->folder);
 	char *bytes = um_format("%zu", c->trace_len);
-	char *seconds = um_format("%.3f", c->earlier + um_seconds() - c->started);
+	char *seconds = um_format("%.3f", c->earlier + um_clock() - c->started);
 	char *calls = um_format("%.0f", c->earlier_calls + (c->problem != NULL ? (double)um_problem_calls(c->problem) : 0));
 	char *peak = um_format("%.3f", um_cell_peak_mb(c));
 	for (int i = 0; i < n; i++)

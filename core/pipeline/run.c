@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 #include <umbra/linalg.h>
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "pipeline/provenance.h"
@@ -159,7 +159,7 @@ static um_status spawn_task(struct run *r, struct child *c)
 	if (bad)
 		UM_TRY(um_fail(UM_EIO, "%s: cannot be started: %s", argv[0], strerror(bad)));
 	c->state = RUNNING;
-	c->started = um_seconds();
+	c->started = um_clock();
 out:
 	posix_spawn_file_actions_destroy(&files);
 	posix_spawnattr_destroy(&attr);
@@ -195,7 +195,7 @@ static void finish(struct run *r, struct child *c, int status)
 	um_page_free(c->page, c->fd);
 	c->page = NULL;
 	c->fd = -1;
-	double seconds = um_seconds() - c->started;
+	double seconds = um_clock() - c->started;
 	if (c->state == DONE)
 		um_show_line(&r->show, "%s: done in %.1f s", c->name, seconds);
 	else if (c->state != FAILED)
@@ -224,7 +224,7 @@ static void reap(struct run *r)
  * stops may take as long as its step, its checkpoint and its files need, unless asked again. */
 static void enforce(struct run *r)
 {
-	double now = um_seconds();
+	double now = um_clock();
 	for (int i = 0; i <= r->plan->ntask; i++) {
 		struct child *c = &r->child[i];
 		if (c->state != RUNNING)
@@ -252,7 +252,7 @@ static void watch(struct run *r, const sigset_t *signals)
 	}
 	reap(r);
 	enforce(r);
-	double now = um_seconds();
+	double now = um_clock();
 	for (int i = 0; i < r->plan->ntask; i++)
 		if (r->child[i].state == RUNNING && um_show_due(&r->show, now)) {
 			um_show_progress(&r->show, r->child[i].name, r->done, r->plan->ntask, r->child[i].page,

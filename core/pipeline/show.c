@@ -5,12 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/clock.h"
 #include "pipeline/show.h"
 #include "pipeline/task.h"
 
 um_show um_show_new(bool quiet)
 {
-	return (um_show){ .quiet = quiet, .terminal = isatty(STDERR_FILENO) != 0, .last = um_seconds() };
+	return (um_show){ .quiet = quiet, .terminal = isatty(STDERR_FILENO) != 0, .last = um_clock() };
 }
 
 bool um_show_due(const um_show *s, double now)
@@ -36,7 +37,7 @@ void um_show_progress(um_show *s, const char *task, int done, int total, const u
 {
 	char text[256], loss[40] = "";
 	double rate = seconds > 0 ? (double)(page->done - page->first) / seconds : 0;
-	s->last = um_seconds();
+	s->last = um_clock();
 	if (page->total > 0 && isfinite(page->loss))
 		snprintf(loss, sizeof(loss), "  loss %.6g", page->loss);
 	if (page->total > 0 && rate > 0) {

@@ -4,9 +4,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <umbra/linalg.h>
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "pipeline/provenance.h"
@@ -29,13 +29,6 @@ static void on_signal(int s)
 bool um_task_stopping(void)
 {
 	return stopping != 0 || getppid() != parent;
-}
-
-double um_seconds(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 static void on_phase(const um_plugin *p, const char *phase)
@@ -321,7 +314,7 @@ static um_status infer(struct task *k, bool resume)
 	UM_TRY(read_measurement(k));
 	UM_TRY(um_problem_new(&k->forward, k->priors, nprior, &k->y, &k->sigma, &k->op, s->set.samples,
 		k->t->name, &c.problem));
-	c.started = c.saved = um_seconds();
+	c.started = c.saved = um_clock();
 	worker = k->inference.plugin;
 	um_phase(worker, "run");
 	um_status run = k->inference.ops.run(k->inference.self, c.problem, &sink);

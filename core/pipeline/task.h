@@ -67,7 +67,6 @@ UM_API UM_USED um_status um_cell_deliver(um_cell_out *c, um_forward *f, const um
 
 /* True once the process was asked to stop (SIGINT, SIGTERM, SIGUSR1). */
 UM_API bool um_task_stopping(void);
-UM_API double um_seconds(void); /* a clock that only goes forward */
 
 /* An image array of a plan's shape as FITS wants it: axes of size 1 between samples and rows
  * dropped. x is [count][image]. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <umbra/dataset.h>
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "pipeline/provenance.h"
@@ -271,7 +272,7 @@ static um_status deliver(struct training *k)
 	const um_dataset_info *info = um_dataset_about(k->data);
 	const um_prior_item *item = &k->plan->prior[k->prior];
 	char *figures = um_format("%s/figures", k->out.folder);
-	UM_TRY(um_cell_metric(&k->out, "seconds", k->out.earlier + um_seconds() - k->out.started));
+	UM_TRY(um_cell_metric(&k->out, "seconds", k->out.earlier + um_clock() - k->out.started));
 	UM_TRY(um_cell_metric(&k->out, "peak_mb", um_cell_peak_mb(&k->out)));
 	UM_TRY(um_cell_metric(&k->out, "train_images", info->train > 0 ? (double)info->train : NAN));
 	UM_TRY(um_cell_metric(&k->out, "held_out_images", (double)info->held));
@@ -315,7 +316,7 @@ um_status um_train(const um_plan *p, int task, const char *dir, const um_env *en
 	UM_TRY(um_file_mkdirs(k.out.folder));
 	UM_TRY(um_prior_open(item->plugin, um_params_data(item->params), &k.env, &k.untrained));
 	UM_TRY(open_data(&k));
-	k.out.started = k.out.saved = um_seconds();
+	k.out.started = k.out.saved = um_clock();
 	um_phase(item->plugin, "fit");
 	st = k.untrained.ops.fit(k.untrained.self, k.data, &sink);
 	um_phase(NULL, NULL);

@@ -7,12 +7,11 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <umbra/dataset.h>
 #include <umbra/flow.h>
-#include <umbra/optim.h>
 #include <umbra/plugin.h>
 #include <umbra/program.h>
+#include <umbra/training.h>
 
 enum { ROWS = 16, MOMENTS = 4096, HELD = 1024 }; /* images: in a call, for moments, held out and looked at */
 enum { NOISE = 0x6e6f6973 };
@@ -273,31 +272,21 @@ out:
 
 /* ---- training ---------------------------------------------------------------------------------------- */
 
-/* BITS, of the training images, are summed over MANY steps since the last look. */
-enum { STEP, BAD_LOOKS, LOOKS, BEST, BITS, MANY, COUNTS };
+/* Looks in a row that were no better than BEST, how many there were. */
+enum { BAD_LOOKS, LOOKS, BEST, COUNTS };
 
 typedef struct {
-	struct self *p;
+	struct self *p;       /* its weights are the average */
 	um_dataset *data;
 	const um_dataset_info *about;
 	um_sink *sink;
-	um_graph *graph;
-	um_program *program;  /* outputs: loss, gradients */
-	um_weights *w;        /* p->w is their average */
-	um_adam adam;
-	um_array x, grad, count, best, now, mean_w; /* images; gradient; [COUNTS] double; weights, three times */
+	um_training training;
+	um_array x, count, best; /* images; [COUNTS] double; weights of the best look */
 } lesson;
 
 static double *at(lesson *t, int i)
 {
 	return (double *)t->count.data + i;
-}
-
-static double seconds(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 /* Bits a pixel; of integers where the data say that noise hides their rounding. */
@@ -342,74 +331,20 @@ out:
 	return st;
 }
 
-static um_status lesson_new(lesson *t)
+static um_node *loss(void *self, um_graph *g)
 {
+	struct self *p = ((lesson *)self)->p;
+	return um_nn_neg(um_nn_batch_mean(density(p, g, um_nn_input(g, "x", 1, &p->n, true))));
+}
+
+static um_status learn(void *self, int64_t step, double *bits)
+{
+	lesson *t = self;
 	um_status st = UM_OK;
 	struct self *p = t->p;
-	const int64_t batch = p->set->batch, *s = p->shape, counts = COUNTS;
-	const um_compile_options how = { UM_PER_BATCH, UM_FLOAT32, t->about->threads, t->w };
-	um_node **all = calloc((size_t)t->w->n + 1, sizeof(*all));
-	if (all == NULL || (t->graph = um_graph_new(batch)) == NULL)
-		UM_TRY(no_memory());
-	um_node *x = um_nn_input(t->graph, "x", 1, &p->n, true);
-	all[0] = um_nn_neg(um_nn_batch_mean(density(p, t->graph, x)));
-	UM_TRY(um_graph_status(t->graph));
-	UM_TRY(um_weights_grad(t->w, all[0], all + 1));
-	UM_TRY(um_compile(t->w->n + 1, all, &how, &t->program));
-	UM_TRY(um_array_new(&t->x, UM_F32, 6, (const int64_t[]){ batch, s[0], s[1], s[2], s[3], s[4] }));
-	UM_TRY(um_array_new(&t->grad, UM_F32, 1, &t->w->len));
-	UM_TRY(um_array_new(&t->best, UM_F32, 1, &t->w->len));
-	UM_TRY(um_array_new(&t->count, UM_F64, 1, &counts));
-	UM_TRY(um_adam_new_f(&t->adam, t->w->len, p->set->rate));
-	for (int i = 0; i < t->w->n; i++)
-		um_program_output_to(t->program, i + 1,
-			(float *)t->grad.data + ((float *)t->w->array[i].data - t->w->data));
-	t->now = um_array_view(t->w->data, UM_F32, 1, &t->w->len);
-	t->mean_w = um_array_view(p->w->data, UM_F32, 1, &t->w->len);
-	t->adam.warmup = p->set->warmup;
-	t->adam.clip = p->set->clip;
-	t->adam.decay = p->set->decay < 1 ? UM_DECAY_COSINE : UM_DECAY_NONE;
-	t->adam.span = p->set->steps;
-	t->adam.floor = p->set->decay;
-out:
-	free(all);
-	return st;
-}
-
-static void lesson_free(lesson *t)
-{
-	um_array *const all[] = { &t->x, &t->grad, &t->count, &t->best };
-	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
-		um_array_free(all[i]);
-	um_adam_free(&t->adam);
-	um_program_free(t->program);
-	um_weights_free(t->w);
-	um_graph_free(t->graph);
-}
-
-static const char *const saved[] = { "weights", "average", "best", "moments", "mean", "sd", "counts" };
-enum { SAVED = sizeof(saved) / sizeof(*saved) };
-
-static um_status checkpoint(lesson *t)
-{
-	const um_array *const arrays[] = { &t->now, &t->mean_w, &t->best, &t->adam.moments, &t->p->mean, &t->p->sd,
-		&t->count };
-	return um_sink_checkpoint(t->sink, SAVED, saved, arrays);
-}
-
-static um_status restore(lesson *t, bool *found)
-{
-	um_array *const arrays[] = { &t->now, &t->mean_w, &t->best, &t->adam.moments, &t->p->mean, &t->p->sd,
-		&t->count };
-	return um_sink_restore(t->sink, SAVED, saved, arrays, found);
-}
-
-static um_status learn(lesson *t)
-{
-	um_status st = UM_OK;
-	struct self *p = t->p;
-	const int64_t batch = p->set->batch, step = (int64_t)*at(t, STEP);
-	float *in = um_program_input(t->program, "x").data;
+	um_program *run = t->training.program;
+	const int64_t batch = p->set->batch;
+	float *in = um_program_input(run, "x").data;
 	UM_TRY(um_dataset_batch(t->data, step, batch, &t->x));
 	for (int64_t b = 0; b < batch; b++) {
 		um_rng rng = um_rng_at(t->about->rng, NOISE, (uint64_t)(step * batch + b));
@@ -419,15 +354,8 @@ static um_status learn(lesson *t)
 		for (int64_t i = 0; i < p->n; i++)
 			in[b * p->n + i] = (float)white(p, x, i);
 	}
-	UM_TRY(um_program_run(t->program, (uint64_t)step));
-	*at(t, BITS) += bits_of(t, -*(float *)um_program_output(t->program, 0).data - 0.5 * (double)p->n * LOG_2PI - p->log_sd);
-	++*at(t, MANY);
-	um_adam_step_f(&t->adam, t->w->data, t->grad.data);
-	um_weights_touch(t->w);
-	const double rate = fmin(p->set->average, (double)step / ((double)step + 10));
-	um_weights_average(p->w, t->w, rate);
-	um_weights_touch(p->w);
-	++*at(t, STEP);
+	UM_TRY(um_program_run(run, (uint64_t)step));
+	*bits = bits_of(t, -*(float *)um_program_output(run, 0).data - 0.5 * (double)p->n * LOG_2PI - p->log_sd);
 out:
 	return st;
 }
@@ -462,53 +390,25 @@ out:
 }
 
 /* Looks at the held-out images; *end: they have not become more likely for long. */
-static um_status look(lesson *t, bool *end)
+static um_status look(void *self, int64_t step, double seen, bool *end)
 {
 	static const char *const names[] = { "bits_per_dim", "held_out_bits_per_dim" };
 	um_status st = UM_OK;
+	lesson *t = self;
 	double bits = 0;
 	UM_TRY(held_out(t, &bits));
-	const double row[] = { *at(t, MANY) > 0 ? *at(t, BITS) / *at(t, MANY) : bits, bits };
-	if (!isfinite(row[0]) || !isfinite(bits))
-		UM_TRY(um_fail(UM_ENUM, "the flow diverged at step %.0f; a smaller rate or clip, or more noise, may help",
-			*at(t, STEP)));
-	UM_TRY(um_sink_trace(t->sink, (int64_t)*at(t, STEP), 2, names, row));
-	*at(t, BITS) = *at(t, MANY) = 0;
+	const double row[] = { isnan(seen) ? bits : seen, bits };
+	if (!isfinite(bits))
+		UM_TRY(um_fail(UM_ENUM, "the flow diverged at step %lld; a smaller rate or clip, or more noise, may help",
+			(long long)step));
+	UM_TRY(um_sink_trace(t->sink, step, 2, names, row));
 	if (++*at(t, LOOKS) == 1 || bits < *at(t, BEST)) {
 		*at(t, BEST) = bits;
 		*at(t, BAD_LOOKS) = 0;
-		UM_TRY(um_array_copy(&t->best, &t->mean_w));
+		UM_TRY(um_array_copy(&t->best, &t->training.mean));
 	} else
 		++*at(t, BAD_LOOKS);
 	*end = *at(t, BAD_LOOKS) >= (double)t->p->set->patience;
-out:
-	return st;
-}
-
-static um_status train(lesson *t)
-{
-	um_status st = UM_OK;
-	const struct realnvp *set = t->p->set;
-	const double begun = seconds(), budget = t->about->seconds;
-	bool end = *at(t, BAD_LOOKS) >= (double)set->patience;
-	while (!end && (int64_t)*at(t, STEP) < set->steps) {
-		if (budget > 0 && seconds() - begun > budget)
-			break;
-		UM_TRY(learn(t));
-		const int64_t step = (int64_t)*at(t, STEP);
-		const double loss = *at(t, BITS) / *at(t, MANY);
-		if (step % set->check == 0)
-			UM_TRY(look(t, &end));
-		um_answer answer = um_sink_progress(t->sink, step, set->steps, loss);
-		if (answer != UM_GO)
-			UM_TRY(checkpoint(t));
-		if (answer == UM_STOP)
-			UM_TRY(um_fail(UM_EINTR, "stopped after step %lld of the training", (long long)step));
-	}
-	if (!end && (int64_t)*at(t, STEP) < set->steps)
-		UM_TRY(checkpoint(t));
-	if (*at(t, LOOKS) == 0 || (!end && (int64_t)*at(t, STEP) % set->check != 0))
-		UM_TRY(look(t, &end));
 out:
 	return st;
 }
@@ -524,35 +424,43 @@ static void judge(lesson *t)
 
 static um_status fit(void *self, um_dataset *data, um_sink *sink)
 {
+	static const char *const more_names[] = { "best", "mean", "sd", "counts of looks" };
 	struct self *p = self;
 	um_status st = UM_OK;
+	const struct realnvp *set = p->set;
 	const um_dataset_info *about = um_dataset_about(data);
 	lesson t = { .p = p, .data = data, .about = about, .sink = sink };
+	um_array *const more[] = { &t.best, &p->mean, &p->sd, &t.count };
+	const int64_t *s = p->shape, counts = COUNTS;
 	bool found;
 	const bool model = p->w != NULL; /* goes on from its weights */
 	if (!model) {
 		p->spec.seed = about->seed;
 		UM_TRY(weights(p, about->rng, &p->w));
 	}
-	if ((t.w = um_weights_copy(p->w)) == NULL)
-		UM_TRY(no_memory());
-	UM_TRY(lesson_new(&t));
-	UM_TRY(restore(&t, &found));
+	t.training = (um_training){ .self = &t, .sink = sink, .average = p->w, .batch = set->batch, .steps = set->steps,
+		.check = set->check, .warmup = set->warmup, .rate = set->rate, .decay = set->decay, .clip = set->clip,
+		.averaging = set->average, .seconds = about->seconds, .loss = loss, .learn = learn, .look = look, .more = 4,
+		.more_names = more_names, .more_arrays = more, .how = { UM_PER_BATCH, UM_FLOAT32, about->threads, NULL } };
+	UM_TRY(um_array_new(&t.x, UM_F32, 6, (const int64_t[]){ set->batch, s[0], s[1], s[2], s[3], s[4] }));
+	UM_TRY(um_array_new(&t.best, UM_F32, 1, &p->w->len));
+	UM_TRY(um_array_new(&t.count, UM_F64, 1, &counts));
+	UM_TRY(um_training_begin(&t.training, &found));
 	if (!found && !model)
 		UM_TRY(moments(&t));
-	t.adam.step = (int64_t)*at(&t, STEP);
-	um_weights_touch(t.w);
-	um_weights_touch(p->w);
+	t.training.ended = *at(&t, BAD_LOOKS) >= (double)set->patience;
 	UM_TRY(ready(p));
-	UM_TRY(train(&t));
-	UM_TRY(um_array_copy(&t.mean_w, &t.best));
+	UM_TRY(um_training_run(&t.training));
+	UM_TRY(um_array_copy(&t.training.mean, &t.best));
 	um_weights_touch(p->w);
 	judge(&t);
-	UM_TRY(um_sink_metric(sink, "steps", *at(&t, STEP)));
 	UM_TRY(um_sink_metric(sink, about->held > 0 ? "held_out_bits_per_dim" : "bits_per_dim", *at(&t, BEST)));
 	UM_TRY(save(p, sink));
 out:
-	lesson_free(&t);
+	um_training_free(&t.training);
+	um_array_free(&t.x);
+	um_array_free(&t.best);
+	um_array_free(&t.count);
 	return st;
 }
 
