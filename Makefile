@@ -131,8 +131,8 @@ fuzz: all $(FUZZ)  ## broken files for every reader, FUZZ_SECONDS each (needs cl
 	@UMBRA_BUILD=$B sh tests/fuzz/run.sh $(FUZZ_SECONDS)
 bench: all  ## speeds on this machine
 	@$B/umbra bench
-validate: all  ## slow comparisons with references, into share/results
-	@sh tests/validate.sh $B
+validate: all  ## slow comparisons with references, into share/results; WHAT="NAME..." for some
+	@sh tests/validate.sh $B $(WHAT)
 stats:  ## median and longest function and file
 	@sh tests/stats.sh
 compile_commands.json: Makefile  ## for clang-tidy and editors

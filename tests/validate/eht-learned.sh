@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# One night under hand-made and learned priors, and with fewer stations.
+. tests/validate/lib.sh.inc
+echo "# A simulated night under hand-made and learned priors"
+echo
+echo "Made by \`make validate\`. \`pipelines/eht-priors.cfg\`: a simulated night of the 2017 array, complex visibilities with"
+echo "thermal noise, a draw of \`geometric\`; of five weights of tv the report takes the one with the best PSNR among those"
+echo "whose reduced chi-square is below 1.2."
+echo
+echo "| cell | PSNR of the mean | SSIM | PSNR of samples | chi2 of the mean | chi2 of samples | inside 68 % | inside 95 % | seconds |"
+echo "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+"$B/umbra" run pipelines/eht-priors.cfg -o "$T/run" --quiet || status=1
+for cell in all/tv03+map_dpi all/tv1+map_dpi all/tv3+map_dpi all/tv10+map_dpi all/tv30+map_dpi all/pca+dpi all/flow+dpi \
+	all/ring+dpi five/ring+dpi three/ring+dpi all/density+few; do
+	row $cell "$T/run/$cell" psnr_mean ssim_mean psnr_samples chi2_vis_mean chi2_vis_samples coverage_68 coverage_95 \
+		seconds
+done
+echo
+echo "The exact density (\`density\`) made $(number steps "$T/run/all/density+few") steps of 4 draws with one probe in" \
+	"the time that is stated, the bound $(number steps "$T/run/all/ring+dpi") of 16 draws."
+exit $status
