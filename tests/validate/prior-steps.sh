@@ -9,4 +9,6 @@ echo "2023, table 1, on four A6000 with 64 draws for the surrogate and 32 for th
 echo "pixels, 0.038 and 41.9 at 32, 0.090 and 123 at 64, 0.294 at 128, 1.115 at 256)."
 echo
 UMBRA_BUILD=$B tests/bench/prior_steps || status=1
+echo
+UMBRA_BUILD=$B tests/bench/prior_steps posterior || status=1
 exit $status
