@@ -140,7 +140,7 @@ static um_status understand(struct stack *s, const struct pile *p)
 	if (p->spec->fitting == UM_FIT_NONE && (s->rows != shape[3] || s->columns != shape[4]))
 		return um_fail(UM_EDATA, "%s: images of %lld x %lld pixels, the pipeline's has "
 			"%lld x %lld: set size = \"centre\" to cut or fill them, size = "
-			"\"average\" to resize them, or other pixels", s->path,
+			"\"average\" to resize them, \"project\" for a mesh, or other pixels", s->path,
 			(long long)s->columns, (long long)s->rows, (long long)shape[4],
 			(long long)shape[3]);
 	if (p->spec->unit && s->top == 0)
@@ -192,8 +192,42 @@ static double averaged(const struct stack *s, int64_t at, const struct window w[
 	return sum / area;
 }
 
+/* The pixel up and left of where a vertex falls, the steps to its neighbours, and how far it is towards them. */
+struct place {
+	int64_t at, down, right;
+	double p, q;
+};
+
+static struct place *project(const struct stack *s, const um_mesh *m)
+{
+	struct place *all = um_new(sizeof(*all) * (size_t)m->nvertex);
+	double lo[2] = { INFINITY, INFINITY }, hi[2] = { -INFINITY, -INFINITY };
+	for (int64_t i = 0; i < m->nvertex; i++)
+		for (int k = 0; k < 2; k++) {
+			lo[k] = fmin(lo[k], m->vertex[3 * i + k]);
+			hi[k] = fmax(hi[k], m->vertex[3 * i + k]);
+		}
+	for (int64_t c = 0; c < m->nvertex; c++) {
+		const double *v = m->vertex + 3 * c;
+		const double x = hi[0] > lo[0] ? (v[0] - lo[0]) / (hi[0] - lo[0]) * (double)(s->columns - 1) : 0;
+		const double y = hi[1] > lo[1] ? (hi[1] - v[1]) / (hi[1] - lo[1]) * (double)(s->rows - 1) : 0;
+		const int64_t i = (int64_t)fmin(floor(y), fmax(0, (double)(s->rows - 2)));
+		const int64_t j = (int64_t)fmin(floor(x), fmax(0, (double)(s->columns - 2)));
+		all[c] = (struct place){ i * s->columns + j, s->rows > 1 ? s->columns : 0, s->columns > 1 ? 1 : 0,
+			y - (double)i, x - (double)j };
+	}
+	return all;
+}
+
+static double between(const struct stack *s, int64_t at, const struct place *w)
+{
+	at += w->at;
+	return (1 - w->p) * ((1 - w->q) * value(s, at) + w->q * value(s, at + w->right)) +
+		w->p * ((1 - w->q) * value(s, at + w->down) + w->q * value(s, at + w->down + w->right));
+}
+
 /* The plane that begins at number at of the file, in the pipeline's size, before units. */
-static void fit_plane(const struct stack *s, const um_imageset_spec *spec, int64_t at,
+static void fit_plane(const struct stack *s, const um_imageset_spec *spec, const struct place *places, int64_t at,
 	double scale, float *out)
 {
 	const int64_t rows = spec->shape[3], columns = spec->shape[4];
@@ -207,6 +241,8 @@ static void fit_plane(const struct stack *s, const um_imageset_spec *spec, int64
 			int64_t i = r + dr, j = c + dc;
 			if (spec->fitting == UM_FIT_AVERAGE)
 				v = averaged(s, at, w, r, c);
+			else if (spec->fitting == UM_FIT_MESH)
+				v = between(s, at, &places[c]);
 			else if (i >= 0 && i < s->rows && j >= 0 && j < s->columns)
 				v = value(s, at + i * s->columns + j);
 			out[r * columns + c] = (float)(spec->offset + scale * v);
@@ -231,8 +267,10 @@ static um_status add_images(struct pile *p, const struct stack *s)
 		p->x = x;
 		p->room = room;
 	}
+	struct place *places = spec->fitting == UM_FIT_MESH ? project(s, spec->mesh) : NULL;
 	for (int64_t i = 0; i < more * p->planes; i++)
-		fit_plane(s, spec, i * s->rows * s->columns, scale, p->x + p->n * p->pixels + i * plane);
+		fit_plane(s, spec, places, i * s->rows * s->columns, scale, p->x + p->n * p->pixels + i * plane);
+	free(places);
 	for (int64_t i = p->n * p->pixels; i < (p->n + more) * p->pixels; i++)
 		if (!isfinite(p->x[i]))
 			return um_fail(UM_EDATA, "%s: a number is too large after factor and "

@@ -6,17 +6,20 @@
 
 #include <stdbool.h>
 #include <umbra/array.h>
+#include <umbra/mesh.h>
 
 /* How images of another size come to the pipeline's. */
 typedef enum um_fitting {
 	UM_FIT_NONE,    /* they do not: an error */
 	UM_FIT_CENTRE,  /* the middle is cut out, or put in the middle of zeros */
+	UM_FIT_MESH,    /* images are projected along z onto the vertices of a mesh, which they just cover */
 	UM_FIT_AVERAGE, /* the middle of the same aspect ratio, averaged over the area of new pixels */
 } um_fitting;
 
 typedef struct um_imageset_spec {
 	int64_t shape[5];      /* frames, bands, channels, rows, columns */
 	um_fitting fitting;
+	const um_mesh *mesh;   /* for UM_FIT_MESH; its vertices are the columns */
 	bool unit;             /* integers are divided by the largest of their type */
 	double factor, offset; /* x = offset + factor v */
 	int64_t most;          /* images; 0: all */

@@ -319,7 +319,7 @@ static um_status images(void *state, const char *name, const char *title, const 
 	char *path = NULL;
 	um_status st = figure_path(c, name, &path);
 	if (st == UM_OK)
-		st = um_figure_gallery(path, title, x, NULL, c->plan->env.pixel);
+		st = um_figure_gallery(path, title, x, NULL, c->plan->env.pixel, c->plan->env.mesh);
 	free(path);
 	return st;
 }

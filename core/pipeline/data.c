@@ -22,9 +22,9 @@
 	UM_PARAM(um_data_settings, offset, "0", -1e30, 1e30, "", "x = offset + factor * value, in the units of the " \
 		"prior.")
 #define SIZE \
-	UM_CHOICE(um_data_settings, size, "exact", "exact|centre|average", "Images of another size than the " \
+	UM_CHOICE(um_data_settings, size, "exact", "exact|centre|average|project", "Images of another size than the " \
 		"pipeline's are an error, are cut or filled with 0 about their centre, or are cut to its aspect ratio and " \
-		"averaged over the area of new pixels.")
+		"averaged over the area of new pixels, or projected along z onto the vertices of a mesh.")
 
 static const um_param data_table[] = {
 	FILES,
@@ -197,9 +197,11 @@ um_status um_data_images(const um_stage *s, const um_env *env, um_array *x, doub
 {
 	const um_data_settings *d = &s->data;
 	um_imageset_spec spec = { .unit = strcmp(d->values, "unit") == 0, .factor = d->factor,
-		.offset = d->offset, .most = d->count, .fitting = strcmp(d->size, "centre") == 0 ? UM_FIT_CENTRE :
-		strcmp(d->size, "average") == 0 ? UM_FIT_AVERAGE : UM_FIT_NONE };
+		.offset = d->offset, .most = d->count, .mesh = env->mesh, .fitting = strcmp(d->size, "centre") == 0 ? UM_FIT_CENTRE :
+		strcmp(d->size, "average") == 0 ? UM_FIT_AVERAGE : strcmp(d->size, "project") == 0 ? UM_FIT_MESH : UM_FIT_NONE };
 	double top;
+	if (spec.fitting == UM_FIT_MESH && env->mesh == NULL)
+		return um_fail(UM_EPARAM, "size: project is for signals on a mesh: image = { mesh = ...; }");
 	memcpy(spec.shape, env->shape, sizeof(spec.shape));
 	um_status st = um_imageset_read(d->files.n, d->files.v, &spec, x, &top);
 	*step = d->noise * d->factor;

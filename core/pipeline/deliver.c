@@ -171,7 +171,7 @@ static um_status figures(um_cell_out *c, um_forward *f, const um_array *y, const
 	char *dir = um_format("%s/figures", c->folder);
 	um_sink sink = um_cell_sink(c);
 	UM_TRY(um_file_mkdirs(dir));
-	UM_TRY(um_figure_posterior(dir, &c->samples, truth, c->plan->env.pixel, unit));
+	UM_TRY(um_figure_posterior(dir, &c->samples, truth, c->plan->env.pixel, c->plan->env.mesh, unit));
 	if (f->ops.plot != NULL) {
 		um_phase(f->plugin, "plot");
 		UM_TRY(f->ops.plot(f->self, op, &c->samples, y, sigma, &sink));

@@ -207,6 +207,47 @@ static void read_inference(um_plan *p, um_problems *problems)
 	}
 }
 
+/* Of a signal on a mesh; false where that is wrong. */
+static bool read_mesh(um_plan *p, const um_node *g, double px[2], um_problems *problems)
+{
+	const um_reals *given = &p->image.pixels;
+	const bool file = *p->image.mesh != '\0';
+	const um_node *at = um_node_get(g, file ? "mesh" : "surface");
+	const um_status st = um_mesh_open(file ? p->image.mesh : p->image.surface, &p->mesh);
+	px[0] = (double)p->mesh.nvertex;
+	px[1] = 1;
+	if (st != UM_OK)
+		um_problems_add(problems, st, at, "%s", um_message());
+	else if (file && *p->image.surface != '\0')
+		um_problems_add(problems, UM_EPARAM, at, "give mesh or surface, not both");
+	else if (given->n != 0 && (given->n != 2 || given->v[0] != px[0] || given->v[1] != 1))
+		um_problems_add(problems, UM_EPARAM, um_node_get(g, "pixels"), "the mesh has %lld vertices: leave pixels out",
+			(long long)p->mesh.nvertex);
+	else if (p->image.fov_uas > 0)
+		um_problems_add(problems, UM_EPARAM, at, "a signal on a mesh is not of the sky: leave fov_uas out");
+	else
+		return true;
+	return false;
+}
+
+/* Columns and rows, from pixels or from the mesh; false where they are wrong. */
+static bool read_size(um_plan *p, const um_node *g, double px[2], um_problems *problems)
+{
+	const um_reals *given = &p->image.pixels;
+	if (*p->image.mesh != '\0' || *p->image.surface != '\0')
+		return read_mesh(p, g, px, problems);
+	if (given->n == 0)
+		um_problems_add(problems, UM_EPARAM, g, "image needs pixels = [columns, rows], or a mesh or surface");
+	else if (given->n != 2 || given->v[0] != floor(given->v[0]) || given->v[1] != floor(given->v[1]))
+		um_problems_add(problems, UM_EPARAM, um_node_get(g, "pixels"), "expected two whole numbers, [columns, rows]");
+	else {
+		px[0] = given->v[0];
+		px[1] = given->v[1];
+		return true;
+	}
+	return false;
+}
+
 static void read_image(um_plan *p, um_problems *problems)
 {
 	const um_node *g = group(p, "image", problems);
@@ -222,12 +263,9 @@ static void read_image(um_plan *p, um_problems *problems)
 		&p->image_params) != UM_OK || p->image_params == NULL)
 		return;
 	p->image = *(const um_image_settings *)um_params_data(p->image_params);
-	const double *px = p->image.pixels.v;
-	if (p->image.pixels.n != 2 || px[0] != floor(px[0]) || px[1] != floor(px[1])) {
-		um_problems_add(problems, UM_EPARAM, um_node_get(g, "pixels"),
-			"expected two whole numbers, [columns, rows]");
+	double px[2];
+	if (!read_size(p, g, px, problems))
 		return;
-	}
 	double all = px[0] * px[1] * (double)p->image.frames * (double)p->image.bands * (double)p->image.channels;
 	if (all > 1 << 30) {
 		um_problems_add(problems, UM_EPARAM, um_node_get(g, "pixels"), "an image of %.3g numbers is too large; "
@@ -238,6 +276,7 @@ static void read_image(um_plan *p, um_problems *problems)
 	*e = (um_env){ .size = sizeof(*e), .threads = 1, .seed = (uint64_t)p->seed, .scale = p->image.scale,
 		.shape = { p->image.frames, p->image.bands, p->image.channels, (int64_t)px[1], (int64_t)px[0] },
 		.transform = strcmp(p->image.transform, "softplus") == 0 ? UM_SOFTPLUS : UM_IDENTITY };
+	e->mesh = p->mesh.nvertex > 0 ? &p->mesh : NULL;
 	e->pixel = p->image.fov_uas / px[0] * 3.14159265358979323846 / 180 / 3600e6;
 }
 
@@ -396,6 +435,7 @@ void um_plan_free(um_plan *p)
 {
 	if (p == NULL)
 		return;
+	um_mesh_free(&p->mesh);
 	for (int i = 0; i < p->nforward; i++) {
 		free_item(&p->forward[i]);
 		um_params_free(p->forward_set_params[i]);

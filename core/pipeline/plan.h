@@ -5,6 +5,7 @@
 
 #include <umbra/config.h>
 #include <umbra/host.h>
+#include <umbra/mesh.h>
 
 /* A plugin with parameters under a key of the file. */
 typedef struct um_item {
@@ -32,6 +33,7 @@ typedef struct um_forward_settings {
 
 typedef struct um_image_settings {
 	um_reals pixels;
+	const char *mesh, *surface;
 	int64_t frames, bands, channels;
 	double fov_uas, scale;
 	const char *transform;
@@ -78,6 +80,7 @@ typedef struct um_plan {
 	int64_t seed;
 	um_params *image_params;
 	um_image_settings image;
+	um_mesh mesh;         /* no vertices: images are flat */
 	um_env env;           /* shape, pixel, scale, transform, seed; threads = 1 */
 	int nforward, nprior, ninference, nstage, ntask;
 	um_item *forward, *inference;

@@ -121,6 +121,8 @@ int um_plan_inputs(const um_plan *p, int t, um_input **list)
 	int n = 0;
 	const um_task *task = t >= 0 ? &p->task[t] : NULL;
 	*list = NULL;
+	if (p->image.mesh != NULL && *p->image.mesh != '\0')
+		add_input(list, &n, um_strdup("image.mesh"), p->image.mesh);
 	for (int i = 0; i < p->nforward; i++) {
 		if (task != NULL && task->forward != i)
 			continue;

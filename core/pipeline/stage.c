@@ -10,8 +10,11 @@
 #define COUNT(t) (sizeof(t) / sizeof(*(t)))
 
 static const um_param image_table[] = {
-	UM_PARAM(um_image_settings, pixels, NULL, 1, 65536, "",
-		"Columns and rows, [NAXIS1, NAXIS2] of FITS; [n, 1] for a vector of n numbers."),
+	UM_PARAM(um_image_settings, pixels, "[]", 1, 65536, "", "Columns and rows, [NAXIS1, NAXIS2] of FITS; [n, 1] for a "
+		"vector of n numbers; left out where a mesh or a surface is given."),
+	UM_FILE(um_image_settings, mesh, "", "Wavefront OBJ file: x is a signal on the vertices of this mesh."),
+	UM_PARAM_TEXT(um_image_settings, surface, "", "Instead of mesh one that is made here: icosphere:F (a sphere of 10 F^2 + 2 "
+		"vertices), latlon:RxC (latitudes and longitudes), or bumpy:F, a closed surface with bumps."),
 	UM_PARAM(um_image_settings, frames, "1", 1, 1e6, "", "Frames of a movie."),
 	UM_PARAM(um_image_settings, bands, "1", 1, 1e6, "", "Frequency bands."),
 	UM_PARAM(um_image_settings, channels, "1", 1, 1024, "", "Colours, or numbers a pixel."),

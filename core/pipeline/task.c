@@ -197,7 +197,8 @@ static um_status truth_figure(const struct task *k, const char *folder)
 {
 	char *dir = um_format("%s/figures", folder), *path = um_format("%s/truth.png", dir);
 	um_panel panel = { .title = "truth", .data = k->truth.data,
-		.channels = k->env.shape[2] == 3 ? 3 : 1, .rows = k->env.shape[3], .columns = k->env.shape[4] };
+		.channels = k->env.shape[2] == 3 ? 3 : 1, .rows = k->env.shape[3], .columns = k->env.shape[4],
+		.mesh = k->env.mesh };
 	um_scale scale = { .map = UM_AFMHOT, .label = k->forward.info.unit };
 	um_figure f = { .panels = &panel, .npanels = 1, .scales = &scale, .nscales = 1, .pixel = k->env.pixel };
 	um_status st = um_file_mkdirs(dir);
@@ -362,7 +363,7 @@ static um_status do_task(struct task *k, const char *name, bool resume)
 	if (strcmp(name, "report") == 0)
 		return um_report_write(k->dir);
 	if (strcmp(name, "compare") == 0)
-		return um_compare_write(k->dir);
+		return um_compare_write(k->dir, k->env.mesh);
 	UM_TRY(load(k));
 	k->index = um_plan_task(k->plan, name);
 	if (k->index < 0)

@@ -207,7 +207,7 @@ static um_status gallery(struct training *k, const char *dir)
 			UM_TRY(um_fail(UM_ENUM, "priors/%s: a sample of the trained prior is not finite",
 				k->trained.plugin->name));
 	UM_TRY(um_figure_gallery(path, samples ? "Training images (left), samples of the prior (right) on their scale" :
-		"Training images", &left, samples ? &right : NULL, k->env.pixel));
+		"Training images", &left, samples ? &right : NULL, k->env.pixel, k->env.mesh));
 out:
 	um_array_free(&left);
 	um_array_free(&right);

@@ -178,7 +178,7 @@ static um_panel panel_of(const um_image *im, const char *title, int scale)
 	return p;
 }
 
-static um_status draw_picture(const struct picture *p, const char *path)
+static um_status draw_picture(const struct picture *p, const struct um_mesh *mesh, const char *path)
 {
 	um_panel *panels = um_new(2 * (size_t)p->n * sizeof(*panels));
 	const char *unit = "";
@@ -187,6 +187,7 @@ static um_status draw_picture(const struct picture *p, const char *path)
 		const um_image *mean = &p->col[i].mean;
 		panels[i] = panel_of(mean, p->col[i].title, 0);
 		panels[p->n + i] = panel_of(&p->col[i].std, NULL, 1);
+		panels[i].mesh = panels[p->n + i].mesh = mesh;
 		if (pixel == 0)
 			pixel = mean->sky.pixel;
 		if (*unit == '\0')
@@ -194,7 +195,7 @@ static um_status draw_picture(const struct picture *p, const char *path)
 	}
 	char *above = um_format("mean%s%s%s", *unit ? " (" : "", unit, *unit ? ")" : "");
 	char *below = um_format("standard deviation%s%s%s", *unit ? " (" : "", unit, *unit ? ")" : "");
-	um_cmap map = pixel > 0 ? UM_AFMHOT : UM_GREY;
+	um_cmap map = pixel > 0 || mesh != NULL ? UM_AFMHOT : UM_GREY;
 	const um_scale scales[2] = { { .map = map, .label = above }, { .map = map, .label = below } };
 	um_status st = um_figure_write(path, &(um_figure){ .panels = panels, .npanels = 2 * p->n,
 		.columns = p->n, .scales = scales, .nscales = 2, .smooth = pixel > 0, .pixel = pixel });
@@ -204,7 +205,7 @@ static um_status draw_picture(const struct picture *p, const char *path)
 	return st;
 }
 
-um_status um_compare_write(const char *dir)
+um_status um_compare_write(const char *dir, const struct um_mesh *mesh)
 {
 	um_status st = UM_OK;
 	um_rundir r = { 0 };
@@ -217,7 +218,7 @@ um_status um_compare_write(const char *dir)
 	UM_TRY(write_table(&r, table));
 	p = read_picture(&r);
 	if (p.n > 0)
-		UM_TRY(draw_picture(&p, picture));
+		UM_TRY(draw_picture(&p, mesh, picture));
 out:
 	free_picture(&p);
 	um_rundir_free(&r);

@@ -10,8 +10,9 @@
  * 4180 quoting) and DIR/compare/comparison.png (posterior means above, standard deviations
  * below, each row on one scale; before the cells of a forward model its truth, where
  * simulate/FORWARD/truth.fits is there). Of several frames, bands or measurements the first
- * is drawn. The picture is left out where no done cell has images. UM_EDATA where dir is
+ * is drawn, on mesh where that is not NULL. The picture is left out where no done cell has images. UM_EDATA where dir is
  * not a run directory. */
-UM_API UM_USED um_status um_compare_write(const char *dir);
+struct um_mesh;
+UM_API UM_USED um_status um_compare_write(const char *dir, const struct um_mesh *mesh);
 
 #endif

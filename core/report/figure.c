@@ -3,6 +3,7 @@
  * the figure, beside each row or beside each panel, whichever is the fewest. */
 #include <math.h>
 #include <stdlib.h>
+#include <umbra/mesh.h>
 #include "panel.h"
 
 enum bars { BARS_NONE, BARS_FIGURE, BARS_ROW, BARS_PANEL };
@@ -78,6 +79,11 @@ static void panel_size(const struct layout *l, const um_panel *p, double *w, dou
 		*h = floor(0.62 * target);
 		return;
 	}
+	if (p->mesh != NULL) {
+		*w = target;
+		*h = floor(target / 2);
+		return;
+	}
 	double longest = (double)(p->rows > p->columns ? p->rows : p->columns);
 	double zoom = target / longest;
 	if (!l->f->smooth && zoom > 1)
@@ -125,6 +131,9 @@ static um_status check_figure(const um_figure *f)
 			continue;
 		if (p->rows < 1 || p->columns < 1 || p->scale < 0 || p->scale >= f->nscales)
 			return um_fail(UM_EARG, "panel %d is empty or names a scale that is not there", i);
+		if (p->mesh != NULL && (p->rows != 1 || p->columns != p->mesh->nvertex))
+			return um_fail(UM_EARG, "panel %d has %lld numbers for %lld vertices", i, (long long)(p->rows * p->columns),
+				(long long)p->mesh->nvertex);
 		if (p->channels != 0 && p->channels != 1 && p->channels != 3)
 			return um_fail(UM_EARG, "panel %d has %lld channels; 1 and 3 can be drawn", i,
 				(long long)p->channels);
@@ -189,6 +198,10 @@ static um_status draw_panel(um_canvas *c, const struct layout *l, int i)
 	}
 	if (l->bars == BARS_PANEL && has_bar(p))
 		um_panel_bar(c, (um_box){ b.x + b.w + 10, b.y, 14, b.h }, &l->f->scales[p->scale], lo, hi);
+	if (p->mesh != NULL) {
+		um_panel_surface(c, b, p, l->f->scales[p->scale].map, lo, hi);
+		return UM_OK;
+	}
 	return um_panel_image(c, b, p, l->f->scales[p->scale].map, lo, hi, l->f->smooth);
 }
 

@@ -35,6 +35,7 @@ typedef struct um_panel {
 	int64_t channels;       /* 1, or 3 for red, green and blue; 0 means 1 */
 	int64_t rows, columns;  /* one row is a vector and drawn as a line */
 	const double *lo, *hi;  /* a band about a vector, or NULL */
+	const struct um_mesh *mesh; /* whose vertices the columns are, drawn from the front (+z) and from the back; or NULL */
 	int scale;              /* index of its um_scale */
 } um_panel;
 
@@ -60,14 +61,14 @@ UM_API UM_USED um_status um_plot_write(const char *path, const um_plot *plot);
  * is more than one sample std.png and samples.png (up to 16 on one scale), and, where truth is not NULL, truth.png with truth,
  * mean and error. samples is [S][frames][bands][channels][rows][columns], or shorter from
  * the left after S; truth has the shape of one sample. pixel and unit as above; frames and
- * bands become panels of mean and std, the first one stands for the others elsewhere. */
+ * bands become panels of mean and std, the first one stands for the others elsewhere. mesh: or NULL. */
 UM_API UM_USED um_status um_figure_posterior(const char *dir, const um_array *samples,
-	const um_array *truth, double pixel, const char *unit);
+	const um_array *truth, double pixel, const struct um_mesh *mesh, const char *unit);
 
 /* Up to 64 images of left and, where it is not NULL, of right beside them, on the scale of left:
  * what was learned from and what was learned. Arrays and pixel as in um_figure_posterior. */
 UM_API UM_USED um_status um_figure_gallery(const char *path, const char *title, const um_array *left,
-	const um_array *right, double pixel);
+	const um_array *right, double pixel, const struct um_mesh *mesh);
 
 #ifdef __cplusplus
 }

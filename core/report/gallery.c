@@ -52,7 +52,7 @@ static um_scale scale_of(const um_array *a, const double *v, um_cmap map)
 
 um_status um_figure_gallery(const char *path, const char *title, const um_array *left,
 	const um_array *right,
-	double pixel)
+	double pixel, const struct um_mesh *mesh)
 {
 	const um_array *block[2] = { left, right };
 	um_panel panels[MOST_SIDE * (2 * MOST_SIDE + 1)] = { 0 };
@@ -63,10 +63,12 @@ um_status um_figure_gallery(const char *path, const char *title, const um_array 
 	if (v == NULL)
 		return um_fail(UM_ENOMEM, "no memory for %d images", 2 * SHOWN);
 	for (int b = 0; b < 2; b++)
-		for (int i = 0; block[b] != NULL && i < block[b]->dim[0] && i < rows * side; i++)
-			panels[i / side * columns + b * (side + 1) + i % side] = panel(block[b], i,
-				v + (b * SHOWN + i) * size_of(left));
-	const um_scale scale = scale_of(left, v, pixel > 0 ? UM_AFMHOT : UM_GREY);
+		for (int i = 0; block[b] != NULL && i < block[b]->dim[0] && i < rows * side; i++) {
+			um_panel *p = &panels[i / side * columns + b * (side + 1) + i % side];
+			*p = panel(block[b], i, v + (b * SHOWN + i) * size_of(left));
+			p->mesh = mesh;
+		}
+	const um_scale scale = scale_of(left, v, pixel > 0 || mesh != NULL ? UM_AFMHOT : UM_GREY);
 	um_status st = um_figure_write(path, &(um_figure){ .title = title, .panels = panels,
 		.npanels = rows * columns, .columns = columns, .scales = &scale, .nscales = 1,
 		.smooth = pixel > 0,

@@ -7,7 +7,7 @@
 
 bool um_panel_is_line(const um_panel *p)
 {
-	return p->data && p->channels <= 1 && (p->rows == 1) != (p->columns == 1);
+	return p->data && p->mesh == NULL && p->channels <= 1 && (p->rows == 1) != (p->columns == 1);
 }
 
 /* One plane of an image and the size it is drawn at. */

@@ -14,6 +14,9 @@ bool um_panel_is_line(const um_panel *p);
 UM_USED um_status um_panel_image(um_canvas *c, um_box b, const um_panel *p, um_cmap map, double lo,
 	double hi, bool smooth);
 
+/* A signal on its mesh, seen from the front and from the back. */
+void um_panel_surface(um_canvas *c, um_box b, const um_panel *p, um_cmap map, double lo, double hi);
+
 /* Line with band, and its axes. */
 void um_panel_line(um_canvas *c, um_box b, const um_panel *p, double lo, double hi);
 

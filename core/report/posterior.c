@@ -16,8 +16,10 @@ struct posterior {
 	um_array work; /* double [3 + SHOWN][n] */
 	double *mean, *std, *truth, *samples;
 	double pixel;
+	const struct um_mesh *mesh;
 	char value[120], spread[120];
 	bool sky;
+	um_cmap map;
 };
 
 static um_status draw(const struct posterior *q, const char *name, const um_figure *f)
@@ -32,7 +34,7 @@ static um_panel panel_of(const struct posterior *q, const double *v, int64_t pla
 {
 	int64_t size = q->channels * q->rows * q->columns;
 	return (um_panel){ .title = title, .data = v + plane * size, .channels = q->channels,
-		.rows = q->rows, .columns = q->columns };
+		.rows = q->rows, .columns = q->columns, .mesh = q->mesh };
 }
 
 /* Every plane of the mean or the standard deviation: one for most images. */
@@ -58,7 +60,7 @@ static um_status draw_planes(const struct posterior *q, const char *name, const 
 			panels[i].hi = panels[i].lo + q->n;
 		}
 	}
-	const um_scale scale = { .map = q->sky ? UM_AFMHOT : UM_GREY, .label = label };
+	const um_scale scale = { .map = q->map, .label = label };
 	um_status st = draw(q, name, &(um_figure){ .panels = panels, .npanels = count, .scales = &scale,
 		.nscales = 1, .smooth = q->sky, .pixel = q->pixel });
 	free(edge);
@@ -70,7 +72,7 @@ static um_status draw_samples(const struct posterior *q, int count)
 	um_panel panels[SHOWN];
 	for (int i = 0; i < count; i++)
 		panels[i] = panel_of(q, q->samples + i * q->n, 0, NULL);
-	const um_scale scale = { .map = q->sky ? UM_AFMHOT : UM_GREY, .label = q->value };
+	const um_scale scale = { .map = q->map, .label = q->value };
 	return draw(q, "samples", &(um_figure){ .panels = panels, .npanels = count, .columns = count < 4 ? count : 4,
 		.scales = &scale, .nscales = 1, .smooth = q->sky, .pixel = q->pixel });
 }
@@ -82,7 +84,7 @@ static um_status draw_truth(struct posterior *q)
 		error[k] = q->mean[k] - q->truth[k];
 	um_panel panels[3] = { panel_of(q, q->truth, 0, "Truth"), panel_of(q, q->mean, 0, "Posterior mean"),
 		panel_of(q, error, 0, "Mean \xe2\x88\x92 truth") };
-	um_scale scales[2] = { { .map = q->sky ? UM_AFMHOT : UM_GREY, .label = q->value },
+	um_scale scales[2] = { { .map = q->map, .label = q->value },
 		{ .map = UM_DIVERGING, .label = q->value } };
 	panels[2].scale = 1;
 	if (q->channels == 3) {
@@ -117,10 +119,11 @@ static um_status measure(struct posterior *q, const um_array *s)
 }
 
 um_status um_figure_posterior(const char *dir, const um_array *samples, const um_array *truth,
-	double pixel, const char *unit)
+	double pixel, const struct um_mesh *mesh, const char *unit)
 {
 	um_status st = UM_OK;
-	struct posterior q = { .dir = dir, .pixel = pixel, .sky = pixel > 0 };
+	struct posterior q = { .dir = dir, .pixel = pixel, .mesh = mesh, .sky = pixel > 0,
+		.map = pixel > 0 || mesh != NULL ? UM_AFMHOT : UM_GREY };
 	UM_TRY(measure(&q, samples));
 	if (truth && um_array_len(truth) != q.n)
 		UM_TRY(um_fail(UM_EARG, "the truth has %lld pixels, the samples have %lld",
@@ -139,7 +142,7 @@ um_status um_figure_posterior(const char *dir, const um_array *samples, const um
 
 	um_array mean = um_array_rows(&q.work, 0, 1), std = um_array_rows(&q.work, 1, 1);
 	UM_TRY(um_metrics_moments(samples, &mean, &std));
-	bool line = (q.rows == 1) != (q.columns == 1) && q.channels == 1;
+	bool line = mesh == NULL && (q.rows == 1) != (q.columns == 1) && q.channels == 1;
 	UM_TRY(draw_planes(&q, "mean", q.mean, q.value, line));
 	if (samples->dim[0] > 1) { /* a point estimate has no spread to show */
 		UM_TRY(draw_planes(&q, "std", q.std, q.spread, false));

@@ -67,6 +67,7 @@ typedef struct um_env {
 	double scale;       /* instrument units per unit of x */
 	um_transform transform;
 	const um_source *source; /* lives as long as the instance; NULL where no prior is named */
+	const struct um_mesh *mesh; /* whose vertices are the columns (umbra/mesh.h); NULL: images are flat */
 } um_env;
 
 /* ---- forward models: y = f(x) + noise ------------------------------------ */

@@ -30,6 +30,11 @@ UM_API UM_USED um_status um_spectral_white(int64_t n, double variance, um_spectr
 UM_API UM_USED um_status um_spectral_power(int64_t rows, int64_t columns, double variance, double k0,
 	double slope, um_spectral *out);
 
+/* Isotropic on the sphere, at n points in the directions of vertex [n][3]: C = sum over l of (2 l + 1) c(l) P_l(cosine of
+ * the angle), c(l) ~ (k0^2 + l^2)^(-slope/2) for l^2 <= n, scaled so that C_ii = variance. */
+UM_API UM_USED um_status um_spectral_angular(int64_t n, const double *vertex, double variance, double k0, double slope,
+	um_spectral *out);
+
 /* Any symmetric matrix [n][n]; UM_ENUM where it is not symmetric or not finite. */
 UM_API UM_USED um_status um_spectral_dense(int64_t n, const double *matrix, um_spectral *out);
 

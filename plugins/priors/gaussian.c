@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* N(mu, C) with C = U diag(c) U^T, where U is the identity (white), the Fourier basis of the
- * torus (power law, c(k) ~ (k0^2 + k^2)^(-slope/2)) or eigenvectors (a matrix from a file). The
- * planes of an image (frames, bands, channels) are independent, unless the matrix covers all of
- * them. umbra/gaussian.h does the rest. */
+ * torus (power law, c(k) ~ (k0^2 + k^2)^(-slope/2)) or eigenvectors (of an angular power law on a
+ * mesh, of a matrix from a file). The planes of an image (frames, bands, channels) are independent,
+ * unless the matrix covers all of them. umbra/gaussian.h does the rest. */
 #include <stdlib.h>
 #include <string.h>
 #include <umbra/gaussian.h>
+#include <umbra/mesh.h>
 #include <umbra/plugin.h>
 #include <umbra/table.h>
 
@@ -20,10 +21,10 @@ static const um_param params[] = {
 	UM_PARAM(struct gaussian, mean, "0", -1e12, 1e12, "", "Mean of every pixel, in units of x."),
 	UM_PARAM(struct gaussian, sigma, "1", 1e-12, 1e12, "", "Standard deviation of every pixel about the "
 		"mean, in units of x; not used with covariance."),
-	UM_CHOICE(struct gaussian, spectrum, "white", "white|power", "Whether pixels are independent or "
-		"have a power-law spectrum on an image that wraps around."),
+	UM_CHOICE(struct gaussian, spectrum, "white", "white|power|angular", "Whether pixels are independent, "
+		"have a power-law spectrum on an image that wraps around, or, for vertices of a mesh, an angular one on the sphere."),
 	UM_PARAM(struct gaussian, slope, "3", 0, 20, "", "Exponent of the power spectrum, "
-		"proportional to (k0^2 + k^2)^(-slope/2)."),
+		"proportional to (k0^2 + k^2)^(-slope/2); angular: k is the degree of the spherical harmonics."),
 	UM_PARAM(struct gaussian, k0, "1", 1e-6, 1e6, "", "Frequency where the power law bends, in cycles per "
 		"image width: structure larger than width/k0 is not correlated."),
 	UM_PARAM(struct gaussian, floor, "0", 0, 1e12, "", "Standard deviation of white noise that is added "
@@ -71,15 +72,19 @@ out:
 	return st;
 }
 
-static um_status covariance_of(const struct gaussian *p, int64_t n, int64_t rows, int64_t columns,
-	um_spectral *c)
+static um_status covariance_of(const struct gaussian *p, const um_env *env, int64_t n, um_spectral *c)
 {
+	const int64_t rows = env->shape[3], columns = env->shape[4];
 	const double var = p->sigma * p->sigma;
 	um_status st = UM_OK;
 	if (*p->covariance)
 		UM_TRY(read_matrix(p, n, rows * columns, c));
 	else if (strcmp(p->spectrum, "power") == 0)
 		UM_TRY(um_spectral_power(rows, columns, var, p->k0, p->slope, c));
+	else if (strcmp(p->spectrum, "angular") == 0 && env->mesh == NULL)
+		UM_TRY(um_fail(UM_EPARAM, "spectrum: angular is for signals on a mesh: image = { mesh = \"icosphere:8\"; }"));
+	else if (strcmp(p->spectrum, "angular") == 0)
+		UM_TRY(um_spectral_angular(columns, env->mesh->vertex, var, p->k0, p->slope, c));
 	else
 		UM_TRY(um_spectral_white(rows * columns, var, c));
 	st = um_spectral_floor(c, p->floor * p->floor);
@@ -99,7 +104,7 @@ static um_status create(void **self, const void *p, const um_env *env, um_prior_
 	if (g == NULL || mean == NULL)
 		UM_TRY(um_fail(UM_ENOMEM, "no memory for gaussian"));
 	UM_TRY(read_mean(p, n, plane, mean));
-	UM_TRY(covariance_of(p, n, s[3], s[4], &c));
+	UM_TRY(covariance_of(p, env, n, &c));
 	UM_TRY(um_gaussian_new(n, mean, &c, g));
 	info->components = 1;
 	*self = g;

@@ -50,6 +50,11 @@ edit 2 's/pixels = \[8, 8\]/pixels = [8, 8.5]/' "write 1.0 for 1"
 edit 2 's/pixels = \[8, 8\]/pixels = [8]/' "expected two whole numbers"
 edit 2 's/pixels = \[8, 8\]/pixels = [8, 0]/' "lies outside [1, 65536]"
 edit 2 's/pixels = \[8, 8\];//' "image needs pixels"
+edit 2 's/pixels = \[8, 8\]; fov_uas = 100.0/surface = "icosfere:2"/' "there is no surface 'icosfere:2'" 2
+edit 2 's/pixels = \[8, 8\]/surface = "icosphere:2"/' "leave fov_uas out"
+edit 2 's/pixels = \[8, 8\]; fov_uas = 100.0/pixels = [3, 1]; surface = "icosphere:2"/' "the mesh has 42 vertices" 2
+edit 3 's/pixels = \[8, 8\]/mesh = "nowhere.obj"/' "nowhere.obj: No such file"
+edit 2 's/spectrum = "power"/spectrum = "angular"/' "angular is for signals on a mesh"
 edit 2 's/fov_uas = 100.0/fov = 100.0/' "did you mean 'fov_uas'?"
 edit 2 's/fov_uas = 100.0;//' "set fov_uas in the group image"
 edit 2 's/fov_uas = 100.0/transform = "sofplus"/' "none of identity|softplus"

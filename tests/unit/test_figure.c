@@ -301,7 +301,7 @@ static void posterior(void)
 	for (size_t k = 0; k < sizeof(shapes_) / sizeof(*shapes_); k++) {
 		um_array s = um_array_view(v, UM_F32, 6, shapes_[k]);
 		um_array t = um_array_view(v, UM_F32, 5, shapes_[k] + 1);
-		CHECK_OK(um_figure_posterior(folder, &s, k == 2 ? NULL : &t, k == 0 ? 1e-11 : 0, "Jy/pixel"));
+		CHECK_OK(um_figure_posterior(folder, &s, k == 2 ? NULL : &t, k == 0 ? 1e-11 : 0, NULL, "Jy/pixel"));
 		CHECK((access(in("truth.png"), F_OK) == 0) == (k != 2));
 		static const char *const files[] = { "mean.png", "std.png", "samples.png" };
 		const bool spread = shapes_[k][0] > 1;
@@ -312,7 +312,7 @@ static void posterior(void)
 	}
 	um_array s = um_array_view(v, UM_F32, 3, (const int64_t[]){ 2, 3, 3 });
 	um_array t = um_array_view(v, UM_F32, 1, (const int64_t[]){ 8 });
-	CHECK_FAILS(um_figure_posterior(folder, &s, &t, 0, NULL), UM_EARG, "8 pixels");
+	CHECK_FAILS(um_figure_posterior(folder, &s, &t, 0, NULL, NULL), UM_EARG, "8 pixels");
 }
 
 static void clean_up(void)

@@ -167,13 +167,13 @@ static void nearly_empty(void)
 {
 	begin();
 	CHECK_FAILS(um_report_write(dir), UM_EDATA, "no run.json");
-	CHECK_FAILS(um_compare_write(dir), UM_EDATA, "no run.json");
+	CHECK_FAILS(um_compare_write(dir, NULL), UM_EDATA, "no run.json");
 	put("run.json", "{}");
 	CHECK_OK(um_report_write(dir));
 	char *s = get("report.html");
 	CHECK(strstr(s, "<title>umbra-report-") != NULL && strstr(s, "no inference cells") != NULL);
 	free(s);
-	CHECK_OK(um_compare_write(dir));
+	CHECK_OK(um_compare_write(dir, NULL));
 	s = get("compare/metrics.csv");
 	CHECK(strcmp(s, "cell\n") == 0 && access(in("compare/comparison.png"), F_OK) != 0);
 	free(s);
@@ -189,7 +189,7 @@ static void nearly_empty(void)
 	for (size_t k = 0; k < sizeof(strange) / sizeof(*strange); k++) {
 		put("run.json", strange[k]);
 		CHECK_OK(um_report_write(dir));
-		CHECK_OK(um_compare_write(dir));
+		CHECK_OK(um_compare_write(dir, NULL));
 	}
 	end();
 	CHECK_FAILS(um_report_write(dir), UM_EDATA, dir);
@@ -217,7 +217,7 @@ static void hostile_text(void)
 	CHECK(strstr(s, "\xff") == NULL && strstr(s, "\x07") == NULL && strstr(s, "\xef\xbf\xbd") != NULL);
 	CHECK(strstr(s, "&lt;script&gt;t") != NULL && strstr(s, "<td>yes</td>") != NULL);
 	free(s);
-	CHECK_OK(um_compare_write(dir));
+	CHECK_OK(um_compare_write(dir, NULL));
 	s = get("compare/metrics.csv");
 	CHECK(strcmp(s, "cell,<script>m,list,text,yes\n\"f,\"\"\",1,,<script>v,true\n") == 0);
 	free(s);
@@ -244,7 +244,7 @@ static void no_way_out(void)
 	char *s = get("report.html");
 	CHECK(strstr(s, "password") == NULL && strstr(s, "<img ") == NULL);
 	free(s);
-	CHECK_OK(um_compare_write(dir));
+	CHECK_OK(um_compare_write(dir, NULL));
 	s = get("compare/metrics.csv");
 	CHECK(strstr(s, "1234") == NULL);
 	free(s);
@@ -262,7 +262,7 @@ static void comparison(void)
 	put_image("eht/tv+dpi/mean.fits", 12, 12, 1);
 	put_image("eht/tv+dpi/std.fits", 12, 12, 0.1);
 	put_image("eht/l1+dpi/mean.fits", 12, 12, 1.5);
-	CHECK_OK(um_compare_write(dir));
+	CHECK_OK(um_compare_write(dir, NULL));
 	char *s = get("compare/metrics.csv");
 	CHECK(strcmp(s, "cell,chi2_vis_mean,psnr_mean,nrmse,lost,my_metric,samples,seconds\n"
 		"eht/tv+dpi,1.0625,21.5,0.1,,,64,1.5\neht/l1+dpi,-0.25,,0.30000000000000004,,3,64,12\n") == 0);
@@ -278,7 +278,7 @@ static void comparison(void)
 	CHECK(strstr(s, "<h2>Comparison</h2>") != NULL && times(s, "<img ") == 4);
 	free(s);
 	put("eht/l1+dpi/std.fits", "not FITS");
-	CHECK_OK(um_compare_write(dir)); /* left out, with a warning */
+	CHECK_OK(um_compare_write(dir, NULL)); /* left out, with a warning */
 	end();
 }
 
