@@ -116,7 +116,7 @@ install: all $B/umbra.1  ## under PREFIX (LIBDIR for libraries), below DESTDIR
 	install -m644 core/umbra/*.h $(DESTDIR)$(PREFIX)/include/umbra
 	for p in $(PLUGS:$B/plugins/%=%); do \
 	  install -D -m644 $B/plugins/$$p $(DESTDIR)$(LIBDIR)/umbra/$$p || exit 1; done
-	for d in arrays weights; do test ! -d share/$$d || cp -r share/$$d $(DESTDIR)$(PREFIX)/share/umbra/; done
+	for d in arrays weights examples; do test ! -d share/$$d || cp -r share/$$d $(DESTDIR)$(PREFIX)/share/umbra/; done
 	install -d $(DESTDIR)$(PREFIX)/share/umbra/pipelines
 	install -m644 pipelines/*.cfg $(DESTDIR)$(PREFIX)/share/umbra/pipelines
 	install -m644 $B/umbra.1 $(DESTDIR)$(PREFIX)/share/man/man1

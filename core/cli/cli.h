@@ -16,6 +16,7 @@ int um_cmd_template(int argc, char *argv[]);
 int um_cmd_info(int argc, char *argv[]);
 int um_cmd_chi2(int argc, char *argv[]);
 int um_cmd_report(int argc, char *argv[]);
+int um_cmd_new(int argc, char *argv[]);
 int um_cmd_test(int argc, char *argv[]);
 int um_cmd_bench(int argc, char *argv[]);
 

@@ -23,6 +23,7 @@ static const struct {
 	{ "chi2", um_cmd_chi2, "IMAGE.fits OBS.uvfits [--json] [--pulse triangle|rect|delta] [--debias]",
 		"Reduced chi-square of an image per data product." },
 	{ "report", um_cmd_report, "DIR", "Write the HTML report of a run again." },
+	{ "new", um_cmd_new, "forward|priors|inference NAME", "Begin a plugin: a folder with one that works, its test and a pipeline." },
 	{ "test", um_cmd_test, "PLUGIN[.so] [--set K=V]...", "Test a plugin: gradients, adjoints, repeatability." },
 	{ "bench", um_cmd_bench, "[eht|nufft|nn [OPTIONS]] [--json]", "Measure speeds on this machine." },
 	{ "task", um_cmd_task, NULL, NULL },

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# After installation into an empty folder the program runs from there, and a plugin builds against
-# the installed files alone and passes the battery.
+# After installation into an empty folder the program runs from there, and plugins build against the installed files
+# alone and pass the battery: two of umbra's own, and what "umbra new" begins, with its pipeline.
 . tests/pipelines/lib.sh.inc
 if [ -n "$SAN$COV" ]; then
 	echo "SKIPPED: instrumented builds are not installed"
@@ -28,5 +28,28 @@ grep -q forward/mine "$T/out" || { cat "$T/out"; bad=1; }
 sed 's/lowfreq"; keep = 4;/mine";/; s/, "dpi"\]/]/' "$root/share/umbra/pipelines/lowfreq.cfg" >p.cfg
 status 0 "$root/bin/umbra" run p.cfg -o run --quiet
 there run/blurred/field+exact/samples.fits
+for kind in forward priors inference; do
+	name=my_$kind
+	status 0 "$root/bin/umbra" new $kind $name
+	status 0 make -s -C $name UMBRA="$root/bin/umbra" CC="${CC:-cc}" CFLAGS="-Wall -Wextra -Wconversion -Werror" check
+	grep -q "$kind/$name: 0 checks failed" "$T/out" || { cat "$T/out"; bad=1; }
+	there $name/run/report.html $name/run/compare/metrics.csv
+	status 0 make -s -C $name DESTDIR="$T/stage" PKG_CONFIG_SYSROOT_DIR= install
+	status 0 "$root/bin/umbra" help $kind/$name
+	status 1 "$root/bin/umbra" new $kind $name
+	says "there already"
+done
+status 2 "$root/bin/umbra" new prior mine
+says "did you mean 'priors'?"
+status 2 "$root/bin/umbra" new priors My-prior
+says "no name for a plugin"
+if command -v "${CXX:-c++}" >/dev/null; then
+	mkdir cc
+	"${CXX:-c++}" -std=c++11 -Wall -fPIC -shared -fvisibility=hidden -Wl,-z,defs "$root/share/umbra/examples/priors.cc" \
+		$(pkg-config --cflags --libs umbra) -o cc/example.so || exit 1
+	status 0 "$root/bin/umbra" test cc/example.so
+else
+	echo "SKIPPED: there is no C++ compiler for share/examples/priors.cc"
+fi
 there "$root/include/umbra/plugin.h" "$root/share/man/man1/umbra.1"
 exit $bad
