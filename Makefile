@@ -119,6 +119,7 @@ install: all $B/umbra.1  ## under PREFIX (LIBDIR for libraries), below DESTDIR
 	for d in arrays weights examples; do test ! -d share/$$d || cp -r share/$$d $(DESTDIR)$(PREFIX)/share/umbra/; done
 	install -d $(DESTDIR)$(PREFIX)/share/umbra/pipelines
 	install -m644 pipelines/*.cfg $(DESTDIR)$(PREFIX)/share/umbra/pipelines
+	install -D -m644 share/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/umbra
 	install -m644 $B/umbra.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	sed 's|@PREFIX@|$(PREFIX)|;s|@LIBDIR@|$(LIBDIR)|;s|@VERSION@|$(VERSION)|' share/umbra.pc.in \
 	  >$(DESTDIR)$(LIBDIR)/pkgconfig/umbra.pc

@@ -51,5 +51,18 @@ if command -v "${CXX:-c++}" >/dev/null; then
 else
 	echo "SKIPPED: there is no C++ compiler for share/examples/priors.cc"
 fi
+cat >complete.bash <<'C'
+source "$1/share/bash-completion/completions/umbra"
+compopt() { :; }
+PATH=$1/bin:$PATH
+for words in 'umbra te' 'umbra help priors/t' 'umbra run --res' 'umbra new f'; do
+	COMP_WORDS=($words)
+	COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+	_umbra
+	printf '%s;' "${COMPREPLY[*]}"
+done
+C
+[ "$(bash complete.bash "$root")" = 'template test;priors/tsv priors/tv;--resume;forward;' ] ||
+	{ echo "completion offers: $(bash complete.bash "$root")"; bad=1; }
 there "$root/include/umbra/plugin.h" "$root/share/man/man1/umbra.1"
 exit $bad
