@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Three bases: the identity, the Fourier modes of a torus, eigenvectors of a matrix (all, or some and
- * what is orthogonal to them). */
+/* The bases: the identity, the Fourier modes of a torus, the cosine modes of a plane of mirrors,
+ * eigenvectors of each axis, eigenvectors of a matrix (all, or some and what is orthogonal to them). */
 #include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@ static um_status allocate(um_spectral *s, int64_t n, int64_t count)
 	s->count = count;
 	s->c = calloc((size_t)count, sizeof(double));
 	s->many = calloc((size_t)count, sizeof(double));
-	s->work = calloc((size_t)n, sizeof(double));
+	s->work = calloc((size_t)(2 * n), sizeof(double));
 	if (s->c == NULL || s->many == NULL || s->work == NULL) {
 		um_spectral_free(s);
 		return um_fail(UM_ENOMEM, "no memory for a covariance of %lld pixels", (long long)n);
@@ -33,25 +33,78 @@ um_status um_spectral_white(int64_t n, double variance, um_spectral *out)
 	return st;
 }
 
+um_status um_spectral_fourier(int64_t rows, int64_t columns, um_spectral *out)
+{
+	const int64_t half = columns / 2 + 1;
+	*out = (um_spectral){ 0 };
+	um_status st = allocate(out, rows * columns, rows * half);
+	if (st == UM_OK)
+		st = um_fft2_new(rows, columns, &out->fft);
+	if (st != UM_OK) {
+		um_spectral_free(out);
+		return st;
+	}
+	for (int64_t i = 0; i < out->count; i++)
+		out->many[i] = i % half == 0 || 2 * (i % half) == columns ? 1 : 2; /* k and -k */
+	return UM_OK;
+}
+
 um_status um_spectral_power(int64_t rows, int64_t columns, double variance, double k0, double slope,
 	um_spectral *out)
 {
 	const int64_t half = columns / 2 + 1;
-	um_status st = UM_OK;
+	um_status st = um_spectral_fourier(rows, columns, out);
 	double sum = 0;
-	*out = (um_spectral){ 0 };
-	UM_TRY(allocate(out, rows * columns, rows * half));
-	UM_TRY(um_fft2_new(rows, columns, &out->fft));
+	if (st != UM_OK)
+		return st;
 	for (int64_t i = 0; i < out->count; i++) {
 		int64_t k1 = i / half, k2 = i % half;
 		double v = (double)(2 * k1 > rows ? k1 - rows : k1) * (double)columns / (double)rows;
 		out->c[i] = pow(k0 * k0 + v * v + (double)(k2 * k2), -slope / 2);
-		out->many[i] = k2 == 0 || 2 * k2 == columns ? 1 : 2; /* k and -k */
 		sum += out->many[i] * out->c[i];
 	}
 	for (int64_t i = 0; i < out->count; i++)
 		out->c[i] *= variance * (double)out->n / sum;
+	return UM_OK;
+}
+
+um_status um_spectral_cosine(int64_t rows, int64_t columns, um_spectral *out)
+{
+	*out = (um_spectral){ 0 };
+	um_status st = allocate(out, rows * columns, rows * columns);
+	if (st == UM_OK)
+		st = um_dct2_new(rows, columns, &out->dct);
+	if (st != UM_OK) {
+		um_spectral_free(out);
+		return st;
+	}
+	for (int64_t i = 0; i < out->count; i++)
+		out->many[i] = 1;
+	return UM_OK;
+}
+
+um_status um_spectral_axes(int64_t rows, int64_t columns, const double *down, const double *across,
+	um_spectral *out)
+{
+	um_status st = UM_OK;
+	double *w = malloc(sizeof(double) * (size_t)(rows + columns));
+	*out = (um_spectral){ .rows = rows, .columns = columns };
+	out->down = malloc(sizeof(double) * (size_t)(rows * rows));
+	out->across = malloc(sizeof(double) * (size_t)(columns * columns));
+	if (w == NULL || out->down == NULL || out->across == NULL)
+		UM_TRY(um_fail(UM_ENOMEM, "no memory for eigenvectors of %lld x %lld pixels", (long long)columns,
+			(long long)rows));
+	UM_TRY(allocate(out, rows * columns, rows * columns));
+	memcpy(out->down, down, sizeof(double) * (size_t)(rows * rows));
+	memcpy(out->across, across, sizeof(double) * (size_t)(columns * columns));
+	UM_TRY(um_eigh(rows, out->down, w));
+	UM_TRY(um_eigh(columns, out->across, w + rows));
+	for (int64_t i = 0; i < out->count; i++) {
+		out->c[i] = w[i / columns] * w[rows + i % columns];
+		out->many[i] = 1;
+	}
 out:
+	free(w);
 	if (st != UM_OK)
 		um_spectral_free(out);
 	return st;
@@ -109,8 +162,11 @@ void um_spectral_free(um_spectral *s)
 	free(s->c);
 	free(s->many);
 	free(s->basis);
+	free(s->down);
+	free(s->across);
 	free(s->work);
 	um_fft2_free(s->fft);
+	um_dct2_free(s->dct);
 	*s = (um_spectral){ 0 };
 }
 
@@ -141,6 +197,29 @@ static void apply_fft(const um_spectral *s, const double *gain, const double *in
 	memcpy(out, um_fft2_image(s->fft), sizeof(double) * (size_t)s->n);
 }
 
+static void apply_dct(const um_spectral *s, const double *gain, const double *in, double *out)
+{
+	double *x = um_dct2_buffer(s->dct);
+	memcpy(x, in, sizeof(double) * (size_t)s->n);
+	um_dct2_forward(s->dct);
+	for (int64_t i = 0; i < s->n; i++)
+		x[i] *= gain[i] / (4 * (double)s->n);
+	um_dct2_backward(s->dct);
+	memcpy(out, x, sizeof(double) * (size_t)s->n);
+}
+
+static void apply_axes(const um_spectral *s, const double *gain, const double *in, double *out)
+{
+	const int64_t r = s->rows, c = s->columns;
+	double *t = s->work, *u = s->work + s->n;
+	um_gemm(false, false, r, c, r, s->down, in, t);
+	um_gemm(false, true, r, c, c, t, s->across, u);
+	for (int64_t i = 0; i < s->n; i++)
+		u[i] *= gain[i];
+	um_gemm(true, false, r, c, r, s->down, u, t);
+	um_gemm(false, false, r, c, c, t, s->across, out);
+}
+
 /* out = rest in + B^T diag(gain - rest) B in, where rest is the gain of what B leaves out. */
 static void apply_basis(const um_spectral *s, const double *gain, const double *in, double *out)
 {
@@ -159,6 +238,10 @@ void um_spectral_apply(const um_spectral *s, const double *gain, const double *i
 {
 	if (s->fft != NULL) {
 		apply_fft(s, gain, in, out);
+	} else if (s->dct != NULL) {
+		apply_dct(s, gain, in, out);
+	} else if (s->down != NULL) {
+		apply_axes(s, gain, in, out);
 	} else if (s->basis != NULL) {
 		apply_basis(s, gain, in, out);
 	} else {
