@@ -4,6 +4,8 @@ VERSION = 0.1.0
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 B      ?= build$(if $(SAN),/san)$(if $(COV),/cov)
+# One name for one folder: dependencies are recorded by it.
+override B := $(patsubst $(CURDIR)/%,%,$B)
 Q       = $(if $(V),,@)
 comma   = ,
 export PKG_CONFIG_PATH := $(PKG_CONFIG_PATH):$(LIBDIR)/pkgconfig
