@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* How far draws of Markov chains can be trusted: rank-normalised split R-hat and effective sample
+ * sizes (Vehtari, Gelman, Simpson, Carpenter & Bürkner 2021, doi:10.1214/20-BA1221). Versioned with
+ * libumbra; not part of the plugin ABI. */
+#ifndef UMBRA_CHAINS_H
+#define UMBRA_CHAINS_H
+
+#include <stdint.h>
+#include <umbra/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Of one number. Where chains agree rhat is 1 but for noise; below 1.01 is usual before means are
+ * believed, and both sizes above 400. Everything is NaN with fewer than 4 draws a chain, where a draw
+ * is not finite, and where all are equal; rhat is infinite where chains stand still apart. */
+typedef struct um_convergence {
+	double rhat;     /* the larger one of ranks, which sees chains in different places, and of ranks of
+	                    distances from the median, which sees different widths */
+	double ess_bulk; /* of ranks: how many independent draws tell the middle of the law as well */
+	double ess_tail; /* the smaller one for the 5 % and the 95 % quantile */
+	double ess_mean; /* of the numbers themselves: the mean is known to sd / sqrt(ess_mean) */
+} um_convergence;
+
+/* x [chains][draws], of which each chain is judged in halves (of an odd number the middle draw is
+ * left out). One chain will do. UM_ENOMEM is the only failure. */
+UM_API UM_USED um_status um_chains(int64_t chains, int64_t draws, const double *x, um_convergence *out);
+
+/* The q quantile (0..1) of n >= 1 ascending numbers, interpolated linearly. */
+UM_API double um_quantile(const double *sorted, int64_t n, double q);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
