@@ -5,8 +5,7 @@
 #ifndef UMBRA_CHAINS_H
 #define UMBRA_CHAINS_H
 
-#include <stdint.h>
-#include <umbra/status.h>
+#include <umbra/array.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -26,6 +25,10 @@ typedef struct um_convergence {
 /* x [chains][draws], of which each chain is judged in halves (of an odd number the middle draw is
  * left out). One chain will do. UM_ENOMEM is the only failure. */
 UM_API UM_USED um_status um_chains(int64_t chains, int64_t draws, const double *x, um_convergence *out);
+
+/* Each figure at its worst over all numbers of images: kept is float [chains][draws][n], of which the first
+ * count draws are looked at. Numbers that never change have no say. */
+UM_API UM_USED um_status um_chains_worst(const um_array *kept, int64_t count, um_convergence *out);
 
 /* The q quantile (0..1) of n >= 1 ascending numbers, interpolated linearly. */
 UM_API double um_quantile(const double *sorted, int64_t n, double q);
