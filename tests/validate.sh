@@ -60,6 +60,20 @@ make --no-print-directory "$B/tests/unit/test_dpi_flow" >/dev/null
 } >"$out/flow.md"
 cat "$out/flow.md"
 
+# Chains at full size: two modes from five seeds.
+make --no-print-directory "$B/tests/unit/test_hmc" >/dev/null
+{
+	echo "# hmc with a ladder"
+	echo
+	echo "The posterior of two modes of \`pipelines/toy2d.cfg\`, five seeds, eight chains of 10^4 draws at each of five"
+	echo "temperatures: KL of a mixture of two Gaussians fitted to 10^4 of the draws (at most 0.005; perfect ones have"
+	echo "0.0006), weight of the first mode, and what the chains say of themselves."
+	echo
+	UMBRA_BUILD=$B "$B/tests/unit/test_hmc" toy >"$T/hmc" 2>&1 || status=1
+	grep '^|' "$T/hmc"
+} >"$out/hmc.md"
+cat "$out/hmc.md"
+
 # Diffusions as densities: solvers, probes, the toy from five seeds, a known Gaussian posterior.
 make --no-print-directory "$B/tests/unit/test_probflow" >/dev/null
 number() { sed -n "s/.*\"$1\": *\([-0-9.e+]*\).*/\1/p" "$2/metrics.json"; }

@@ -174,19 +174,19 @@ out:
 	return st;
 }
 
-um_status um_chains_worst(const um_array *kept, int64_t count, um_convergence *out)
+um_status um_chains_worst(const um_array *kept, um_convergence *out)
 {
 	um_status st = UM_OK;
 	const int64_t chains = kept->dim[0], draws = kept->dim[1], n = kept->dim[2];
-	double *x = malloc(sizeof(double) * (size_t)(chains * count + 1));
+	double *x = malloc(sizeof(double) * (size_t)(chains * draws + 1));
 	*out = (um_convergence){ NAN, NAN, NAN, NAN };
 	if (x == NULL)
-		UM_TRY(um_fail(UM_ENOMEM, "no memory for %lld draws", (long long)(chains * count)));
+		UM_TRY(um_fail(UM_ENOMEM, "no memory for %lld draws", (long long)(chains * draws)));
 	for (int64_t i = 0; i < n; i++) {
 		um_convergence one;
-		for (int64_t k = 0; k < chains * count; k++)
-			x[k] = ((const float *)kept->data)[(k / count * draws + k % count) * n + i];
-		UM_TRY(um_chains(chains, count, x, &one));
+		for (int64_t k = 0; k < chains * draws; k++)
+			x[k] = ((const float *)kept->data)[k * n + i];
+		UM_TRY(um_chains(chains, draws, x, &one));
 		out->rhat = fmax(out->rhat, one.rhat);
 		out->ess_bulk = fmin(out->ess_bulk, one.ess_bulk);
 		out->ess_tail = fmin(out->ess_tail, one.ess_tail);

@@ -5,7 +5,9 @@
 #ifndef UMBRA_CHAINS_H
 #define UMBRA_CHAINS_H
 
+#include <stdbool.h>
 #include <umbra/array.h>
+#include <umbra/sink.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -26,9 +28,15 @@ typedef struct um_convergence {
  * left out). One chain will do. UM_ENOMEM is the only failure. */
 UM_API UM_USED um_status um_chains(int64_t chains, int64_t draws, const double *x, um_convergence *out);
 
-/* Each figure at its worst over all numbers of images: kept is float [chains][draws][n], of which the first
- * count draws are looked at. Numbers that never change have no say. */
-UM_API UM_USED um_status um_chains_worst(const um_array *kept, int64_t count, um_convergence *out);
+/* Each figure at its worst over n numbers: kept is float [chains][draws][n]. Numbers that never change
+ * have no say. */
+UM_API UM_USED um_status um_chains_worst(const um_array *kept, um_convergence *out);
+
+/* Tells how far draws of an inference plugin can be trusted: metrics rhat, ess_bulk and ess_tail, each at its
+ * worst over the numbers of kept and the log densities lp [chains][draws], which must be full, and warnings
+ * in words, in which apart says what may help where chains disagree. *good: there is nothing to warn of. */
+UM_API UM_USED um_status um_chains_report(um_sink *sink, const um_array *kept, const um_array *lp,
+	const char *apart, bool *good);
 
 /* The q quantile (0..1) of n >= 1 ascending numbers, interpolated linearly. */
 UM_API double um_quantile(const double *sorted, int64_t n, double q);

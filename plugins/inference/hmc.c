@@ -33,13 +33,13 @@ struct hmc {
 
 static const um_param params[] = {
 	P(chains, "8", 1, 4096, "Chains, from different starts; they move as one batch."),
-	P(warmup, "500", 0, 1000000000, "Transitions in which step sizes and scales are learned; their draws are not kept."),
+	P(warmup, "500", 0, 1000000000, "Transitions that learn step sizes and scales; their draws are not kept."),
 	P(draws, "0", 0, 1000000000, "Draws of each chain after that, all of which are judged; the samples asked for are "
 		"spread evenly over them. 0: 1000, or as many as the samples need."),
 	P(accept, "0.8", 0.05, 0.999, "Acceptance that the step size is adapted to; closer to 1 makes small steps."),
 	P(depth, "10", 1, 20, "A trajectory has at most 2^depth - 1 steps."),
-	UM_CHOICE(struct hmc, mass, "diagonal", "diagonal|dense", "Mass matrix: a scale for each number, or their covariance "
-		"(at most 1000 numbers), for posteriors that are narrow in other directions than those of the numbers."),
+	UM_CHOICE(struct hmc, mass, "diagonal", "diagonal|dense", "Mass matrix: a scale for each number, or their "
+		"covariance (at most 1000 numbers), for posteriors that are narrow along sums or differences of numbers."),
 	P(ladder, "[1.0]", 1, 1e12, "Temperatures, ascending from 1, each with chains of its own; several let chains cross from "
 		"mode to mode. At the highest the modes should flow together, and neighbours should swap often."),
 	UM_CHOICE(struct hmc, temper, "posterior", "posterior|likelihood",
@@ -120,8 +120,7 @@ static um_status tell(work *w)
 	if (answer != UM_GO && w->begun)
 		UM_TRY(um_sink_checkpoint(w->sink, n, name, lent));
 	w->stop = answer == UM_STOP;
-	if (w->stop)
-		st = um_fail(UM_EINTR, "hmc: stopped after transition %lld", (long long)*count(w, DONE));
+	st = w->stop ? um_fail(UM_EINTR, "hmc: stopped") : UM_OK;
 out:
 	return st;
 }
@@ -314,16 +313,18 @@ static double fewest_swaps(const work *w, int64_t transitions, int64_t *rung)
 	return least;
 }
 
-/* The figures of the log density of the draws so far. */
-static um_status judge_density(work *w, int64_t draws, um_convergence *c)
+/* R-hat of the log density of the draws so far. */
+static um_status agreement(work *w, int64_t draws, double *rhat)
 {
 	um_status st = UM_OK;
+	um_convergence c;
 	double *v = malloc(sizeof(double) * (size_t)(w->chains * draws + 1));
 	if (v == NULL)
 		UM_TRY(um_fail(UM_ENOMEM, "hmc: no memory for %lld draws", (long long)draws));
 	for (int64_t i = 0; i < w->chains; i++)
 		memcpy(v + i * draws, um_row_d(&w->density, i), sizeof(double) * (size_t)draws);
-	UM_TRY(um_chains(w->chains, draws, v, c));
+	UM_TRY(um_chains(w->chains, draws, v, &c));
+	*rhat = c.rhat;
 out:
 	free(v);
 	return st;
@@ -336,8 +337,7 @@ static um_status trace(work *w)
 		"rhat" };
 	um_status st = UM_OK;
 	const int64_t done = *count(w, DONE), draws = done - w->set->warmup;
-	double lp = 0, accept = 0, steps = 0;
-	um_convergence c = { .rhat = NAN };
+	double lp = 0, accept = 0, steps = 0, rhat = NAN;
 	int64_t rung;
 	for (int64_t i = 0; i < w->chains; i++) {
 		lp += *um_row_d(&w->nuts.lp, i) / (double)w->chains;
@@ -345,9 +345,9 @@ static um_status trace(work *w)
 		steps += (double)w->nuts.move[i].leaps / (double)w->chains;
 	}
 	if (draws > 0)
-		UM_TRY(judge_density(w, draws, &c));
+		UM_TRY(agreement(w, draws, &rhat));
 	const double row[] = { lp, accept, steps, um_row_d(&w->nuts.step, 0)[UM_NUTS_NOW],
-		(double)*count(w, DIVERGED), draws > 1 ? fewest_swaps(w, draws, &rung) : NAN, c.rhat };
+		(double)*count(w, DIVERGED), draws > 1 ? fewest_swaps(w, draws, &rung) : NAN, rhat };
 	UM_TRY(um_sink_trace(w->sink, done, 7, names, row));
 out:
 	return st;
@@ -382,37 +382,29 @@ out:
 
 /* ---- results -------------------------------------------------------------------------------------------- */
 
-/* What is wrong and what to do. */
-static void verdict(work *w, const um_convergence *worst)
+/* What is wrong with trajectories and swaps, and what to do; whether nothing is. */
+static bool judge_steps(work *w)
 {
-	const double all = (double)(w->chains * w->draws), rhat = worst->rhat, ess = fmin(worst->ess_bulk, worst->ess_tail);
+	const double all = (double)(w->chains * w->draws), deep = (double)*count(w, DEEP) / all;
+	const double *t = w->set->ladder.v;
 	int64_t rung;
-	const double swaps = fewest_swaps(w, w->draws, &rung), *t = w->set->ladder.v;
-	if (rhat > 1.05)
-		um_log(UM_WARN, "the chains disagree: R-hat is %.3g and should be below 1.01. They sit in different parts of the "
-			"posterior, whose weights are then wrong, or have not arrived: %s", rhat, w->rungs > 1 ?
-			"a ladder that goes higher, or more draws, may help" :
-			"a ladder such as [1.0, 3.0, 9.0, 27.0] lets them cross between modes; a longer warmup may help");
-	else if (rhat > 1.01)
-		um_log(UM_WARN, "R-hat is %.3f, and only below 1.01 do chains agree well enough: draws = %lld may do", rhat,
-			(long long)(4 * w->draws));
-	if (ess < 400)
-		um_log(UM_WARN, "%.0f draws are worth only %.0f independent ones, below 400, so means and quantiles are rough; "
-			"draws = %.0f may do", all, ess, ceil(400 / ess) * (double)w->draws);
+	const double swaps = fewest_swaps(w, w->draws, &rung);
 	if (*count(w, DIVERGED) > 0)
-		um_log(UM_WARN, "%lld of %.0f trajectories diverged: the density bends too sharply there for the step size, and "
-			"such parts are visited too rarely; an accept closer to 1 makes smaller steps (it is %g)",
+		um_log(UM_WARN, "%lld of %.0f trajectories diverged: the density bends or ends there more sharply than steps "
+			"can follow, and such parts are visited too rarely; an accept closer to 1 makes smaller steps (it is %g)",
 			(long long)*count(w, DIVERGED), all, w->set->accept);
-	if ((double)*count(w, DEEP) > 0.01 * all)
-		um_log(UM_WARN, "%.0f %% of the trajectories were cut off after 2^depth - 1 steps, before they turned; depth = %lld%s "
-			"may help", 100 * (double)*count(w, DEEP) / all, (long long)w->set->depth + 2,
+	if (deep > 0.01)
+		um_log(UM_WARN, "%.0f %% of the trajectories were cut off after 2^depth - 1 steps, before they turned; "
+			"depth = %lld%s may help", 100 * deep, (long long)w->set->depth + 2,
 			w->nuts.dense || w->n > DENSE ? "" : " or mass = \"dense\"");
 	if (swaps < 0.1)
-		um_log(UM_WARN, "chains at temperatures %g and %g swap in %.1f %% of the attempts, below 10: put a temperature "
-			"between them", t[rung], t[rung + 1], 100 * swaps);
+		um_log(UM_WARN, "chains at temperatures %g and %g swap in %.1f %% of the attempts, below 10: put a "
+			"temperature between them", t[rung], t[rung + 1], 100 * swaps);
 	if (w->rungs > 1 && *count(w, TRIPS) < w->chains)
-		um_log(UM_WARN, "only %lld times did a draw come down from the top of the ladder, so it could hardly carry chains "
-			"from mode to mode; more draws, or temperatures closer to each other, may help", (long long)*count(w, TRIPS));
+		um_log(UM_WARN, "only %lld times did a draw come down from the top of the ladder, so it could hardly carry "
+			"chains from mode to mode; more draws, or temperatures closer to each other, may help",
+			(long long)*count(w, TRIPS));
+	return *count(w, DIVERGED) == 0;
 }
 
 static um_status report(work *w)
@@ -420,15 +412,8 @@ static um_status report(work *w)
 	um_status st = UM_OK;
 	const double all = (double)(w->chains * w->draws);
 	int64_t rung;
-	um_convergence c, density;
-	UM_TRY(um_chains_worst(&w->kept, w->draws, &c));
-	UM_TRY(judge_density(w, w->draws, &density));
-	c.rhat = fmax(c.rhat, density.rhat);
-	c.ess_bulk = fmin(c.ess_bulk, density.ess_bulk);
-	c.ess_tail = fmin(c.ess_tail, density.ess_tail);
-	const bool converged = c.rhat <= 1.01 && fmin(c.ess_bulk, c.ess_tail) >= 400 && *count(w, DIVERGED) == 0;
+	bool good;
 	const struct { const char *name; double value; } metrics[] = {
-		{ "converged", converged }, { "rhat", c.rhat }, { "ess_bulk", c.ess_bulk }, { "ess_tail", c.ess_tail },
 		{ "divergences", (double)*count(w, DIVERGED) }, { "cut_off", (double)*count(w, DEEP) },
 		{ "acceptance", *(double *)w->sum.data / all }, { "step_size", um_row_d(&w->nuts.step, 0)[UM_NUTS_NOW] },
 		{ "steps_per_draw", (double)*count(w, LEAPS) / all }, { "chains", (double)w->chains },
@@ -436,9 +421,13 @@ static um_status report(work *w)
 		{ "round_trips", (double)*count(w, TRIPS) },
 	};
 	const size_t n = sizeof(metrics) / sizeof(*metrics) - (w->rungs > 1 ? 0 : 2);
+	UM_TRY(um_chains_report(w->sink, &w->kept, &w->density, w->rungs > 1 ?
+		"a ladder that goes higher, or more draws, may help" :
+		"a ladder such as [1.0, 3.0, 9.0, 27.0] lets them cross between modes; a longer warmup may help", &good));
+	good = judge_steps(w) && good;
+	UM_TRY(um_sink_metric(w->sink, "converged", good));
 	for (size_t i = 0; i < n; i++)
 		UM_TRY(um_sink_metric(w->sink, metrics[i].name, metrics[i].value));
-	verdict(w, &c);
 out:
 	return st;
 }
@@ -456,7 +445,8 @@ static um_status deliver(work *w)
 		const int64_t many = all - first < BATCH ? all - first : BATCH;
 		UM_TRY(um_problem_images(w->problem, many, &u));
 		for (int64_t k = 0; k < many; k++) {
-			const int64_t chain = (first + k) % w->chains, draw = ((first + k) / w->chains + 1) * draws / each - 1;
+			const int64_t chain = (first + k) % w->chains;
+			const int64_t draw = ((first + k) / w->chains + 1) * draws / each - 1;
 			memcpy(um_row_f(&u, k), (float *)w->kept.data + (chain * w->draws + draw) * w->n,
 				sizeof(float) * (size_t)w->n);
 		}
@@ -483,8 +473,8 @@ static um_status create(void **self, const void *p, const um_env *env, um_infere
 	if (!rising)
 		return um_fail(UM_EPARAM, "hmc: ladder begins with 1.0 and ascends, such as [1.0, 3.0, 9.0, 27.0]");
 	if (strcmp(set->mass, "dense") == 0 && n > DENSE)
-		return um_fail(UM_EPARAM, "hmc: mass = \"dense\" is for at most %d numbers, here are %lld; use \"diagonal\"", DENSE,
-			(long long)n);
+		return um_fail(UM_EPARAM, "hmc: mass = \"dense\" is for at most %d numbers, here are %lld; use \"diagonal\"",
+			DENSE, (long long)n);
 	struct hmc *copy = malloc(sizeof(*copy));
 	if (copy == NULL)
 		return um_fail(UM_ENOMEM, "hmc: no memory for settings");
@@ -553,11 +543,14 @@ static um_status run(void *self, um_problem *problem, um_sink *sink)
 		st = begin(&w);
 	for (int64_t t = *count(&w, DONE); st == UM_OK && t < w.set->warmup + w.draws; t++)
 		st = transition(&w, t);
-	if (w.stop && *count(&w, DONE) > w.set->warmup)
+	if (st == UM_OK)
+		UM_TRY(report(&w));
+	else if (!w.stop)
+		goto out;
+	if (*count(&w, DONE) > w.set->warmup)
 		UM_TRY(deliver(&w));
-	UM_TRY(st);
-	UM_TRY(report(&w));
-	UM_TRY(deliver(&w));
+	if (w.stop)
+		st = um_fail(UM_EINTR, "hmc: stopped after transition %lld", (long long)*count(&w, DONE));
 out:
 	work_free(&w);
 	return st;

@@ -20,7 +20,7 @@ typedef struct dense {
 	double *l;             /* Cholesky factors of C_k */
 	uint64_t seed;         /* of the run; 0: 1 */
 	int threads;           /* 0: 1 */
-	const um_plugin *prior; /* NULL: the mixture */
+	const um_plugin *forward, *prior; /* NULL: A x, the mixture */
 } dense;
 
 static inline double *numbers(int64_t n)
@@ -31,7 +31,7 @@ static inline double *numbers(int64_t n)
 static inline dense dense_new(int64_t n, int64_t ny, int64_t parts)
 {
 	return (dense){ n, ny, parts, numbers(ny * n), numbers(ny), numbers(ny), numbers(parts),
-		numbers(parts * n), numbers(parts * n * n), numbers(parts * n * n), 0, 0, NULL };
+		numbers(parts * n), numbers(parts * n * n), numbers(parts * n * n), 0, 0, NULL, NULL };
 }
 
 static inline void dense_free(dense *d)
@@ -294,6 +294,7 @@ static const um_plugin dense_prior_plugin = { UM_HEADER, UM_PRIOR, 0, "dense", "
 typedef struct keeper {
 	um_memory memory;
 	int64_t calls, stop, save, traced, room;
+	double last; /* first figure of the last row of the trace */
 	int n;
 	um_array kept[16];
 } keeper;
@@ -342,6 +343,7 @@ static um_status keeper_trace(void *state, int64_t step, int n, const char *cons
 	keeper *k = state;
 	CHECK(step > 0 && n > 0 && names[0] != NULL && isfinite(values[0]));
 	k->traced++;
+	k->last = values[0];
 	return UM_OK;
 }
 
@@ -406,7 +408,7 @@ static inline um_status infer(const char *name, const char *const *settings, den
 	env.seed = d->seed > 0 ? d->seed : env.seed;
 	env.threads = d->threads > 0 ? d->threads : env.threads;
 	UM_TRY(plug_params(p, settings, &params));
-	UM_TRY(um_forward_open(&dense_forward_plugin, d, &env, &f));
+	UM_TRY(um_forward_open(d->forward != NULL ? d->forward : &dense_forward_plugin, d, &env, &f));
 	UM_TRY(um_prior_open(d->prior != NULL ? d->prior : &dense_prior_plugin, d, &env, &prior));
 	UM_TRY(um_inference_open(p, um_params_data(params), &env, &inference));
 	const char *refusal = um_cell_refusal(inference.info.needs, &f, &prior, 1);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <umbra/chains.h>
-#include <umbra/rng.h>
-#include <umbra/tensors.h>
+#include <umbra/host.h>
 #include "check.h"
 
 /* Against numbers of tests/data/chains.py, which computes them with numpy from the paper's formulas. */
@@ -109,5 +108,39 @@ static void degenerate(void)
 	CHECK(isnan(c.rhat) && isnan(c.ess_mean));
 }
 
+/* Of several numbers the worst counts, one that never changes does not; log densities count too. */
+static void report(void)
+{
+	enum { CHAINS = 4, DRAWS = 1000, N = 3 };
+	float kept[CHAINS * DRAWS * N];
+	double x[CHAINS * DRAWS], lp[CHAINS * DRAWS];
+	const um_array k = um_array_view(kept, UM_F32, 3, (const int64_t[]){ CHAINS, DRAWS, N });
+	const um_array l = um_array_view(lp, UM_F64, 2, (const int64_t[]){ CHAINS, DRAWS });
+	const double phi[] = { 0, 0.6 };
+	um_convergence c, one;
+	for (int way = 0; way < 3; way++) { /* all well; slow log densities; a chain apart */
+		um_memory m = { 0 };
+		um_sink sink = um_memory_sink(&m);
+		bool good;
+		for (int i = 0; i < 2; i++) {
+			fill(x, CHAINS, DRAWS, phi[i], 7 + (uint64_t)i);
+			for (int t = 0; t < CHAINS * DRAWS; t++)
+				kept[t * N + i] = (float)(x[t] + (way == 2 && i == 0 && t < DRAWS ? 3 : 0));
+		}
+		for (int t = 0; t < CHAINS * DRAWS; t++)
+			kept[t * N + 2] = 5;
+		fill(lp, CHAINS, DRAWS, way == 1 ? 0.9 : 0, 9);
+		CHECK_OK(um_chains_worst(&k, &c));
+		CHECK_OK(um_chains(CHAINS, DRAWS, x, &one)); /* the second number */
+		CHECK_REL(c.ess_tail, one.ess_tail, 1e-6);
+		CHECK(way == 2 ? c.rhat > 1.3 && c.ess_bulk < 20 : c.rhat < 1.01 && fabs(c.ess_bulk - one.ess_bulk) < 0.1);
+		CHECK_OK(um_chains_report(&sink, &k, &l, "look again", &good));
+		CHECK(good == (way == 0));
+		CHECK(way != 1 || um_memory_metric(&m, "ess_bulk") < 400);
+		CHECK_NEAR(um_memory_metric(&m, "rhat"), c.rhat, way == 1 ? 0.1 : 1e-12);
+		um_memory_free(&m);
+	}
+}
+
 CHECK_MAIN(CHECK_CASE(reference), CHECK_CASE(known_correlation), CHECK_CASE(ranks), CHECK_CASE(apart),
-	CHECK_CASE(degenerate))
+	CHECK_CASE(degenerate), CHECK_CASE(report))
