@@ -4,7 +4,7 @@
  * mode, but those of a flattened law can: with a ladder of temperatures T, each chain has companions for
  *   p(y | u)^(1/T) p(u)^(1/T)  or  p(y | u)^(1/T) p(u),
  * and after each transition neighbours on the ladder swap places with the probability that leaves all laws
- * as they are (Geyer 1991), pairs from even and odd rungs in turn, which climbs fastest (Syed et al. 2022,
+ * as they are (Geyer 1991), pairs from even and odd rungs in turn, which climbs faster than at random (Syed et al. 2022,
  * doi:10.1111/rssb.12464). A prior whose log p is an estimate has no trajectories; refused, or frozen. */
 #include <math.h>
 #include <stdlib.h>
