@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <umbra/chains.h>
 
 #include "uvscene.h"
 
@@ -38,20 +39,13 @@ static int ascending(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static double quantile(const double *sorted, int64_t n, double q)
-{
-	double at = q * (double)(n - 1);
-	int64_t i = (int64_t)at;
-	return i + 1 < n ? sorted[i] + (at - (double)i) * (sorted[i + 1] - sorted[i]) : sorted[n - 1];
-}
-
 /* The samples in p->column become the model at point i. */
 static void summarize(struct points *p, int64_t samples, int64_t i)
 {
 	qsort(p->column, (size_t)samples, sizeof(double), ascending);
-	p->lo[i] = quantile(p->column, samples, 0.025);
-	p->mid[i] = quantile(p->column, samples, 0.5);
-	p->hi[i] = quantile(p->column, samples, 0.975);
+	p->lo[i] = um_quantile(p->column, samples, 0.025);
+	p->mid[i] = um_quantile(p->column, samples, 0.5);
+	p->hi[i] = um_quantile(p->column, samples, 0.975);
 }
 
 static const struct {

@@ -465,13 +465,17 @@ const char *um_cell_refusal(uint32_t needs, const um_forward *f, const um_prior 
 {
 	bool closed = npriors == 1 && priors[0].info.components > 0;
 	bool score = npriors == 1 && priors[0].ops.score != NULL;
-	bool logp = npriors > 0, positive = false;
+	bool logp = npriors > 0, positive = false, estimate = false;
 	for (int i = 0; i < npriors; i++) {
+		estimate = estimate || priors[i].info.estimate;
 		logp = logp && priors[i].ops.logp != NULL;
 		positive = positive || priors[i].info.positive;
 	}
 	if ((needs & UM_NEEDS_LOGP) && !logp)
 		return "the inference needs a log-density, which the prior does not have";
+	if ((needs & UM_NEEDS_FUNCTION) && estimate)
+		return "the inference needs a log-density that is a function of the image, and the prior's is an estimate by "
+			"random numbers: score has an exact one with probes = 0, for few pixels; dpi can do with estimates";
 	if ((needs & UM_NEEDS_SCORE) && !score)
 		return "the inference needs a score, which the prior (or a product of priors) does not have";
 	if ((needs & UM_NEEDS_CLOSED) && !closed)

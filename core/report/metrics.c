@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <umbra/chains.h>
 #include "metrics.h"
 
 static double value(const um_array *a, int64_t i)
@@ -161,15 +162,6 @@ um_status um_metrics_ssim(const double *x, const double *truth, int64_t planes, 
 	free(room);
 	*out = sum / (double)(planes * (rows - s.wr + 1) * (columns - s.wc + 1));
 	return UM_OK;
-}
-
-double um_quantile(const double *sorted, int64_t n, double q)
-{
-	double at = q * (double)(n - 1);
-	int64_t i = (int64_t)at;
-	if (i >= n - 1)
-		return sorted[n - 1];
-	return sorted[i] + (at - (double)i) * (sorted[i + 1] - sorted[i]);
 }
 
 static int ascending(const void *a, const void *b)

@@ -49,9 +49,6 @@ UM_API double um_metrics_nrmse(const double *x, const double *truth, int64_t n);
 UM_API UM_USED um_status um_metrics_coverage(const um_array *samples, const um_array *truth, double p,
 	double *out);
 
-/* The q quantile (0..1) of n >= 1 ascending numbers, interpolated linearly. */
-UM_API double um_quantile(const double *sorted, int64_t n, double q);
-
 #ifdef __cplusplus
 }
 #endif

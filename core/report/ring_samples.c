@@ -3,7 +3,7 @@
  * they give. Samples go over threads; nothing is added up between them. */
 #include <math.h>
 #include <stdlib.h>
-#include "report/metrics.h"
+#include <umbra/chains.h>
 #include "report/ring.h"
 
 enum { DIAMETER, WIDTH, ORIENTATION, ASYMMETRY, CENTRAL, SCATTER };

@@ -194,7 +194,8 @@ enum { /* what run needs from prior and forward model; the host refuses other ce
 	UM_NEEDS_CLOSED = 8,    /* a closed-form (Gaussian or mixture) prior */
 	UM_NEEDS_IDENTITY = 16, /* transform = "identity" */
 	UM_NEEDS_CALIBRATE = 32, /* forward.calibrate, and parameters for it */
-	UM_NEEDS_ALL = 63,
+	UM_NEEDS_FUNCTION = 64, /* no um_prior_info.estimate */
+	UM_NEEDS_ALL = 127,
 };
 
 typedef struct um_inference_info {

@@ -98,6 +98,9 @@ edit 2 's/truth = { prior = "field"; seed = 2; }/truth = { files = "good.cfg"; i
 edit 3 's/truth = { prior = "field"; seed = 2; }/truth = { files = "nowhere.idx"; }/' "nowhere.idx: No such file"
 edit 2 's/priors = \["field"\]/priors = ["tv"]/' "cannot work: the inference needs a Gaussian or mixture prior"
 edit 2 's/priors = \["field"\]; inference = \["exact"\]/priors = ["entropy"]; inference = ["map"]/' 'set transform = "softplus"'
+edit 2 's/"exact"; };/"hmc"; };/; s/"entropy"; };/"surrogate"; score = "field"; };/; s/priors = \["field"\]/priors = ["entropy"]/' \
+	"estimate by random numbers"
+edit 2 's/"exact"; };/"hmc"; ladder = [3.0]; };/' "ladder begins with 1.0"
 edit 2 's/fov_uas = 100.0/transform = "softplus"; fov_uas = 100.0/' 'needs transform = "identity"'
 edit 2 's/stage = "infer"; forward = "seen"; priors = \["field"\]; inference = \["exact"\]; samples = 4;/stage = "train"; prior = "tv";/' "cannot be trained"
 edit 2 's/"field"; seed = 2; }; }/"field"; seed = 2; }; truth = 3; }/' "given twice"

@@ -19,6 +19,8 @@ typedef struct dense {
 	double *w, *m, *s;
 	double *l;             /* Cholesky factors of C_k */
 	uint64_t seed;         /* of the run; 0: 1 */
+	int threads;           /* 0: 1 */
+	const um_plugin *forward, *prior; /* NULL: A x, the mixture */
 } dense;
 
 static inline double *numbers(int64_t n)
@@ -29,7 +31,7 @@ static inline double *numbers(int64_t n)
 static inline dense dense_new(int64_t n, int64_t ny, int64_t parts)
 {
 	return (dense){ n, ny, parts, numbers(ny * n), numbers(ny), numbers(ny), numbers(parts),
-		numbers(parts * n), numbers(parts * n * n), numbers(parts * n * n), 0 };
+		numbers(parts * n), numbers(parts * n * n), numbers(parts * n * n), 0, 0, NULL, NULL };
 }
 
 static inline void dense_free(dense *d)
@@ -259,16 +261,19 @@ static um_status dense_covariance(void *self, int64_t k, bool root, const um_arr
 	return UM_OK;
 }
 
-/* Of the first component: of others there is no need here. */
 static um_status dense_sample(void *self, um_rng *rng, um_array *x)
 {
 	const dense *d = self;
 	double *z = numbers(d->n), *t = numbers(d->n);
 	for (int64_t b = 0; b < x->dim[0]; b++) {
+		double left = d->parts > 1 ? um_uniform(&rng[b]) : 0;
+		int64_t k = 0;
+		for (; k + 1 < d->parts && left > d->w[k]; k++)
+			left -= d->w[k];
 		um_normal_fill(&rng[b], z, d->n);
-		um_gemv(false, d->n, d->n, d->s, z, t);
+		um_gemv(false, d->n, d->n, d->s + k * d->n * d->n, z, t);
 		for (int64_t i = 0; i < d->n; i++)
-			um_row_f(x, b)[i] = (float)(d->m[i] + t[i]);
+			um_row_f(x, b)[i] = (float)(d->m[k * d->n + i] + t[i]);
 	}
 	free(z), free(t);
 	return UM_OK;
@@ -289,6 +294,7 @@ static const um_plugin dense_prior_plugin = { UM_HEADER, UM_PRIOR, 0, "dense", "
 typedef struct keeper {
 	um_memory memory;
 	int64_t calls, stop, save, traced, room;
+	double last; /* first figure of the last row of the trace */
 	int n;
 	um_array kept[16];
 } keeper;
@@ -337,6 +343,7 @@ static um_status keeper_trace(void *state, int64_t step, int n, const char *cons
 	keeper *k = state;
 	CHECK(step > 0 && n > 0 && names[0] != NULL && isfinite(values[0]));
 	k->traced++;
+	k->last = values[0];
 	return UM_OK;
 }
 
@@ -399,11 +406,14 @@ static inline um_status infer(const char *name, const char *const *settings, den
 	um_status st = UM_OK;
 	env.transform = transform;
 	env.seed = d->seed > 0 ? d->seed : env.seed;
+	env.threads = d->threads > 0 ? d->threads : env.threads;
 	UM_TRY(plug_params(p, settings, &params));
-	UM_TRY(um_forward_open(&dense_forward_plugin, d, &env, &f));
-	UM_TRY(um_prior_open(&dense_prior_plugin, d, &env, &prior));
+	UM_TRY(um_forward_open(d->forward != NULL ? d->forward : &dense_forward_plugin, d, &env, &f));
+	UM_TRY(um_prior_open(d->prior != NULL ? d->prior : &dense_prior_plugin, d, &env, &prior));
 	UM_TRY(um_inference_open(p, um_params_data(params), &env, &inference));
-	CHECK(um_cell_refusal(inference.info.needs, &f, &prior, 1) == NULL);
+	const char *refusal = um_cell_refusal(inference.info.needs, &f, &prior, 1);
+	if (refusal != NULL)
+		UM_TRY(um_fail(UM_EPARAM, "%s", refusal));
 	UM_TRY(um_problem_new(&f, &prior, 1, &y, &s, &op, samples, "cell", &problem));
 	st = inference.ops.run(inference.self, problem, &sink);
 out:

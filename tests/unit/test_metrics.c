@@ -3,6 +3,7 @@
  * numpy 1.24 from the definitions (two-dimensional windows cut out one by one, centred second
  * moments, numpy.quantile), which shares nothing with the code under test. */
 #include <stdbool.h>
+#include <umbra/chains.h>
 #include "check.h"
 #include "../../core/report/metrics.h"
 
