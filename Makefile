@@ -108,9 +108,13 @@ ifneq ($(COV),)
 	@sh tests/coverage.sh $B
 endif
 
-install: all $B/umbra.1  ## under PREFIX (LIBDIR for libraries), below DESTDIR
+# Guides in share/doc are the man pages, too.
+$B/umbra-plugin.7: share/doc/plugins.md share/doc/man.awk
+	@awk -v name=umbra-plugin -v section=7 -v version=$(VERSION) -v about='how to write plugins of umbra' -f share/doc/man.awk $< >$@
+
+install: all $B/umbra.1 $B/umbra-plugin.7  ## under PREFIX (LIBDIR for libraries), below DESTDIR
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include/umbra \
-	  $(DESTDIR)$(PREFIX)/share/umbra $(DESTDIR)$(PREFIX)/share/man/man1
+	  $(DESTDIR)$(PREFIX)/share/umbra $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man7
 	$(Q)$(CC) $(UM_LD) $(LDFLAGS) $(CLI_O) -L$B -lumbra -ljansson -lm -Wl,-rpath,'$$ORIGIN/$(TO_LIB)' \
 	  -o $(DESTDIR)$(PREFIX)/bin/umbra
 	install -m644 $(LIB) $(DESTDIR)$(LIBDIR)/libumbra.so.1
@@ -123,6 +127,7 @@ install: all $B/umbra.1  ## under PREFIX (LIBDIR for libraries), below DESTDIR
 	install -m644 pipelines/*.cfg $(DESTDIR)$(PREFIX)/share/umbra/pipelines
 	install -D -m644 share/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/umbra
 	install -m644 $B/umbra.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m644 $B/umbra-plugin.7 $(DESTDIR)$(PREFIX)/share/man/man7
 	sed 's|@PREFIX@|$(PREFIX)|;s|@LIBDIR@|$(LIBDIR)|;s|@VERSION@|$(VERSION)|' share/umbra.pc.in \
 	  >$(DESTDIR)$(LIBDIR)/pkgconfig/umbra.pc
 

@@ -64,5 +64,5 @@ done
 C
 [ "$(bash complete.bash "$root")" = 'template test;priors/tsv priors/tv;--resume;forward;' ] ||
 	{ echo "completion offers: $(bash complete.bash "$root")"; bad=1; }
-there "$root/include/umbra/plugin.h" "$root/share/man/man1/umbra.1"
+there "$root/include/umbra/plugin.h" "$root/share/man/man1/umbra.1" "$root/share/man/man7/umbra-plugin.7"
 exit $bad
