@@ -86,6 +86,7 @@ typedef struct um_forward_info {
 	const char *object;        /* source name or NULL; lives until destroy */
 	const char *unit;          /* FITS unit of a pixel or NULL, e.g. "JY/PIXEL" */
 	bool shift_free;           /* the data do not change when the image is shifted */
+	bool whole;                /* f(x) = x: the image itself is seen, with noise */
 } um_forward_info;
 
 typedef struct um_forward_ops {
@@ -148,6 +149,8 @@ typedef struct um_prior_info {
 	int64_t components;  /* K > 0: exactly a mixture of K Gaussians, and component
 	                        and covariance are there */
 	bool estimate;       /* logp is an estimate by random draws, too rough for searches along lines */
+	double lo, unit;     /* values of x that are 0 and 1 to a diffusion of its own: lo, lo + unit; unit 0: it has none */
+	bool between;        /* score calls um_score_job.between */
 } um_prior_info;
 
 typedef struct um_dataset um_dataset; /* umbra/dataset.h */
@@ -193,7 +196,8 @@ enum { /* what run needs from prior and forward model; the host refuses other ce
 	UM_NEEDS_CLOSED = 8,    /* a closed-form (Gaussian or mixture) prior */
 	UM_NEEDS_IDENTITY = 16, /* transform = "identity" */
 	UM_NEEDS_CALIBRATE = 32, /* forward.calibrate, and parameters for it */
-	UM_NEEDS_ALL = 63,
+	UM_NEEDS_WHOLE = 64,    /* a forward model that sees the image itself */
+	UM_NEEDS_ALL = 127,
 };
 
 typedef struct um_inference_info {
