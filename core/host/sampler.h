@@ -15,6 +15,7 @@ struct um_sampler_inside {
 	int64_t first;           /* of the samples of the batch */
 	double *room[SAMPLER_ROOMS];
 	double clip[2];          /* of u_0 */
+	double strength[2];      /* of um_sampler_strength, weighted or not; 0: not known yet */
 	um_status (*slope)(um_sampler *part, double *v);
 };
 

@@ -92,6 +92,66 @@ out:
 	return st;
 }
 
+/* ---- strength ---------------------------------------------------------------------------------- */
+
+/* d becomes J^T W^2 J d, in u; its length, which is the square of the singular value if that of d was 1. */
+static um_status iterate(um_sampler *one, bool weighted, const um_array *at, um_array *d, um_array *f, um_array *df,
+	double *length)
+{
+	um_status st = UM_OK;
+	const double unit = sampler_unit(one), *sigma = um_problem_sigma(one->problem);
+	float *v = d->data;
+	double sum = 0;
+	for (int64_t i = 0; i < one->n; i++)
+		v[i] = (float)(unit * (double)v[i]);
+	UM_TRY(um_problem_apply(one->problem, at, d, f, df));
+	for (int64_t i = 0; weighted && i < one->about->ny; i++)
+		um_row_d(df, 0)[i] *= one->noise * one->noise / (sigma[i] * sigma[i]);
+	UM_TRY(um_problem_pullback(one->problem, at, df, d));
+	for (int64_t i = 0; i < one->n; i++)
+		sum += unit * (double)v[i] * unit * (double)v[i];
+	*length = sqrt(sum);
+	for (int64_t i = 0; i < one->n; i++)
+		v[i] = (float)(unit * (double)v[i] / (sum > 0 ? *length : 1));
+out:
+	return st;
+}
+
+um_status um_sampler_strength(um_sampler *s, bool weighted, double *largest)
+{
+	enum { ITERATIONS = 30 };
+	um_status st = UM_OK;
+	um_sampler one = *s;
+	um_array at = { 0 }, d = { 0 }, f = { 0 }, df = { 0 };
+	double *z = um_new(sizeof(double) * (size_t)s->n), *known = &s->inside->strength[weighted], length = 0;
+	um_rng rng = um_problem_rng(s->problem, 2, 0);
+	one.count = 1;
+	*largest = *known;
+	if (*known > 0)
+		goto out;
+	um_normal_fill(&rng, z, s->n);
+	UM_TRY(um_problem_images(s->problem, 1, &d));
+	for (int64_t i = 0; i < s->n; i++)
+		((float *)d.data)[i] = (float)(z[i] / sqrt((double)s->n));
+	for (int64_t i = 0; i < s->n; i++)
+		z[i] = 0.5 + 0.25 * z[i];
+	UM_TRY(image_of(&one, 1, z, &at));
+	UM_TRY(rows_new(&one, &f));
+	UM_TRY(rows_new(&one, &df));
+	for (int i = 0; i < ITERATIONS; i++)
+		UM_TRY(iterate(&one, weighted, &at, &d, &f, &df, &length));
+	if (!(length > 0))
+		UM_TRY(um_fail(UM_ENUM, "the data do not change with the image"));
+	*largest = *known = sqrt(length);
+out:
+	um_array_free(&at);
+	um_array_free(&d);
+	um_array_free(&f);
+	um_array_free(&df);
+	free(z);
+	return st;
+}
+
 /* ---- conjugate gradients --------------------------------------------------------------------- */
 
 typedef struct solver {

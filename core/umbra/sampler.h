@@ -143,6 +143,10 @@ UM_API UM_USED um_status um_sampler_likelihood(um_sampler *s, double more, const
  * gradient. Of a likelihood that is not Gaussian: noise (-2 log p)^1/2. */
 UM_API UM_USED um_status um_sampler_misfit(um_sampler *s, const double *u0, double *norm, double *gradient);
 
+/* The largest singular value of J, or, weighted, of (noise / sigma) J, as power iterations find it; of f that is not linear at
+ * some noise about the middle of the range. What is made relative to it suits data of any units. */
+UM_API UM_USED um_status um_sampler_strength(um_sampler *s, bool weighted, double *largest);
+
 /* out = J^T (a2 Sigma + b2 J J^T)^-1 (a y - f_a(u)), the gradient of log N(a y; f_a(u), a2 Sigma + b2 J J^T): f_a(u) is what a
  * signal a of u shows, J u for linear f (plus what lo shows), and a f(mean) + J (u - a mean), linearised at mean, for
  * others. a2 = 0 and b2 = 1: the pseudo-inverse instead, J^+ (a y - f_a(u)). By conjugate gradients where the

@@ -17,9 +17,9 @@ static const um_param params[] = {
 	UM_VARIANCE_PARAMS,
 	UM_CHOICE(struct dps, version, "ddpm", "ddpm|flow", "Steps with noise, or the deterministic ones of a flow."),
 	UM_CHOICE(struct dps, on, "norm", "norm|square|likelihood", "What a step descends: the norm of the residual (weighted by "
-		"the inverse noise, relative to its mean), its square, or -log p(y | x) with the factor of the score."),
-	UM_PARAM(struct dps, weight, "0.3", 0, 1e12, "", "Weight of the data: size of a step (norm: 0.3 to 1 in the paper), or "
-		"factor on the likelihood, where 1 follows from it."),
+		"the inverse noise), its square, or -log p(y | x) with the factor of the score."),
+	UM_PARAM(struct dps, weight, "0.3", 0, 1e12, "", "Weight of the data. Size of a step, where the data are measured so that the "
+		"largest singular value of the model is 1 (norm: 0.3 to 1 in the paper); of the likelihood, where 1 follows from it."),
 };
 
 static double eta(const struct dps *p)
@@ -32,12 +32,17 @@ static um_status slope(um_sampler *s, double *v)
 {
 	const struct dps *p = s->self;
 	const double gain = um_sampler_gain(s, eta(p)) / (s->noise * s->noise);
-	const um_status st = um_sampler_misfit(s, s->mean, s->number, v);
+	double unit;
+	um_status st = UM_OK;
+	UM_TRY(um_sampler_strength(s, true, &unit));
+	UM_TRY(um_sampler_misfit(s, s->mean, s->number, v));
 	for (int64_t k = 0; k < s->count; k++) {
-		const double norm = s->number[k], size = p->on[0] == 'n' ? 1 : p->on[0] == 's' ? 2 * norm : gain * norm;
+		const double norm = s->number[k];
+		const double size = p->on[0] == 'n' ? 1 / unit : p->on[0] == 's' ? 2 * norm / (unit * unit) : gain * norm;
 		for (int64_t i = k * s->n; i < (k + 1) * s->n; i++)
 			v[i] *= -p->weight * size;
 	}
+out:
 	return st;
 }
 

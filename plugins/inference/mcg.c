@@ -15,8 +15,8 @@ static const um_param params[] = {
 	UM_SAMPLING_PARAMS("1000", "[1e-3, 1.0]"),
 	UM_VARIANCE_PARAMS,
 	UM_MATCH_PARAMS,
-	UM_PARAM(struct mcg, weight, "0.3", 0, 1e12, "", "Size of a step down the norm of the residual; 0: only the data are "
-		"put in."),
+	UM_PARAM(struct mcg, weight, "0.3", 0, 1e12, "", "Size of a step down the norm of the residual, where the data are measured so "
+		"that the largest singular value of the model is 1; 0: only the data are put in."),
 };
 
 static um_status slope(um_sampler *s, double *v)
@@ -28,12 +28,14 @@ static um_status step(um_sampler *s)
 {
 	const struct mcg *p = s->self;
 	double *seen = um_sampler_room(s, 1), *z = um_sampler_room(s, 0);
+	double unit;
 	um_status st = UM_OK;
+	UM_TRY(um_sampler_strength(s, true, &unit));
 	UM_TRY(um_sampler_guide(s, slope));
 	um_sampler_move(s, 1);
 	UM_TRY(um_sampler_match(s, 0, 1, 0, s->guide, seen)); /* -J^+ J of it */
-	um_sampler_add(s, -p->weight, s->guide);
-	um_sampler_add(s, -p->weight, seen);
+	um_sampler_add(s, -p->weight / unit, s->guide);
+	um_sampler_add(s, -p->weight / unit, seen);
 	um_sampler_noise(s, 1, z);
 	for (int64_t i = 0; i < s->count * s->n; i++)
 		z[i] = s->u[i] - s->b_next * z[i];

@@ -10,7 +10,7 @@
 struct pigdm {
 	um_sampling sampling;
 	const char *guidance;
-	double eta, variance, weight;
+	double eta, prior_variance, weight;
 };
 
 static const um_param params[] = {
@@ -20,12 +20,12 @@ static const um_param params[] = {
 		"restores in few steps but narrows the posterior in many; or that of the score."),
 	UM_PARAM(struct pigdm, weight, "1", 0, 1e9, "", "Factor on that."),
 	UM_PARAM(struct pigdm, eta, "1", 0, 1, "", "Fresh noise in a step: 1 as in DDPM, 0 none."),
-	UM_PARAM(struct pigdm, variance, "1", 1e-24, 1e24, "", "Variance v of the prior, in units of the squared range; 1 in the paper."),
+	UM_PARAM(struct pigdm, prior_variance, "1", 1e-24, 1e24, "", "Variance v of the prior, in units of the squared range; 1 in the paper."),
 };
 
 static double width2(const um_sampler *s)
 {
-	const double v = ((const struct pigdm *)s->self)->variance;
+	const double v = ((const struct pigdm *)s->self)->prior_variance;
 	return s->b * s->b * v / (s->a * s->a * v + s->b * s->b);
 }
 
