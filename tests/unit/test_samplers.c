@@ -1019,12 +1019,191 @@ static void denoised_at_once(void)
 	keeper_free(&k);
 }
 
-int main(void)
+/* ---- tables ------------------------------------------------------------------------------------------ */
+
+enum { MOST_SET = 10, MOST_WEIGHTS = 6 };
+
+/* A sampler, its settings, and the values of one key that are tried. */
+typedef struct variant {
+	const char *label, *name;
+	const char *set[MOST_SET];
+	const char *key;
+	double value[MOST_WEIGHTS]; /* 0 ends */
+} variant;
+
+/* The settings with value number i; text is room for one. */
+static const char *const *settings_of(const variant *v, int i, char text[64])
+{
+	static const char *all[MOST_SET + 1];
+	int n = 0;
+	for (; v->set[n] != NULL; n++)
+		all[n] = v->set[n];
+	if (v->key != NULL) {
+		snprintf(text, 64, "%s=%g", v->key, v->value[i]);
+		all[n++] = text;
+	}
+	all[n] = NULL;
+	return all;
+}
+
+/* KL of 10^4 samples of the toy, averaged over seeds, for each weight: table 2 of Feng & Bouman 2023. */
+static uint64_t seeds = 5;
+
+static void toy(void)
+{
+	enum { SAMPLES = 10000 };
+	static const variant rows[] = {
+		{ "dps, squared norm", "dps", { "on=square" }, "weight", { 0.019, 0.021, 0.023, 0.025 } },
+		{ "dps, norm", "dps", { "on=norm" }, "weight", { 0.003, 0.005, 0.007, 0.01 } },
+		{ "ald", "ald", { NULL }, "gamma", { 0.1, 0.2, 0.3, 0.5, 1 } },
+		{ "sde-proj", "sde-proj", { "last=0" }, "weight", { 0.02, 0.025, 0.03, 0.035, 0.05 } },
+		{ "dmps", "dmps", { NULL }, "weight", { 0.5, 0.75, 1, 1.75 } },
+		{ "dmps, after the step", "dmps", { "at=new" }, "weight", { 0.5, 0.75, 1, 1.75 } },
+		{ "dmps, flow, 50 calls", "dmps", { "version=flow", "calls=50" }, "weight", { 1, 2 } },
+		{ "dps, flow, 50 calls", "dps", { "version=flow", "calls=50", "on=likelihood" }, "weight", { 0.1, 0.3, 1 } },
+		{ "pigdm, as the score", "pigdm", { "guidance=score", "calls=1000" }, "weight", { 0.5, 1 } },
+		{ "pigdm, as in the paper", "pigdm", { "calls=100" }, "weight", { 0.5, 1 } },
+		{ "ot-ode", "ot-ode", { NULL }, "weight", { 0.5, 1 } },
+		{ "mcg", "mcg", { NULL }, "weight", { 0.001, 0.01 } },
+	};
+	const mixture truth = mixture_truth();
+	sampled p;
+	CHECK_OK(sampled_try(&p, plug_env(1, 1, 2), "gmm", NULL, "linear", SET("rows=[-2.0, 1.7]", "values=[0.3]", "sigma=0.2")));
+	printf("| sampler | weight | KL | weight of a mode (0.696) |\n| --- | --- | --- | --- |\n");
+	for (size_t r = 0; r < sizeof(rows) / sizeof(*rows); r++)
+		for (int i = 0; i < MOST_WEIGHTS && rows[r].value[i] > 0; i++) {
+			double kl = 0, weight = 0;
+			um_status st = UM_OK;
+			for (uint64_t seed = 1; seed <= seeds && st == UM_OK; seed++) {
+				char text[64];
+				keeper k = { 0 };
+				p.forward.forward.env.seed = seed;
+				st = sampled_run(&p, rows[r].name, settings_of(&rows[r], i, text), SAMPLES, &k, NULL);
+				if (st == UM_OK) {
+					const mixture fit = mixture_fit(SAMPLES, k.memory.samples.data);
+					kl += mixture_kl(&fit, &truth) / (double)seeds;
+					weight += fit.w[0] / (double)seeds;
+				}
+				keeper_free(&k);
+			}
+			if (st == UM_OK)
+				printf("| %s | %s %g | %.3f | %.3f |\n", rows[r].label, rows[r].key, rows[r].value[i], kl, weight);
+			else
+				printf("| %s | %s %g | fails: %.60s... | - |\n", rows[r].label, rows[r].key, rows[r].value[i], um_message());
+			fflush(stdout);
+		}
+	sampled_free(&p);
+}
+
+/* Two smooth images of 8 x 8 pixels and what lies about them, as a setting of gmm. */
+static const char *two_images(void)
+{
+	static char text[4096] = "means=[";
+	for (int k = 0; k < 2 && strlen(text) < 2000; k++)
+		for (int i = 0; i < 64; i++) {
+			const double r = i / 8 - (k == 0 ? 2.5 : 5), c = i % 8 - (k == 0 ? 3 : 4.5), v = 0.2 + 0.7 * exp(-(r * r + c * c) / 6);
+			snprintf(text + strlen(text), 16, "%s%.3f", k + i > 0 ? ", " : "", v);
+		}
+	strcat(text, "]");
+	return text;
+}
+
+/* The mean, in standard deviations of the posterior, and variances of samples against those of exact ones. */
+static void judge(const law *exact, const um_array *x, double *mean, double *ratio)
+{
+	law l = law_of_samples(x, 0, 1);
+	const int64_t n = um_array_rowlen(x);
+	double off = 0, got = 0, want = 0;
+	for (int64_t i = 0; i < n; i++) {
+		off += (l.m[i] - exact->m[i]) * (l.m[i] - exact->m[i]);
+		got += l.p[i * (n + 1)];
+		want += exact->p[i * (n + 1)];
+	}
+	*mean = sqrt(off / want);
+	*ratio = got / want;
+	law_free(&l);
+}
+
+static const variant table[] = {
+	{ "dmps", "dmps", { "calls=200" }, "weight", { 0.5, 1, 1.75 } },
+	{ "dmps, flow", "dmps", { "version=flow", "calls=50" }, "weight", { 1, 2 } },
+	{ "dps", "dps", { "calls=200" }, "weight", { 0.03, 0.1, 0.3, 1 } },
+	{ "dps, squared norm", "dps", { "calls=200", "on=square" }, "weight", { 0.03, 0.1, 0.3 } },
+	{ "dps, likelihood", "dps", { "calls=200", "on=likelihood" }, "weight", { 0.3, 1 } },
+	{ "dps, flow", "dps", { "calls=50", "version=flow", "on=likelihood" }, "weight", { 0.3, 1 } },
+	{ "pigdm, as in the paper", "pigdm", { "calls=100" }, "weight", { 0.5, 1 } },
+	{ "pigdm, as the score", "pigdm", { "calls=200", "guidance=score" }, "prior_variance", { 0.06, 1 } },
+	{ "ot-ode", "ot-ode", { "calls=80" }, "weight", { 1 } },
+	{ "mcg", "mcg", { "calls=200" }, "weight", { 0.01, 0.1, 0.3 } },
+	{ "sde-proj", "sde-proj", { "calls=200" }, "weight", { 0.03, 0.1, 0.3, 1 } },
+	{ "ald", "ald", { "calls=1001", "sde=ve", "sigma_max=10" }, "gamma", { 0.3, 1 } },
+	{ "noise2score", "noise2score", { NULL }, NULL, { 1 } },
+};
+
+/* One row of the table of biases: the best of the weights. */
+static void table_row(sampled *p, const law *exact, const variant *v, const char *problem)
+{
+	enum { SAMPLES = 1000 };
+	double best = INFINITY, mean = 0, ratio = 0, weight = 0;
+	for (int i = 0; i < MOST_WEIGHTS && v->value[i] > 0; i++) {
+		char text[64];
+		keeper k = { 0 };
+		double m, r;
+		if (sampled_run(p, v->name, settings_of(v, i, text), SAMPLES, &k, NULL) == UM_OK) {
+			judge(exact, &k.memory.samples, &m, &r);
+			const bool point = k.memory.samples.dim[0] == 1;
+			const double bad = point ? m : m + fabs(log(fmax(r, 1e-6)));
+			if (bad < best) {
+				best = bad, mean = m, ratio = point ? 0 : r, weight = v->value[i];
+			}
+		}
+		keeper_free(&k);
+	}
+	if (best < INFINITY && v->key != NULL)
+		printf("| %s | %s | %s %g | %.2f | %.2f |\n", problem, v->label, v->key, weight, mean, ratio);
+	else if (best < INFINITY)
+		printf("| %s | %s | - | %.2f | - |\n", problem, v->label, mean);
+	fflush(stdout);
+}
+
+/* 64 numbers, two priors, those forward models that are there. */
+static void gaussian(void)
+{
+	static const char *const models[] = { "denoise", "lowfreq", "inpaint", "superres", "blur" };
+	const char *const *priors[] = { SET("spectrum=power", "mean=0.5", "sigma=0.25", "floor=0.05"),
+		SET(two_images(), "variances=[0.02]") };
+	printf("| problem | sampler | best weight | mean off by (posterior sd) | variance ratio |\n| --- | --- | --- | --- | --- |\n");
+	for (int q = 0; q < 2; q++)
+		for (size_t f = 0; f < sizeof(models) / sizeof(*models); f++) {
+			char problem[64];
+			const char *const *set = f == 0 ? SET("sigma=0.2") : f == 1 ? SET("keep=3", "sigma=1") : NULL;
+			sampled p = { 0 };
+			keeper k = { 0 };
+			const um_plugin *there = NULL;
+			if (um_plugin_find(UM_FORWARD, models[f], &there) != UM_OK)
+				continue;
+			CHECK_OK(sampled_try(&p, plug_env(1, 8, 8), q == 0 ? "gaussian" : "gmm", priors[q], models[f], set));
+			CHECK_OK(sampled_run(&p, "exact", NULL, 20000, &k, NULL));
+			law exact = law_of_samples(&k.memory.samples, 0, 1);
+			snprintf(problem, sizeof(problem), "%s, %s", models[f], q == 0 ? "Gaussian" : "mixture");
+			for (size_t r = 0; r < sizeof(table) / sizeof(*table); r++)
+				table_row(&p, &exact, &table[r], problem);
+			law_free(&exact);
+			keeper_free(&k);
+			sampled_free(&p);
+		}
+}
+
+int main(int argc, char **argv)
 {
 	const check_case all[] = { CHECK_CASE(laws_of_denoising), CHECK_CASE(laws_of_frequencies), CHECK_CASE(laws_of_a_range),
 		CHECK_CASE(limits), CHECK_CASE(exact_samples), CHECK_CASE(derivative_of_the_mean), CHECK_CASE(clipped),
 		CHECK_CASE(scalar_of_the_paper), CHECK_CASE(data_terms), CHECK_CASE(bent_models), CHECK_CASE(samples_are_independent),
 		CHECK_CASE(samples_of_a_network), CHECK_CASE(resumed), CHECK_CASE(times_of_grids), CHECK_CASE(refusals),
 		CHECK_CASE(denoised_at_once) };
+	const check_case tables[] = { CHECK_CASE(toy), CHECK_CASE(gaussian) };
+	seeds = argc > 2 ? strtoull(argv[2], NULL, 10) : seeds;
+	if (argc > 1)
+		return check_run("tables", &tables[strcmp(argv[1], "toy") != 0], 1);
 	return check_run(__FILE__, all, sizeof(all) / sizeof(*all));
 }
