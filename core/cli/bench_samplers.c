@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* umbra bench samplers: seconds a sample of samplers at equal evaluations of one score network, and what a step costs in
- * units of an evaluation of the network alone. Kinds take turns, and the best of their rounds counts, so that other
- * work on the machine does not decide. */
+/* umbra bench samplers: seconds a sample of samplers at equal evaluations of one score network, and what a step
+ * costs in units of an evaluation of the network alone. Kinds take turns, and the best of their rounds counts,
+ * so that other work on the machine does not decide. */
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -225,7 +225,8 @@ um_status um_bench_samplers(json_t *rows, int argc, char *argv[])
 {
 	um_status st = UM_OK;
 	bench b = { .o = { 16, 10, 3, "share:weights/ring-32.safetensors", "lowfreq" } };
-	b.env = (um_env){ .size = sizeof(um_env), .threads = THREADS(), .seed = 1, .shape = { 1, 1, 1, SIDE, SIDE }, .scale = 1 };
+	b.env = (um_env){ .size = sizeof(um_env), .threads = THREADS(), .seed = 1, .shape = { 1, 1, 1, SIDE, SIDE },
+		.scale = 1 };
 	for (int i = 0; i < argc; i += 2)
 		if (i + 1 == argc || !set(&b.o, argv[i], argv[i + 1]))
 			return um_fail(UM_EPARAM, "%s: options of umbra bench samplers: --samples N --calls N (5 at least) --rounds N "

@@ -24,7 +24,7 @@ static const struct {
 		"Reduced chi-square of an image per data product." },
 	{ "report", um_cmd_report, "DIR", "Write the HTML report of a run again." },
 	{ "test", um_cmd_test, "PLUGIN[.so] [--set K=V]...", "Test a plugin: gradients, adjoints, repeatability." },
-	{ "bench", um_cmd_bench, "[eht|nufft|nn [OPTIONS]] [--json]", "Measure speeds on this machine." },
+	{ "bench", um_cmd_bench, "[eht|nufft|nn [OPTIONS]|samplers [OPTIONS]] [--json]", "Measure speeds on this machine." },
 	{ "task", um_cmd_task, NULL, NULL },
 };
 enum { NCOMMANDS = sizeof(commands) / sizeof(*commands) };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The walk of samplers: batches of samples from time to time. What a checkpoint holds is the state of the batch and the
- * samples before it; noise comes from streams by step and sample, so that an interrupted run repeats itself. */
+/* The walk of samplers: batches of samples from time to time. What a checkpoint holds is the state of the batch
+ * and the samples before it; noise comes from streams by step and sample, so that an interrupted run repeats
+ * itself. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,7 +122,8 @@ static um_status walk_new(walk *w, const void *params, um_problem *problem)
 	const um_problem_info *about = um_problem_about(problem);
 	const int64_t each = w->ops->each > 0 ? w->ops->each : 1, fit = (1 << 20) / about->n;
 	*s = (um_sampler){ .self = params, .problem = problem, .about = about, .n = about->n, .inside = &w->inside,
-		.sde = sde_of(w->set, w->ops->usual), .steps = (w->set->calls - w->ops->after) / each, .noise = noise_of(problem) };
+		.sde = sde_of(w->set, w->ops->usual), .steps = (w->set->calls - w->ops->after) / each,
+		.noise = noise_of(problem) };
 	if (s->steps < 1)
 		return um_fail(UM_EPARAM, "calls = %lld: a walk takes %lld at least", (long long)w->set->calls,
 			(long long)(each + w->ops->after));
@@ -164,14 +166,14 @@ static um_status check_state(const walk *w)
 	const double most = MOST * (1 + s->b);
 	for (int64_t i = 0; i < s->count * s->n; i++)
 		if (!(fabs(s->u[i]) <= most))
-			return um_fail(UM_ENUM, "sample %lld grew without bounds by step %lld of %lld (noise %.3g): the data weigh too "
-				"much for steps of this size; %s", (long long)(s->first + i / s->n + 1), (long long)(s->step + 1),
+			return um_fail(UM_ENUM, "sample %lld grew without bounds by step %lld of %lld (noise %.3g): the data weigh "
+				"too much for steps of this size; %s", (long long)(s->first + i / s->n + 1), (long long)(s->step + 1),
 				(long long)s->steps, s->b, w->ops->advice);
 	return UM_OK;
 }
 
-/* Draws of a closed form say how large x is: noise of the first time must not hide it, nor x show in noise of the
- * last one. Those that learned know it themselves. */
+/* Draws of a closed form say how large x is: noise of the first time must not hide it, nor x show in noise of
+ * the last one. Those that learned know it themselves. */
 static um_status check_range(const walk *w)
 {
 	enum { DRAWS = 16 };
@@ -194,8 +196,8 @@ static um_status check_range(const walk *w)
 	const double small = um_sde_sigma(&s->sde, w->from) / um_sde_alpha(&s->sde, w->from);
 	const double large = um_sde_sigma(&s->sde, w->to) / um_sde_alpha(&s->sde, w->to);
 	if (small > sqrt(spread) || large < sqrt(square))
-		UM_TRY(um_fail(UM_EPARAM, "range: x is %.3g large and varies by %.3g, which does not suit noise from %.3g to %.3g; give "
-			"the least and the largest x as range", sqrt(square), sqrt(spread), small, large));
+		UM_TRY(um_fail(UM_EPARAM, "range: x is %.3g large and varies by %.3g, which does not suit noise from %.3g to "
+			"%.3g; give the least and the largest x as range", sqrt(square), sqrt(spread), small, large));
 out:
 	um_array_free(&x);
 	return st;

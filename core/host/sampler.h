@@ -28,6 +28,11 @@ static inline double sampler_unit(const um_sampler *s)
 	return flow_unit(&s->inside->flow);
 }
 
+static inline int sampler_lanes(const um_sampler *s)
+{
+	return s->about->threads > 1 ? s->about->threads : 1;
+}
+
 /* Samples first .. first + count - 1 of those of s, as a sampler of their own. */
 um_sampler sampler_part(const um_sampler *s, int64_t first, int64_t count);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The data as samplers see them: likelihoods with gradients, and J^T (a2 Sigma + b2 J J^T)^-1 r. With B = Sigma^-1/2 J
- * that is B^T (a2 + b2 B B^T)^-1 Sigma^-1/2 r, for which conjugate gradients (Hestenes and Stiefel 1952) need few steps; each
- * sample has its own, and rests when it is done. */
+/* The data as samplers see them: likelihoods with gradients, and J^T (a2 Sigma + b2 J J^T)^-1 r. With B =
+ * Sigma^-1/2 J that is B^T (a2 + b2 B B^T)^-1 Sigma^-1/2 r, for which conjugate gradients (Hestenes and Stiefel
+ * 1952) need few steps; each sample has its own, and rests when it is done. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,8 +95,8 @@ out:
 /* ---- strength ---------------------------------------------------------------------------------- */
 
 /* d becomes J^T W^2 J d, in u; its length, which is the square of the singular value if that of d was 1. */
-static um_status iterate(um_sampler *one, bool weighted, const um_array *at, um_array *d, um_array *f, um_array *df,
-	double *length)
+static um_status iterate(um_sampler *one, bool weighted, const um_array *at, um_array *d, um_array *f,
+	um_array *df, double *length)
 {
 	um_status st = UM_OK;
 	const double unit = sampler_unit(one), *sigma = um_problem_sigma(one->problem);

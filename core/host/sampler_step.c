@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What steps of samplers are made of: evaluations of the score, the derivative of the mean that it predicts, steps of
- * the prior alone. With J the Jacobian of the score s, mean = (u + b^2 s) / a has d mean / d u = (1 + b^2 J) / a. */
+/* What steps of samplers are made of: evaluations of the score, the derivative of the mean that it predicts,
+ * steps of the prior alone. With J the Jacobian of the score s, mean = (u + b^2 s) / a has d mean / d u = (1 +
+ * b^2 J) / a. */
 #include <math.h>
 #include "base/parallel.h"
 #include "host/sampler.h"
@@ -26,7 +27,7 @@ double *um_sampler_room(um_sampler *s, int k)
 static void set_mean(um_sampler *s, int64_t from, double factor)
 {
 	const struct um_sampler_inside *in = s->inside;
-	const int lanes = s->about->threads;
+	const int lanes = sampler_lanes(s);
 	const double v = s->b * s->b * factor, a = s->a;
 	(void)lanes;
 	PARALLEL
@@ -41,7 +42,7 @@ static void set_mean(um_sampler *s, int64_t from, double factor)
 
 static void put_states(um_sampler *s)
 {
-	const int lanes = s->about->threads;
+	const int lanes = sampler_lanes(s);
 	(void)lanes;
 	PARALLEL
 	for (int64_t k = 0; k < s->count; k++)
@@ -57,7 +58,8 @@ um_status um_sampler_predict(um_sampler *s)
 	return st;
 }
 
-/* Called within a pass when the score of some samples is there, still that by x. What is clipped does not move. */
+/* Called within a pass when the score of some samples is there, still that by x. What is clipped does not
+ * move. */
 static um_status between(void *context, int64_t first, int64_t count)
 {
 	um_sampler *s = context;
@@ -91,7 +93,7 @@ um_status um_sampler_guide(um_sampler *s, um_status (*slope)(um_sampler *part, d
 
 void um_sampler_noise(const um_sampler *s, int64_t stream, double *z)
 {
-	const int lanes = s->about->threads;
+	const int lanes = sampler_lanes(s);
 	(void)lanes;
 	PARALLEL
 	for (int64_t k = 0; k < s->count; k++) {

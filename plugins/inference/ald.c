@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Annealed Langevin dynamics (Jalal et al. 2021, arXiv:2108.01368): at each of many falling noises some steps of
+/* Annealed Langevin dynamics (Jalal et al. 2021, arXiv:2108.01368): at each of many falling noises some steps
+ * of
  *   u += e (s + g) + (2 e)^1/2 z,   g = J^T (y - f(u)) / (sigma^2 + gamma^2),
- * the likelihood of the noisy image itself with the variance gamma^2 added for its noise. Or g takes the length of the score, as
- * in their program: then neither gamma nor the noise of the data counts. Steps are stable where e S^2 / (sigma^2 + gamma^2) < 2 for
- * all singular values S, so gamma is in units of the largest. */
+ * the likelihood of the noisy image itself with the variance gamma^2 added for its noise. Or g takes the length
+ * of the score, as in their program: then neither gamma nor the noise of the data counts. Steps are stable
+ * where e S^2 / (sigma^2 + gamma^2) < 2 for all singular values S, so gamma is in units of the largest. */
 #include <math.h>
 #include <stdlib.h>
 #include <umbra/sampler.h>
@@ -20,12 +21,14 @@ static const um_param params[] = {
 	UM_SAMPLING_PARAMS("5000", "[1e-3, 1.0]"),
 	UM_PARAM(struct ald, inner, "5", 1, 100000, "", "Steps at each noise."),
 	UM_PARAM(struct ald, snr, "0.16", 0, 10, "", "Size of a step: e = 2 (snr b)^2."),
-	UM_PARAM(struct ald, gamma, "1", 0, 1e12, "", "What is added to the noise of the data, in units of what the model makes of the "
-		"noise of an image at most. Below snr steps overshoot."),
-	UM_CHOICE(struct ald, schedule, "noise", "noise|constant", "Whether gamma falls with the noise b of the diffusion, gamma b, or "
-		"stays."),
-	UM_PARAM(struct ald, renormalise, "0", 0, 1e9, "", "Length of g relative to the score instead, for each sample; 0: gamma decides."),
-	UM_PARAM(struct ald, denoise, "true", 0, 0, "", "Take the mean of the clean image at last, by one more evaluation."),
+	UM_PARAM(struct ald, gamma, "1", 0, 1e12, "", "What is added to the noise of the data, in units of what the "
+		"model makes of the noise of an image at most. Below snr steps overshoot."),
+	UM_CHOICE(struct ald, schedule, "noise", "noise|constant", "Whether gamma falls with the noise b of the "
+		"diffusion, gamma b, or stays."),
+	UM_PARAM(struct ald, renormalise, "0", 0, 1e9, "", "Length of g relative to the score instead, for each "
+		"sample; 0: gamma decides."),
+	UM_PARAM(struct ald, denoise, "true", 0, 0, "", "Take the mean of the clean image at last, by one more "
+		"evaluation."),
 };
 
 /* g at the state u. */

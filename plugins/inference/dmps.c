@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Posterior sampling with a likelihood in closed form (Meng & Kabashima 2022, arXiv:2211.12343): as if the prior were flat
- * about u = a u_0 + b z, so that y ~ N(J u / a, Sigma + b^2 / a^2 J J^T) (eq. 17). Its gradient
+/* Posterior sampling with a likelihood in closed form (Meng & Kabashima 2022, arXiv:2211.12343): as if the
+ * prior were flat about u = a u_0 + b z, so that y ~ N(J u / a, Sigma + b^2 / a^2 J J^T) (eq. 17). Its gradient
  *   g = J^T (a^2 Sigma + b^2 J J^T)^-1 (a y - J u)
- * joins the score, so that u += weight g du_next/ds after a step of the prior. No derivative of the score is needed.
- * Where f is not linear it is linearised at the mean of u_0. A step multiplies what the data see of an error by 1 - c S^2 / (a^2
- * sigma^2 + b^2 S^2), c = weight du_next/ds, S a singular value: c <= b^2 keeps that from overshooting. */
+ * joins the score, so that u += weight g du_next/ds after a step of the prior. No derivative of the score is
+ * needed. Where f is not linear it is linearised at the mean of u_0. A step multiplies what the data see of an
+ * error by 1 - c S^2 / (a^2 sigma^2 + b^2 S^2), c = weight du_next/ds, S a singular value: c <= b^2 keeps that
+ * from overshooting. */
 #include <math.h>
 #include <stdlib.h>
 #include <umbra/sampler.h>
@@ -19,13 +20,14 @@ static const um_param params[] = {
 	UM_SAMPLING_PARAMS("1000", "[1e-3, 1.0]"),
 	UM_VARIANCE_PARAMS,
 	UM_MATCH_PARAMS,
-	UM_CHOICE(struct dmps, version, "ddpm", "ddpm|flow", "Steps with noise, or the deterministic ones of a flow, which restore "
-		"an image but narrow the posterior."),
-	UM_CHOICE(struct dmps, at, "old", "old|new", "Where the gradient is taken: at the state before the step of the prior, as in the "
-		"paper, or after it, as in the authors' program."),
-	UM_PARAM(struct dmps, weight, "1.75", 0, 1e9, "", "Weight of the data. 1 follows from the likelihood; the paper "
-		"restores images with 1.75, with flow 2."),
-	UM_PARAM(struct dmps, limit, "1", 0, 2, "", "Largest part of an error that the data see which a step takes away; 0: any."),
+	UM_CHOICE(struct dmps, version, "ddpm", "ddpm|flow", "Steps with noise, or the deterministic ones of a flow, "
+		"which restore an image but narrow the posterior."),
+	UM_CHOICE(struct dmps, at, "old", "old|new", "Where the gradient is taken: at the state before the step of the "
+		"prior, as in the paper, or after it, as in the authors' program."),
+	UM_PARAM(struct dmps, weight, "1.75", 0, 1e9, "", "Weight of the data. 1 follows from the likelihood; the "
+		"paper restores images with 1.75, with flow 2."),
+	UM_PARAM(struct dmps, limit, "1", 0, 2, "", "Largest part of an error that the data see which a step takes "
+		"away; 0: any."),
 };
 
 static bool flow(const struct dmps *p)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Diffusion posterior sampling (Chung et al. 2023, arXiv:2209.14687, algorithm 1): after a step of the prior
  *   u -= weight d/du |y - f(mean(u))|,
- * with the norm of the residual as in the authors' program, or its square; or the gradient of the log likelihood
- * joins the score, as the paper derives it. What is left out is that u_0 varies about its mean. Norms are of each sample. */
+ * with the norm of the residual as in the authors' program, or its square; or the gradient of the log
+ * likelihood joins the score, as the paper derives it. What is left out is that u_0 varies about its mean.
+ * Norms are of each sample. */
 #include <stdlib.h>
 #include <umbra/sampler.h>
 
@@ -16,10 +17,11 @@ static const um_param params[] = {
 	UM_SAMPLING_PARAMS("1000", "[1e-3, 1.0]"),
 	UM_VARIANCE_PARAMS,
 	UM_CHOICE(struct dps, version, "ddpm", "ddpm|flow", "Steps with noise, or the deterministic ones of a flow."),
-	UM_CHOICE(struct dps, on, "norm", "norm|square|likelihood", "What a step descends: the norm of the residual (weighted by "
-		"the inverse noise), its square, or -log p(y | x) with the factor of the score."),
-	UM_PARAM(struct dps, weight, "0.3", 0, 1e12, "", "Weight of the data. Size of a step, where the data are measured so that the "
-		"largest singular value of the model is 1 (norm: 0.3 to 1 in the paper); of the likelihood, where 1 follows from it."),
+	UM_CHOICE(struct dps, on, "norm", "norm|square|likelihood", "What a step descends: the norm of the residual "
+		"(weighted by the inverse noise), its square, or -log p(y | x) with the factor of the score."),
+	UM_PARAM(struct dps, weight, "0.3", 0, 1e12, "", "Weight of the data. Size of a step, where the data are "
+		"measured so that the largest singular value of the model is 1 (norm: 0.3 to 1 in the paper); of the "
+		"likelihood, where 1 follows from it."),
 };
 
 static double eta(const struct dps *p)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Manifold-constrained gradients (Chung et al. 2022, arXiv:2206.00941, eq. 14 and 15): a step of the prior, then one down the norm
- * of the residual in what the data do not see, and what they do see is taken from them at the noise of that time,
+/* Manifold-constrained gradients (Chung et al. 2022, arXiv:2206.00941, eq. 14 and 15): a step of the prior,
+ * then one down the norm of the residual in what the data do not see, and what they do see is taken from them
+ * at the noise of that time,
  *   u <- u - weight (1 - J^+ J) d/du |y - f(mean)|,  u <- (1 - J^+ J) u + J^+ (a y + b J z).
  * So the noise of the data is taken as zero. */
 #include <stdlib.h>
@@ -15,8 +16,8 @@ static const um_param params[] = {
 	UM_SAMPLING_PARAMS("1000", "[1e-3, 1.0]"),
 	UM_VARIANCE_PARAMS,
 	UM_MATCH_PARAMS,
-	UM_PARAM(struct mcg, weight, "0.3", 0, 1e12, "", "Size of a step down the norm of the residual, where the data are measured so "
-		"that the largest singular value of the model is 1; 0: only the data are put in."),
+	UM_PARAM(struct mcg, weight, "0.3", 0, 1e12, "", "Size of a step down the norm of the residual, where the data "
+		"are measured so that the largest singular value of the model is 1; 0: only the data are put in."),
 };
 
 static um_status slope(um_sampler *s, double *v)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Denoising by one evaluation of the score (Kim & Ye 2021, arXiv:2106.07009; Tweedie): of an image with white noise,
- * y = x + sigma n, the mean is E[x | y] = y + sigma^2 grad log p(y). One image, without uncertainty. */
+/* Denoising by one evaluation of the score (Kim & Ye 2021, arXiv:2106.07009; Tweedie): of an image with white
+ * noise, y = x + sigma n, the mean is E[x | y] = y + sigma^2 grad log p(y). One image, without uncertainty. */
 #include <stdlib.h>
 #include <umbra/plugin.h>
 

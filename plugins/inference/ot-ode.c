@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Inversion by flows (Pokle et al. 2023, arXiv:2310.04432, algorithm 1): pseudoinverse guidance with r^2 = b^2 / (a^2 + b^2) on
- * the deterministic way from noise to an image, which begins late, from a pseudo-inverse of the data with noise. */
+/* Inversion by flows (Pokle et al. 2023, arXiv:2310.04432, algorithm 1): pseudoinverse guidance with r^2 = b^2
+ * / (a^2 + b^2) on the deterministic way from noise to an image, which begins late, from a pseudo-inverse of
+ * the data with noise. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +16,8 @@ struct ot_ode {
 static const um_param params[] = {
 	UM_SAMPLING_PARAMS("80", "[1e-3, 0.8]"),
 	UM_MATCH_PARAMS,
-	UM_CHOICE(struct ot_ode, start, "inverse", "inverse|adjoint|noise", "The image that the first state shows: the pseudo-inverse of the "
-		"data, their back-projection, or none."),
+	UM_CHOICE(struct ot_ode, start, "inverse", "inverse|adjoint|noise", "The image that the first state shows: the "
+		"pseudo-inverse of the data, their back-projection, or none."),
 	UM_CHOICE(struct ot_ode, gamma, "constant", "constant|falling", "Weight of the guidance over time: 1, or "
 		"(a / (a^2 + b^2))^1/2."),
 	UM_PARAM(struct ot_ode, weight, "1", 0, 1e9, "", "Factor on that."),

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Pseudoinverse-guided diffusion (Song et al. 2023, ICLR, openreview 9_gsMA8MRKQ): u_0 given u is taken as N(mean, r^2 I) with
- * r^2 = b^2 v / (a^2 v + b^2), which is right for a prior N(., v I), so that the likelihood has the gradient
+/* Pseudoinverse-guided diffusion (Song et al. 2023, ICLR, openreview 9_gsMA8MRKQ): u_0 given u is taken as
+ * N(mean, r^2 I) with r^2 = b^2 v / (a^2 v + b^2), which is right for a prior N(., v I), so that the likelihood
+ * has the gradient
  *   (d mean / d u)^T J^T (Sigma + r^2 J J^T)^-1 (y - f(mean)).
- * It joins steps of DDIM (algorithm 1) with the weight a r^2 of the paper; or the score, with which such a prior gives
- * the exact posterior. Where f is not linear it is linearised at the mean. */
+ * It joins steps of DDIM (algorithm 1) with the weight a r^2 of the paper; or the score, with which such a
+ * prior gives the exact posterior. Where f is not linear it is linearised at the mean. */
 #include <stdlib.h>
 #include <umbra/sampler.h>
 
@@ -16,11 +17,12 @@ struct pigdm {
 static const um_param params[] = {
 	UM_SAMPLING_PARAMS("100", "[1e-3, 1.0]"),
 	UM_MATCH_PARAMS,
-	UM_CHOICE(struct pigdm, guidance, "paper", "paper|score", "Weight of the gradient in a step: a r^2 as in the paper, which "
-		"restores in few steps but narrows the posterior in many; or that of the score."),
+	UM_CHOICE(struct pigdm, guidance, "paper", "paper|score", "Weight of the gradient in a step: a r^2 as in the "
+		"paper, which restores in few steps but narrows the posterior in many; or that of the score."),
 	UM_PARAM(struct pigdm, weight, "1", 0, 1e9, "", "Factor on that."),
 	UM_PARAM(struct pigdm, eta, "1", 0, 1, "", "Fresh noise in a step: 1 as in DDPM, 0 none."),
-	UM_PARAM(struct pigdm, prior_variance, "1", 1e-24, 1e24, "", "Variance v of the prior, in units of the squared range; 1 in the paper."),
+	UM_PARAM(struct pigdm, prior_variance, "1", 1e-24, 1e24, "", "Variance v of the prior, in units of the squared "
+		"range; 1 in the paper."),
 };
 
 static double width2(const um_sampler *s)

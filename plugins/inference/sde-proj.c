@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Projection onto the data (Song et al. 2022, arXiv:2111.08005, algorithm 2): before each step of the prior, what the data see
- * of u moves towards them at the noise of that time,
+/* Projection onto the data (Song et al. 2022, arXiv:2111.08005, algorithm 2): before each step of the prior,
+ * what the data see of u moves towards them at the noise of that time,
  *   u <- u + weight J^+ (a y + b J z - J u),
- * for an operator that selects rows of an invertible transform the paper's mix of measured rows. The noise of the data
- * does not count, but for the weight. */
+ * for an operator that selects rows of an invertible transform the paper's mix of measured rows. The noise of
+ * the data does not count, but for the weight. */
 #include <stdlib.h>
 #include <umbra/sampler.h>
 
@@ -18,10 +18,10 @@ static const um_param params[] = {
 	UM_VARIANCE_PARAMS,
 	UM_MATCH_PARAMS,
 	UM_PARAM(struct sde_proj, weight, "1", 0, 1, "", "How far: 0 not at all, 1 all the way."),
-	UM_PARAM(struct sde_proj, last, "-1", -1, 1, "", "Weight of one more projection of the final image, onto the data without "
-		"noise. -1: as weight."),
-	UM_PARAM(struct sde_proj, corrections, "0", 0, 1000, "", "Steps of Langevin's equation before each step, each an evaluation "
-		"of the score."),
+	UM_PARAM(struct sde_proj, last, "-1", -1, 1, "", "Weight of one more projection of the final image, onto the "
+		"data without noise. -1: as weight."),
+	UM_PARAM(struct sde_proj, corrections, "0", 0, 1000, "", "Steps of Langevin's equation before each step, each "
+		"an evaluation of the score."),
 	UM_PARAM(struct sde_proj, snr, "0.16", 0, 10, "", "Size of these."),
 };
 

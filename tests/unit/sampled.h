@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Problems made of plugins and samplers run on them: a prior and a forward model by name and settings, data of the model's
- * own or simulated from a draw, and what linear Gaussian algebra needs of them, as dense matrices. */
+/* Problems made of plugins and samplers run on them: a prior and a forward model by name and settings, data of
+ * the model's own or simulated from a draw, and what linear Gaussian algebra needs of them, as dense matrices. */
 #ifndef TESTS_SAMPLED_H
 #define TESTS_SAMPLED_H
 
@@ -54,12 +54,14 @@ static inline void sampled_free(sampled *p)
 static inline um_problem *sampled_problem(sampled *p, int64_t samples, const char *name)
 {
 	um_problem *problem = NULL;
-	CHECK_OK(um_problem_new(&p->forward.forward, &p->prior.prior, 1, &p->y, &p->sigma, &p->op, samples, name, &problem));
+	CHECK_OK(um_problem_new(&p->forward.forward, &p->prior.prior, 1, &p->y, &p->sigma, &p->op, samples, name,
+		&problem));
 	return problem;
 }
 
 /* Evaluations of the score go to *calls where that is not NULL. */
-static inline um_status sampled_run(sampled *p, const char *name, const char *const *set, int64_t samples, keeper *k,
+static inline um_status sampled_run(sampled *p, const char *name, const char *const *set, int64_t samples,
+	keeper *k,
 	int64_t *calls)
 {
 	const um_plugin *plugin = plug_open("plugins/inference", name);

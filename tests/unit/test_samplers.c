@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Samplers that walk a diffusion. With a Gaussian prior and linear data every step is affine, so that the law of what each
- * sampler delivers, bias and all, follows from dense matrices written down here from the papers' formulas; samples are held
- * against it, and it against the posterior where a method is exact. "test_samplers toy" sweeps weights on the
- * two-dimensional toy, "test_samplers gaussian" makes the table of biases: share/results/samplers.md. */
+/* Samplers that walk a diffusion. With a Gaussian prior and linear data every step is affine, so that the law
+ * of what each sampler delivers, bias and all, follows from dense matrices written down here from the papers'
+ * formulas; samples are held against it, and it against the posterior where a method is exact. "test_samplers
+ * toy" sweeps weights on the two-dimensional toy, "test_samplers gaussian" makes the table of biases:
+ * share/results/samplers.md. */
 #include <umbra/sampler.h>
 #include "mixture.h"
 #include "sampled.h"
@@ -166,7 +167,8 @@ static double strength(const gauss *g, bool weighted)
 	return largest;
 }
 
-static law dmps_law(const gauss *g, um_sde_kind kind, double eta, bool at_new, int64_t steps, double weight, double limit)
+static law dmps_law(const gauss *g, um_sde_kind kind, double eta, bool at_new, int64_t steps, double weight,
+	double limit)
 {
 	chain h = chain_new(g, kind, 1e-3, kind == UM_SDE_FLOW ? 0.999 : 1, steps);
 	begin(&h);
@@ -220,7 +222,8 @@ static law dps_law(const gauss *g, um_sde_kind kind, double eta, int64_t steps, 
 	return out;
 }
 
-static law pigdm_law(const gauss *g, um_sde_kind kind, double to, double eta, int64_t steps, double v, bool paper, bool from_data)
+static law pigdm_law(const gauss *g, um_sde_kind kind, double to, double eta, int64_t steps, double v, bool paper,
+	bool from_data)
 {
 	chain h = chain_new(g, kind, 1e-3, to, steps);
 	begin(&h);
@@ -363,28 +366,39 @@ static void run_against(sampled *p, const char *name, const char *const *set, la
 	law_free(&want);
 }
 
-/* A prior with correlated pixels, each kind of operator: known and unknown solutions, more noise here and there. */
+/* A prior with correlated pixels, each kind of operator: known and unknown solutions, more noise here and
+ * there. */
 static void every_law(sampled *p, double lo, double unit, const char *range)
 {
 	gauss g = gauss_of(p);
 	gauss_unit(&g, lo, unit);
-	run_against(p, "dmps", SET(CALLS, range, "limit=0"), dmps_law(&g, UM_SDE_VP, 1, false, STEPS, 1.75, INFINITY), lo, unit);
-	run_against(p, "dmps", SET(CALLS, range, "weight=1", "at=new"), dmps_law(&g, UM_SDE_VP, 1, true, STEPS, 1, 1), lo, unit);
-	run_against(p, "dmps", SET(CALLS, range, "weight=2", "version=flow"), dmps_law(&g, UM_SDE_FLOW, 0, false, STEPS, 2, 1), lo,
+	run_against(p, "dmps", SET(CALLS, range, "limit=0"), dmps_law(&g, UM_SDE_VP, 1, false, STEPS, 1.75, INFINITY),
+		lo, unit);
+	run_against(p, "dmps", SET(CALLS, range, "weight=1", "at=new"), dmps_law(&g, UM_SDE_VP, 1, true, STEPS, 1, 1),
+		lo, unit);
+	run_against(p, "dmps", SET(CALLS, range, "weight=2", "version=flow"), dmps_law(&g, UM_SDE_FLOW, 0, false, STEPS,
+		2, 1), lo,
 		unit);
-	run_against(p, "dmps", SET(CALLS, range, "weight=1", "sde=subvp"), dmps_law(&g, UM_SDE_SUBVP, 1, false, STEPS, 1, 1), lo, unit);
-	run_against(p, "dps", SET(CALLS, range, "on=square", "weight=0.05"), dps_law(&g, UM_SDE_VP, 1, STEPS, 0.05, false), lo, unit);
-	run_against(p, "dps", SET(CALLS, range, "on=likelihood", "weight=0.02", "version=flow"), dps_law(&g, UM_SDE_FLOW, 0, STEPS, 0.02,
+	run_against(p, "dmps", SET(CALLS, range, "weight=1", "sde=subvp"), dmps_law(&g, UM_SDE_SUBVP, 1, false, STEPS, 1,
+		1), lo, unit);
+	run_against(p, "dps", SET(CALLS, range, "on=square", "weight=0.05"), dps_law(&g, UM_SDE_VP, 1, STEPS, 0.05,
+		false), lo, unit);
+	run_against(p, "dps", SET(CALLS, range, "on=likelihood", "weight=0.02", "version=flow"), dps_law(&g, UM_SDE_FLOW,
+		0, STEPS, 0.02,
 		true), lo, unit);
-	run_against(p, "pigdm", SET(CALLS, range, "eta=0.5"), pigdm_law(&g, UM_SDE_VP, 1, 0.5, STEPS, 1, true, false), lo, unit);
-	run_against(p, "pigdm", SET(CALLS, range, "guidance=score", "prior_variance=0.3"), pigdm_law(&g, UM_SDE_VP, 1, 1, STEPS, 0.3,
+	run_against(p, "pigdm", SET(CALLS, range, "eta=0.5"), pigdm_law(&g, UM_SDE_VP, 1, 0.5, STEPS, 1, true, false),
+		lo, unit);
+	run_against(p, "pigdm", SET(CALLS, range, "guidance=score", "prior_variance=0.3"), pigdm_law(&g, UM_SDE_VP, 1, 1,
+		STEPS, 0.3,
 		false, false), lo, unit);
 	run_against(p, "ot-ode", SET(CALLS, range), pigdm_law(&g, UM_SDE_FLOW, 0.8, 0, STEPS, 1, false, true), lo, unit);
 	run_against(p, "sde-proj", SET(CALLS, range, "weight=0.3"), projection_law(&g, STEPS, 0.3), lo, unit);
 	run_against(p, "mcg", SET(CALLS, range, "weight=0"), mcg_law(&g, STEPS), lo, unit);
-	run_against(p, "ald", SET("calls=73", range, "inner=3", "snr=0.3", "gamma=0.7"), ald_law(&g, UM_SDE_VP, STEPS, 3, 0.3, 0.7),
+	run_against(p, "ald", SET("calls=73", range, "inner=3", "snr=0.3", "gamma=0.7"), ald_law(&g, UM_SDE_VP, STEPS, 3,
+		0.3, 0.7),
 		lo, unit);
-	run_against(p, "ald", SET("calls=73", range, "inner=3", "snr=0.3", "sde=ve", "sigma_max=20"), ald_law(&g, UM_SDE_VE, STEPS, 3, 0.3,
+	run_against(p, "ald", SET("calls=73", range, "inner=3", "snr=0.3", "sde=ve", "sigma_max=20"), ald_law(&g,
+		UM_SDE_VE, STEPS, 3, 0.3,
 		1), lo, unit);
 	gauss_free(&g);
 }
@@ -436,20 +450,22 @@ static void distance(const gauss *g, law l, double *mean, double *ratio)
 	law_free(&l);
 }
 
-/* Pseudoinverse guidance that joins the score, for a prior N(m, v): four times the steps, at most a third of the error;
- * annealed Langevin dynamics with falling gamma, and the likelihood of DMPS where the prior is wide. */
+/* Pseudoinverse guidance that joins the score, for a prior N(m, v): four times the steps, at most a third of
+ * the error; annealed Langevin dynamics with falling gamma, and the likelihood of DMPS where the prior is wide. */
 static void limits(void)
 {
 	const double v = 0.25;
 	double mean[2], ratio[2];
 	sampled p;
-	CHECK_OK(sampled_try(&p, plug_env(1, 3, 4), "gaussian", SET("mean=0.3", "sigma=0.5"), "denoise", SET("sigma=0.4")));
+	CHECK_OK(sampled_try(&p, plug_env(1, 3, 4), "gaussian", SET("mean=0.3", "sigma=0.5"), "denoise",
+		SET("sigma=0.4")));
 	gauss g = gauss_of(&p);
 	for (int way = 0; way < 4; way++) {
 		for (int k = 0; k < 2; k++) {
 			const int64_t steps = k == 0 ? 100 : 400;
 			distance(&g, way == 3 ? ald_law(&g, UM_SDE_VE, steps, 5, 0.16, 1) :
-				pigdm_law(&g, way == 2 ? UM_SDE_FLOW : UM_SDE_VP, way == 2 ? 0.999 : 1, way == 0 ? 1 : 0, steps, v, false, false),
+				pigdm_law(&g, way == 2 ? UM_SDE_FLOW : UM_SDE_VP, way == 2 ? 0.999 : 1, way == 0 ? 1 : 0, steps, v, false,
+					false),
 				&mean[k], &ratio[k]);
 		}
 		CHECK(fabs(ratio[1] - 1) < fabs(ratio[0] - 1) / 2.9 && fabs(ratio[1] - 1) < 0.06);
@@ -475,11 +491,13 @@ static void limits(void)
 static void exact_samples(void)
 {
 	sampled p;
-	CHECK_OK(sampled_try(&p, plug_env(1, 3, 4), "gaussian", SET("mean=0.3", "sigma=0.5"), "denoise", SET("sigma=0.4")));
+	CHECK_OK(sampled_try(&p, plug_env(1, 3, 4), "gaussian", SET("mean=0.3", "sigma=0.5"), "denoise",
+		SET("sigma=0.4")));
 	gauss g = gauss_of(&p);
 	law z = gauss_posterior(&g);
 	keeper k = { 0 };
-	CHECK_OK(sampled_run(&p, "pigdm", SET("calls=400", "guidance=score", "eta=0", "prior_variance=0.25"), COUNT, &k, NULL));
+	CHECK_OK(sampled_run(&p, "pigdm", SET("calls=400", "guidance=score", "eta=0", "prior_variance=0.25"), COUNT, &k,
+		NULL));
 	law l = law_of_samples(&k.memory.samples, 0, 1);
 	for (int64_t i = 0; i < p.n; i++) {
 		CHECK_NEAR(l.m[i], z.m[i], 5 * sqrt(z.p[i * (p.n + 1)] / COUNT) + 1e-3);
@@ -565,7 +583,8 @@ static void look_at_guide(um_sampler *s)
 		}
 		slope = um_dot(n, guide + b * n, d + b * n);
 		value[2] = (value[0] - value[1]) / (2 * h);
-		CHECK_NEAR(slope, value[2], 5e-3 * (fabs(slope) + 0.05 * sqrt(um_dot(n, guide + b * n, guide + b * n) * (double)n)));
+		CHECK_NEAR(slope, value[2], 5e-3 * (fabs(slope) + 0.05 * sqrt(um_dot(n, guide + b * n,
+			guide + b * n) * (double)n)));
 	}
 	memcpy(s->u, u, sizeof(double) * (size_t)all);
 	free(d), free(u), free(guide);
@@ -580,7 +599,8 @@ static void derivative_of_the_mean(void)
 	sampled p;
 	for (int k = 0; k < 3; k++) {
 		um_sampling set = TIMES(times[k]);
-		CHECK_OK(sampled_try(&p, plane, "gmm", SET("means=[-0.5, -0.3, 0.5, 0.4]", "variances=[0.05, 0.2]"), "denoise", NULL));
+		CHECK_OK(sampled_try(&p, plane, "gmm", SET("means=[-0.5, -0.3, 0.5, 0.4]", "variances=[0.05, 0.2]"), "denoise",
+			NULL));
 		look_inside(&p, look_at_guide, set);
 		set.range = (um_pair){ -2, 1.5 };
 		look_inside(&p, look_at_guide, set);
@@ -611,8 +631,9 @@ static void clipped(void)
 	sampled_free(&p);
 }
 
-/* The example of DMPS, figure 4: x0 ~ N(0, 25^2), x_t = 5, abar from 0.99 down to 0.01 in 500 steps. Means and variances of
- * p(x0 | x_t), exact by the score and its Jacobian, and those of the flat prior by the gradient of the likelihood. */
+/* The example of DMPS, figure 4: x0 ~ N(0, 25^2), x_t = 5, abar from 0.99 down to 0.01 in 500 steps. Means and
+ * variances of p(x0 | x_t), exact by the score and its Jacobian, and those of the flat prior by the gradient of
+ * the likelihood. */
 static void look_at_scalar(um_sampler *s)
 {
 	static const struct { int t; double mean, flat_mean, variance, flat_variance; } figure[] = {
@@ -671,7 +692,8 @@ static um_status bent_model(void **self, const void *p, const um_env *env, um_fo
 	return st;
 }
 
-static um_status bent_apply(void *self, const um_array *op, const um_array *x, const um_array *dx, um_array *y, um_array *dy)
+static um_status bent_apply(void *self, const um_array *op, const um_array *x, const um_array *dx, um_array *y,
+	um_array *dy)
 {
 	const um_status st = dense_apply(self, op, x, dx, y, dy);
 	for (int64_t i = 0; st == UM_OK && i < um_array_len(y); i++) {
@@ -912,7 +934,8 @@ static void samples_are_independent(void)
 	CHECK_OK(sampled_try(&p, plug_env(1, 4, 4), "gaussian", FIELD, "lowfreq", SET("keep=2")));
 	alone_and_together(&p, 0);
 	sampled_free(&p);
-	CHECK_OK(sampled_try(&p, plug_env(1, 1, 2), "gmm", NULL, "linear", SET("rows=[-2.0, 1.7]", "values=[0.3]", "sigma=0.2")));
+	CHECK_OK(sampled_try(&p, plug_env(1, 1, 2), "gmm", NULL, "linear", SET("rows=[-2.0, 1.7]", "values=[0.3]",
+		"sigma=0.2")));
 	alone_and_together(&p, 0);
 	sampled_free(&p);
 }
@@ -924,7 +947,8 @@ static void samples_of_a_network(void)
 		printf("SKIPPED: share/weights/gauss-16.safetensors is not there\n");
 		return;
 	}
-	CHECK_OK(sampled_try(&p, plug_env(1, 16, 16), "score", SET("model=share/weights/gauss-16.safetensors", "precision=float32",
+	CHECK_OK(sampled_try(&p, plug_env(1, 16, 16), "score", SET("model=share/weights/gauss-16.safetensors",
+		"precision=float32",
 		"sample_steps=20"), "lowfreq", NULL));
 	alone_and_together(&p, 1e-4);
 	sampled_free(&p);
@@ -967,8 +991,8 @@ static void times_of_grids(void)
 	sampled_free(&p);
 }
 
-/* Too much weight ends in a message, never in numbers that are none; so do units that do not suit the noise, and keys
- * that contradict each other. */
+/* Too much weight ends in a message, never in numbers that are none; so do units that do not suit the noise,
+ * and keys that contradict each other. */
 static void refusals(void)
 {
 	sampled p;
@@ -978,10 +1002,12 @@ static void refusals(void)
 	CHECK_FAILS(sampled_run(&p, "ald", SET("gamma=0.1", "calls=1001"), 4, &k, NULL), UM_ENUM, "raise gamma");
 	CHECK_FAILS(sampled_run(&p, "dps", SET("on=square", "weight=100", "calls=100"), 4, &k, NULL), UM_ENUM,
 		"grew without bounds by step");
-	CHECK_FAILS(sampled_run(&p, "dmps", SET("weight=1e9", "limit=0", "calls=50"), 4, &k, NULL), UM_ENUM, "lower weight");
+	CHECK_FAILS(sampled_run(&p, "dmps", SET("weight=1e9", "limit=0", "calls=50"), 4, &k, NULL), UM_ENUM,
+		"lower weight");
 	CHECK(k.memory.samples.data == NULL);
 	CHECK_FAILS(sampled_run(&p, "dmps", SET("times=[0.5, 0.5]"), 4, &k, NULL), UM_EPARAM, "no length");
-	CHECK_FAILS(sampled_run(&p, "dmps", SET("times=[0.0, 0.5]", "grid=logsnr"), 4, &k, NULL), UM_EPARAM, "begin later");
+	CHECK_FAILS(sampled_run(&p, "dmps", SET("times=[0.0, 0.5]", "grid=logsnr"), 4, &k, NULL), UM_EPARAM,
+		"begin later");
 	CHECK_FAILS(sampled_run(&p, "ald", SET("calls=3"), 4, &k, NULL), UM_EPARAM, "takes 6 at least");
 	sampled_free(&p);
 	CHECK_OK(sampled_try(&p, plug_env(1, 1, 2), "gmm", SET("variances=[1e-8]"), "linear", line));
@@ -1068,7 +1094,8 @@ static void toy(void)
 	};
 	const mixture truth = mixture_truth();
 	sampled p;
-	CHECK_OK(sampled_try(&p, plug_env(1, 1, 2), "gmm", NULL, "linear", SET("rows=[-2.0, 1.7]", "values=[0.3]", "sigma=0.2")));
+	CHECK_OK(sampled_try(&p, plug_env(1, 1, 2), "gmm", NULL, "linear", SET("rows=[-2.0, 1.7]", "values=[0.3]",
+		"sigma=0.2")));
 	printf("| sampler | weight | KL | weight of a mode (0.696) |\n| --- | --- | --- | --- |\n");
 	for (size_t r = 0; r < sizeof(rows) / sizeof(*rows); r++)
 		for (int i = 0; i < MOST_WEIGHTS && rows[r].value[i] > 0; i++) {
@@ -1101,7 +1128,8 @@ static const char *two_images(void)
 	static char text[4096] = "means=[";
 	for (int k = 0; k < 2 && strlen(text) < 2000; k++)
 		for (int i = 0; i < 64; i++) {
-			const double r = i / 8 - (k == 0 ? 2.5 : 5), c = i % 8 - (k == 0 ? 3 : 4.5), v = 0.2 + 0.7 * exp(-(r * r + c * c) / 6);
+			const double r = i / 8 - (k == 0 ? 2.5 : 5), c = i % 8 - (k == 0 ? 3 : 4.5),
+			v = 0.2 + 0.7 * exp(-(r * r + c * c) / 6);
 			snprintf(text + strlen(text), 16, "%s%.3f", k + i > 0 ? ", " : "", v);
 		}
 	strcat(text, "]");
@@ -1196,9 +1224,11 @@ static void gaussian(void)
 
 int main(int argc, char **argv)
 {
-	const check_case all[] = { CHECK_CASE(laws_of_denoising), CHECK_CASE(laws_of_frequencies), CHECK_CASE(laws_of_a_range),
+	const check_case all[] = { CHECK_CASE(laws_of_denoising), CHECK_CASE(laws_of_frequencies),
+	CHECK_CASE(laws_of_a_range),
 		CHECK_CASE(limits), CHECK_CASE(exact_samples), CHECK_CASE(derivative_of_the_mean), CHECK_CASE(clipped),
-		CHECK_CASE(scalar_of_the_paper), CHECK_CASE(data_terms), CHECK_CASE(bent_models), CHECK_CASE(samples_are_independent),
+		CHECK_CASE(scalar_of_the_paper), CHECK_CASE(data_terms), CHECK_CASE(bent_models),
+			CHECK_CASE(samples_are_independent),
 		CHECK_CASE(samples_of_a_network), CHECK_CASE(resumed), CHECK_CASE(times_of_grids), CHECK_CASE(refusals),
 		CHECK_CASE(denoised_at_once) };
 	const check_case tables[] = { CHECK_CASE(toy), CHECK_CASE(gaussian) };
