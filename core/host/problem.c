@@ -51,6 +51,7 @@ um_status um_problem_new(um_forward *f, um_prior *priors, int npriors, const um_
 	p->info.draws = npriors == 1 && priors[0].ops.sample != NULL;
 	p->info.solves = f->info.linear && f->ops.solve != NULL;
 	p->info.scale = env->scale;
+	p->info.angles = f->info.angles;
 	p->info.lo = npriors == 1 ? priors[0].info.lo : 0;
 	p->info.unit = npriors == 1 ? priors[0].info.unit : 0;
 	for (int i = 0; i < npriors; i++)

@@ -32,16 +32,23 @@ static void from_image(const um_sampler *s, const um_array *x, double *u)
 		u[i] = unit * (double)v[i];
 }
 
+/* y_i - f; angles the short way round. */
+static double differ(const um_sampler *s, int64_t i, double f)
+{
+	const double r = um_problem_y(s->problem)[i] - f;
+	return s->about->angles != NULL && s->about->angles[i] ? remainder(r, 6.283185307179586) : r;
+}
+
 /* ---- likelihood ---------------------------------------------------------------------------- */
 
 /* With more variance: ll and v = (y - f) / (sigma^2 + more) from f, in its place. */
 static void weigh(const um_sampler *s, double more, um_array *f, double *ll)
 {
-	const double *y = um_problem_y(s->problem), *sigma = um_problem_sigma(s->problem);
+	const double *sigma = um_problem_sigma(s->problem);
 	for (int64_t k = 0; k < s->count; k++) {
 		double *v = um_row_d(f, k), sum = 0;
 		for (int64_t i = 0; i < s->about->ny; i++) {
-			const double r = y[i] - v[i];
+			const double r = differ(s, i, v[i]);
 			v[i] = r / (sigma[i] * sigma[i] + more);
 			sum += r * v[i];
 		}
@@ -272,7 +279,7 @@ static um_status residual(um_sampler *s, double a, const double *u, const um_arr
 	}
 	for (int64_t k = 0; k < s->count; k++)
 		for (int64_t i = 0; i < s->about->ny; i++)
-			um_row_d(r, k)[i] = a * (y[i] - (at != NULL ? um_row_d(&f, k)[i] : 0)) - um_row_d(r, k)[i];
+			um_row_d(r, k)[i] = a * (at != NULL ? differ(s, i, um_row_d(&f, k)[i]) : y[i]) - um_row_d(r, k)[i];
 out:
 	um_array_free(&x);
 	um_array_free(&f);

@@ -87,6 +87,8 @@ typedef struct um_forward_info {
 	const char *unit;          /* FITS unit of a pixel or NULL, e.g. "JY/PIXEL" */
 	bool shift_free;           /* the data do not change when the image is shifted */
 	bool whole;                /* f(x) = x: the image itself is seen, with noise */
+	const bool *angles;        /* [ny] which data are angles in radians, the same after a turn; NULL: none; lives
+	                              until destroy */
 } um_forward_info;
 
 typedef struct um_forward_ops {

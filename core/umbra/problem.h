@@ -40,6 +40,7 @@ typedef struct um_problem_info {
 	bool draws;           /* the prior can be drawn from: um_problem_draw */
 	bool solves;          /* um_problem_solve is the forward model's own, not conjugate gradients */
 	double scale;         /* the instrument sees scale x */
+	const bool *angles;   /* [ny] which data are angles, or NULL */
 	double lo, unit;      /* of the prior: see um_prior_info */
 } um_problem_info;
 

@@ -353,7 +353,7 @@ static void check_law(const char *what, const law *want, const um_array *x, doub
 	law_free(&got);
 }
 
-enum { STEPS = 24, COUNT = 8000 };
+enum { STEPS = 24, COUNT = 5000 };
 #define CALLS "calls=24"
 
 static void run_against(sampled *p, const char *name, const char *const *set, law want, double lo, double unit)
@@ -679,16 +679,29 @@ static void scalar_of_the_paper(void)
 	sampled_free(&p);
 }
 
+static bool same(const um_array *x, const um_array *y, int64_t rows, double tol)
+{
+	const int64_t n = um_array_rowlen(x) * rows;
+	double off = 0, size = 0;
+	for (int64_t i = 0; i < n; i++) {
+		off += pow((double)((float *)x->data)[i] - (double)((float *)y->data)[i], 2);
+		size += pow((double)((float *)x->data)[i], 2);
+	}
+	return tol > 0 ? sqrt(off) <= tol * sqrt(size) : memcmp(x->data, y->data, sizeof(float) * (size_t)n) == 0;
+}
+
 /* ---- data: a model without a solution, straight or bent ------------------------------------------ */
 
 /* f(x) = z + bend z^2, z = A x. */
 static dense bent;
 static double bend;
+static bool turns[4]; /* data that are angles */
 
 static um_status bent_model(void **self, const void *p, const um_env *env, um_forward_info *info)
 {
 	const um_status st = dense_model(self, p, env, info);
 	info->linear = bend == 0;
+	info->angles = turns;
 	return st;
 }
 
@@ -851,6 +864,25 @@ static void data_terms(void)
 	}
 }
 
+/* An angle is the same after a turn. */
+static void angles(void)
+{
+	static const char *const can[] = { "dmps", "pigdm", "ald" };
+	sampled p;
+	turns[2] = true;
+	open_bent(&p, 0.15);
+	for (int i = 0; i < 3; i++) {
+		keeper k = { 0 }, after = { 0 };
+		CHECK_OK(sampled_run(&p, can[i], SET("calls=21", "range=[-2.0,2.0]"), 4, &k, NULL));
+		um_row_d(&p.y, 0)[2] += 4 * acos(-1);
+		CHECK_OK(sampled_run(&p, can[i], SET("calls=21", "range=[-2.0,2.0]"), 4, &after, NULL));
+		CHECK(same(&k.memory.samples, &after.memory.samples, 4, 1e-5));
+		keeper_free(&k), keeper_free(&after);
+	}
+	close_bent(&p);
+	turns[2] = false;
+}
+
 /* A bent model, run: what dmps and pigdm make of it fits the data; others say that they need a straight one. */
 static void bent_models(void)
 {
@@ -900,21 +932,10 @@ static const char *const *brief(int k, const char *batch)
 	return set;
 }
 
-static bool same(const um_array *x, const um_array *y, int64_t rows, double tol)
-{
-	const int64_t n = um_array_rowlen(x) * rows;
-	double off = 0, size = 0;
-	for (int64_t i = 0; i < n; i++) {
-		off += pow((double)((float *)x->data)[i] - (double)((float *)y->data)[i], 2);
-		size += pow((double)((float *)x->data)[i], 2);
-	}
-	return tol > 0 ? sqrt(off) <= tol * sqrt(size) : memcmp(x->data, y->data, sizeof(float) * (size_t)n) == 0;
-}
-
 /* A sample is the same alone, in small and in large batches; evaluations are those that were asked for. */
-static void alone_and_together(sampled *p, double tol)
+static void alone_and_together(sampled *p, int first, double tol)
 {
-	for (int k = 0; k < SAMPLERS; k++) {
+	for (int k = 0; k < first; k++) {
 		const int64_t made = strcmp(samplers[k], "sde-proj") == 0 ? 12 : 13;
 		keeper all = { 0 }, some = { 0 }, one = { 0 };
 		int64_t calls = 0;
@@ -932,26 +953,28 @@ static void samples_are_independent(void)
 {
 	sampled p;
 	CHECK_OK(sampled_try(&p, plug_env(1, 4, 4), "gaussian", FIELD, "lowfreq", SET("keep=2")));
-	alone_and_together(&p, 0);
+	alone_and_together(&p, SAMPLERS, 0);
 	sampled_free(&p);
 	CHECK_OK(sampled_try(&p, plug_env(1, 1, 2), "gmm", NULL, "linear", SET("rows=[-2.0, 1.7]", "values=[0.3]",
 		"sigma=0.2")));
-	alone_and_together(&p, 0);
+	alone_and_together(&p, SAMPLERS, 0);
 	sampled_free(&p);
 }
 
 static void samples_of_a_network(void)
 {
 	sampled p;
+	um_env env = plug_env(1, 16, 16);
 	if (access("share/weights/gauss-16.safetensors", R_OK) != 0) {
 		printf("SKIPPED: share/weights/gauss-16.safetensors is not there\n");
 		return;
 	}
-	CHECK_OK(sampled_try(&p, plug_env(1, 16, 16), "score", SET("model=share/weights/gauss-16.safetensors",
-		"precision=float32",
-		"sample_steps=20"), "lowfreq", NULL));
-	alone_and_together(&p, 1e-4);
-	sampled_free(&p);
+	for (env.threads = 1; env.threads <= 2; env.threads++) {
+		CHECK_OK(sampled_try(&p, env, "score", SET("model=share/weights/gauss-16.safetensors", "precision=float32",
+			"sample_steps=20"), "lowfreq", NULL));
+		alone_and_together(&p, env.threads == 1 ? SAMPLERS : 2, 1e-4);
+		sampled_free(&p);
+	}
 }
 
 /* Stopped at any step and resumed: the same bytes. */
@@ -1227,7 +1250,8 @@ int main(int argc, char **argv)
 	const check_case all[] = { CHECK_CASE(laws_of_denoising), CHECK_CASE(laws_of_frequencies),
 	CHECK_CASE(laws_of_a_range),
 		CHECK_CASE(limits), CHECK_CASE(exact_samples), CHECK_CASE(derivative_of_the_mean), CHECK_CASE(clipped),
-		CHECK_CASE(scalar_of_the_paper), CHECK_CASE(data_terms), CHECK_CASE(bent_models),
+		CHECK_CASE(scalar_of_the_paper), CHECK_CASE(data_terms), CHECK_CASE(angles),
+		CHECK_CASE(bent_models),
 			CHECK_CASE(samples_are_independent),
 		CHECK_CASE(samples_of_a_network), CHECK_CASE(resumed), CHECK_CASE(times_of_grids), CHECK_CASE(refusals),
 		CHECK_CASE(denoised_at_once) };
