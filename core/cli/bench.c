@@ -140,6 +140,7 @@ static const struct {
 	{ "eht", "chi-square and gradient of complex visibilities, per image", bench_eht, NULL },
 	{ "nufft", "gridded Fourier transform: accuracy, cost over sizes, chi-square", um_bench_nufft, NULL },
 	{ "nn", "networks: score U-Net and RealNVP, and their derivatives", NULL, um_bench_nn },
+	{ "samplers", "diffusion samplers: seconds a sample, steps in evaluations of the network", NULL, um_bench_samplers },
 };
 #define BENCHES (sizeof(benches) / sizeof(*benches))
 

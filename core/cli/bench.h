@@ -10,5 +10,6 @@
 um_status um_bench_nufft(json_t *out);
 /* Appends objects to a list; argv holds options of its own. */
 um_status um_bench_nn(json_t *rows, int argc, char *argv[]);
+um_status um_bench_samplers(json_t *rows, int argc, char *argv[]);
 
 #endif

@@ -25,7 +25,7 @@ static const struct {
 	{ "report", um_cmd_report, "DIR", "Write the HTML report of a run again." },
 	{ "new", um_cmd_new, "forward|priors|inference NAME", "Begin a plugin: a folder with one that works, its test and a pipeline." },
 	{ "test", um_cmd_test, "PLUGIN[.so] [--set K=V]...", "Test a plugin: gradients, adjoints, repeatability." },
-	{ "bench", um_cmd_bench, "[eht|nufft|nn [OPTIONS]] [--json]", "Measure speeds on this machine." },
+	{ "bench", um_cmd_bench, "[eht|nufft|nn [OPTIONS]|samplers [OPTIONS]] [--json]", "Measure speeds on this machine." },
 	{ "task", um_cmd_task, NULL, NULL },
 };
 enum { NCOMMANDS = sizeof(commands) / sizeof(*commands) };

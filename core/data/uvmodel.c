@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <umbra/uvmodel.h>
+#include "base/mem.h"
 
 #define CHUNK 64
 
@@ -351,4 +352,17 @@ um_status um_uvmodel_calibrate(const um_uvmodel *m, double amplitude_sd, double 
 	*logp = fit.logp;
 	free(v);
 	return st;
+}
+
+bool *um_uvmodel_angles(const um_uvmodel *m)
+{
+	bool *angles = NULL;
+	for (int k = 0; k < m->n; k++) {
+		if (m->o[k].product != UM_CPHASE)
+			continue;
+		angles = angles != NULL ? angles : um_new(sizeof(*angles) * (size_t)m->ny);
+		for (int64_t i = 0; i < m->o[k].len; i++)
+			angles[m->first[k] + i] = true;
+	}
+	return angles;
 }

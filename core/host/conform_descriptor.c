@@ -15,8 +15,8 @@ static um_status check_descriptor(struct fixture *f)
 	if (p->abi != UM_ABI)
 		return um_fail(UM_EPLUGIN, "ABI %u, this umbra has %d", p->abi, UM_ABI);
 	for (const char *c = p->name; *c; c++)
-		if (!islower((unsigned char)*c) && !isdigit((unsigned char)*c) && *c != '_')
-			return um_fail(UM_EPLUGIN, "the name '%s' is not of lower-case letters, digits and _", p->name);
+		if (!islower((unsigned char)*c) && !isdigit((unsigned char)*c) && *c != '_' && *c != '-')
+			return um_fail(UM_EPLUGIN, "the name '%s' is not of lower-case letters, digits, - and _", p->name);
 	if (empty(p->version))
 		return um_fail(UM_EPLUGIN, "version is missing");
 	return UM_OK;

@@ -144,6 +144,53 @@ out:
 	return st;
 }
 
+/* v made within a pass: half of s, by a row a call or more, in order. */
+struct made {
+	const um_array *s;
+	um_array *v;
+	int64_t next;
+	bool strange;
+};
+
+static um_status half(void *context, int64_t first, int64_t count)
+{
+	struct made *m = context;
+	m->strange = m->strange || first != m->next || count < 1 || first + count > m->s->dim[0];
+	m->next = first + count;
+	for (int64_t b = first; b < first + count && !m->strange; b++)
+		for (int64_t i = 0; i < um_array_rowlen(m->s); i++)
+			um_row_f(m->v, b)[i] = um_row_f(m->s, b)[i] / 2;
+	return UM_OK;
+}
+
+static um_status check_between(struct fixture *f)
+{
+	um_status st = UM_OK;
+	if (no_score(f))
+		return UM_OK;
+	if (!f->prior.info.between) {
+		f->absent = "not offered";
+		return UM_OK;
+	}
+	const double alphas[] = { 0.8, 0.5, 0.9 }, sigmas[] = { 0.6, 0.7, 0.3 };
+	um_array *x = conform_point(f, CONFORM_BATCH, f->prior.info.positive, 30), *s = conform_images(f, CONFORM_BATCH);
+	um_array *jtv = conform_images(f, CONFORM_BATCH), *v = conform_images(f, CONFORM_BATCH);
+	um_array *want = conform_images(f, CONFORM_BATCH);
+	struct made m = { .s = s, .v = v };
+	um_score_job job = { .size = sizeof(job), .x = x, .alpha = alphas, .sigma = sigmas, .v = v, .s = s, .jtv = jtv,
+		.between = half, .context = &m };
+	UM_TRY(f->prior.ops.score(f->prior.self, &job));
+	if (m.strange || m.next != CONFORM_BATCH)
+		UM_TRY(um_fail(UM_EPLUGIN, "between was not called for the rows in order, each once"));
+	job.between = NULL;
+	job.s = NULL;
+	job.jtv = want;
+	UM_TRY(f->prior.ops.score(f->prior.self, &job));
+	UM_TRY(conform_same(jtv, want, 1e-4, "jtv of a v made within the pass against that of the same v"));
+out:
+	return st;
+}
+
 /* 1/K sum e^T J e, for K = 2. */
 static um_status check_probes(struct fixture *f)
 {
@@ -255,7 +302,8 @@ out:
 
 static const struct check checks[] = {
 	{ "score", check_outputs }, { "score against gradient", check_limit }, { "je of score", check_je },
-	{ "jtv of score", check_jtv }, { "div with probes", check_probes }, { "exact div", check_trace },
+	{ "jtv of score", check_jtv }, { "jtv of v made of s", check_between },
+	{ "div with probes", check_probes }, { "exact div", check_trace },
 	{ "ddiv of score", check_ddiv },
 };
 

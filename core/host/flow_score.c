@@ -108,7 +108,7 @@ um_status flow_score_call(flow_score *c, int64_t count, const int64_t row[], int
 		.probes = probed ? c->f->probes : 0, .e = probed ? &e : NULL,
 		.v = want & (FLOW_JTV | FLOW_RESIDUAL) ? &v : NULL, .s = want & FLOW_S ? &s : NULL,
 		.jtv = want & (FLOW_JTV | FLOW_RESIDUAL) ? &jtv : NULL, .div = want & FLOW_DIV ? c->div : NULL,
-		.ddiv = want & FLOW_DDIV ? &ddiv : NULL };
+		.ddiv = want & FLOW_DDIV ? &ddiv : NULL, .between = c->between, .context = c->context };
 	c->calls += count;
 	const um_status st = (want & FLOW_RESIDUAL ? c->f->residual : c->f->score)(c->f->self, &job);
 	if (st == UM_OK)

@@ -15,6 +15,8 @@ typedef struct flow_score {
 	double *alpha, *sigma, *div;
 	double *sigma_x;                /* in units of x */
 	int64_t calls;                  /* images so far */
+	um_status (*between)(void *context, int64_t first, int64_t count); /* as in um_score_job, but s is still that by x */
+	void *context;
 } flow_score;
 
 /* What is wanted of a call. FLOW_RESIDUAL: jtv = J^T (sigma s + v). */

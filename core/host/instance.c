@@ -77,11 +77,28 @@ typedef struct um_named {
 	int64_t calls;         /* images whose score was asked for */
 } um_named;
 
+um_status um_prior_score(um_prior *p, const um_score_job *job)
+{
+	um_status st = UM_OK;
+	um_score_job first = *job, second = *job;
+	if (job->between == NULL || p->info.between)
+		return p->ops.score(p->self, job);
+	first.jtv = NULL;
+	first.between = second.between = NULL;
+	second.s = second.je = second.ddiv = NULL;
+	second.div = NULL;
+	UM_TRY(p->ops.score(p->self, &first));
+	UM_TRY(job->between(job->context, 0, job->x->dim[0]));
+	UM_TRY(p->ops.score(p->self, &second));
+out:
+	return st;
+}
+
 static um_status named_score(void *self, const um_score_job *job)
 {
 	um_named *n = self;
 	n->calls += job->x->dim[0];
-	return n->prior.ops.score(n->prior.self, job);
+	return um_prior_score(&n->prior, job);
 }
 
 int64_t um_prior_calls(const um_prior *p)

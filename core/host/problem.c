@@ -49,6 +49,11 @@ um_status um_problem_new(um_forward *f, um_prior *priors, int npriors, const um_
 		.ny = f->info.ny, .nop = f->info.nop, .samples = samples, .linear = f->info.linear,
 		.transform = env->transform, .components = npriors == 1 ? priors[0].info.components : 0 };
 	p->info.draws = npriors == 1 && priors[0].ops.sample != NULL;
+	p->info.solves = f->info.linear && f->ops.solve != NULL;
+	p->info.scale = env->scale;
+	p->info.angles = f->info.angles;
+	p->info.lo = npriors == 1 ? priors[0].info.lo : 0;
+	p->info.unit = npriors == 1 ? priors[0].info.unit : 0;
 	for (int i = 0; i < npriors; i++)
 		p->info.estimate |= priors[i].info.estimate;
 	for (int i = 0; i < 5; i++) {
@@ -421,7 +426,7 @@ um_status um_problem_score(um_problem *p, const um_score_job *job)
 	um_prior *prior = &p->priors[0];
 	UM_TRY(only_prior(p, prior->ops.score != NULL, "score"));
 	um_phase(prior->plugin, "score");
-	UM_TRY(named(prior->plugin, prior->ops.score(prior->self, job)));
+	UM_TRY(named(prior->plugin, um_prior_score(prior, job)));
 	const um_array *images[] = { job->s, job->jtv, job->je, job->ddiv };
 	for (int i = 0; i < 4; i++)
 		if (images[i] != NULL)
@@ -486,6 +491,8 @@ const char *um_cell_refusal(uint32_t needs, const um_forward *f, const um_prior 
 		return "the inference needs transform = \"identity\"";
 	if ((needs & UM_NEEDS_CALIBRATE) && (f->ops.calibrate == NULL || f->info.nop == 0))
 		return "the inference calibrates the forward model, which has nothing to calibrate as it is set";
+	if ((needs & UM_NEEDS_WHOLE) && !f->info.whole)
+		return "the inference needs a forward model that sees the image itself, such as denoise";
 	if (positive && f->env.transform == UM_IDENTITY)
 		return "the prior is for positive images: set transform = \"softplus\" in the group image";
 	return NULL;

@@ -10,8 +10,8 @@
 #include "host/scorenet.h"
 
 enum { IMAGES = 16, PROBES = 4 };
-/* RESIDUAL: jtv = J^T (sigma s + v). */
-enum { S = 1, JTV = 2, RESIDUAL = 4, JE = 8, DIV = 16, DDIV = 32 };
+/* RESIDUAL: jtv = J^T (sigma s + v). BETWEEN: v is made of s while the pass waits. */
+enum { S = 1, JTV = 2, RESIDUAL = 4, JE = 8, DIV = 16, DDIV = 32, BETWEEN = 64 };
 
 /* ---- the network ---------------------------------------------------------------------- */
 
@@ -85,7 +85,8 @@ static um_status build(const um_scorenet *net, scorenet_program *p)
 	if (p->want & S)
 		out[n++] = f;
 	if (p->want & (JTV | RESIDUAL)) {
-		um_node *v = um_nn_input(g, "v", 1, &net->n, true);
+		um_node *v = p->want & BETWEEN ? um_nn_late_input(g, "v", 1, &net->n, true) :
+			um_nn_input(g, "v", 1, &net->n, true);
 		if (p->want & RESIDUAL)
 			v = um_nn_sub(v, um_nn_mul(um_nn_input(g, "rho", 0, NULL, true), um_nn_detach(f)));
 		UM_TRY(um_grad(1, &f, &v, 1, &y, &out[n++]));
@@ -172,7 +173,7 @@ typedef struct call {
 	const um_score_job *job;
 	um_precision precision;
 	int64_t first, count; /* images */
-	int64_t room;         /* images of programs: 1 only where a job is about one */
+	int64_t room;         /* images of programs */
 	place at[IMAGES];
 } call;
 
@@ -198,7 +199,7 @@ static void put_inputs(um_program *p, const call *c)
 		if (rho != NULL)
 			rho[b] = (float)at->rho;
 	}
-	if (c->job->v != NULL)
+	if (c->job->v != NULL && c->job->between == NULL)
 		put_image(p, "v", c, c->job->v, 1, 0);
 }
 
@@ -245,6 +246,18 @@ static void put_probes(um_program *p, const call *c, bool exact, int64_t k, int6
 	}
 }
 
+/* Runs the program as far as s, of which the caller makes v. */
+static um_status wait(um_program *p, call *c)
+{
+	um_status st = UM_OK;
+	UM_TRY(um_program_run_early(p, 0));
+	take(p, 0, c, c->job->s, 1, 0, 0, 1, false);
+	UM_TRY(c->job->between(c->job->context, c->first, c->count));
+	put_image(p, "v", c, c->job->v, 1, 0);
+out:
+	return st;
+}
+
 /* One pass: what is wanted apart from probes, and "count" probes from k on. */
 static um_status pass(call *c, int want, bool exact, int64_t k, int64_t count)
 {
@@ -256,6 +269,8 @@ static um_status pass(call *c, int want, bool exact, int64_t k, int64_t count)
 	um_program_images(p, c->count);
 	put_inputs(p, c);
 	put_probes(p, c, exact, k, count);
+	if (want & BETWEEN)
+		UM_TRY(wait(p, c));
 	UM_TRY(um_program_run(p, 0));
 	const double weight = exact ? 1 : 1 / (double)(j->probes > 0 ? j->probes : 1);
 	if (want & S)
@@ -290,19 +305,28 @@ out:
 	return st;
 }
 
+/* Images of a program. Where a pass waits it keeps what it knows of all of them: an image a thread. */
+static int64_t room(const um_scorenet *net, const um_score_job *j)
+{
+	const int64_t threads = net->threads > 1 ? net->threads : 1;
+	if (j->x->dim[0] == 1)
+		return 1;
+	return j->between != NULL && !net->dense && threads < IMAGES ? threads : IMAGES;
+}
+
 static um_status run(um_scorenet *net, const um_score_job *j, int jtv, um_precision precision)
 {
 	um_status st = UM_OK;
 	if (net->w == NULL)
 		return um_fail(UM_EPARAM, "score: name a prior whose score it is, give a model, or train one in an earlier "
 			"stage of the pipeline");
-	const int once = (j->s != NULL ? S : 0) | (j->jtv != NULL ? jtv : 0);
+	const int once = (j->s != NULL ? S : 0) | (j->jtv != NULL ? jtv : 0) | (j->between != NULL ? BETWEEN : 0);
 	const int probed = (j->je != NULL && j->probes > 0 ? JE : 0) | (j->div != NULL ? DIV : 0) |
 		(j->ddiv != NULL ? DDIV : 0);
-	call c = { .net = net, .job = j, .precision = precision, .room = j->x->dim[0] > 1 ? IMAGES : 1 };
+	call c = { .net = net, .job = j, .precision = precision, .room = room(net, j) };
 	for (c.first = 0; c.first < j->x->dim[0]; c.first += c.count) {
 		const int64_t left = j->x->dim[0] - c.first;
-		c.count = left < IMAGES ? left : IMAGES;
+		c.count = left < c.room ? left : c.room;
 		UM_TRY(some(&c, once, probed));
 	}
 out:

@@ -217,8 +217,11 @@ static um_status set_phases(um_program *p)
 			go_together(p);
 			return set_phases(p);
 		}
-		if (n->late && p->schedule == UM_PER_IMAGE)
-			return um_fail(UM_EARG, "um_compile: late inputs need the per-batch schedule");
+	}
+	/* Each lane keeps the values of all its images from the early part to the late one. */
+	if (p->late && p->schedule == UM_PER_IMAGE && p->apart && p->batch % p->lanes != 0) {
+		go_together(p);
+		return set_phases(p);
 	}
 	if (p->apart && p->few > 0 && too_many(p)) {
 		p->few = 0;

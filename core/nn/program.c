@@ -292,8 +292,6 @@ static int take_threads(const um_program *p)
 
 um_status um_program_run_early(um_program *p, uint64_t key)
 {
-	if (p->schedule != UM_PER_BATCH)
-		return um_fail(UM_EARG, "um_program_run_early: the program runs image by image");
 	const int before = take_threads(p);
 	if (before == 0)
 		return UM_EARG;

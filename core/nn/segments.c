@@ -35,8 +35,12 @@ void um_program_choose_chunk(um_program *p)
 	double shared, own;
 	if (p->schedule != UM_PER_IMAGE || !p->apart || p->batch % p->lanes != 0)
 		return;
-	traffic(p, &shared, &own);
 	const int64_t share = p->batch / p->lanes;
+	if (p->late) {
+		p->chunk = share;
+		return;
+	}
+	traffic(p, &shared, &own);
 	for (int64_t n = 1; n <= MOST_IMAGES && n <= share; n++) {
 		if (share % n != 0)
 			continue;

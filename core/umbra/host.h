@@ -70,6 +70,9 @@ UM_API void um_forward_close(um_forward *f);
 UM_API void um_prior_close(um_prior *p);
 UM_API void um_inference_close(um_inference *i);
 
+/* The score of a prior that has one, um_score_job.between by two calls where it does not know that. */
+UM_API UM_USED um_status um_prior_score(um_prior *p, const um_score_job *job);
+
 /* Images whose score a prior asked another one for, or -1 where it names none. */
 UM_API int64_t um_prior_calls(const um_prior *p);
 

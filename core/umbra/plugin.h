@@ -87,6 +87,9 @@ typedef struct um_forward_info {
 	const char *object;        /* source name or NULL; lives until destroy */
 	const char *unit;          /* FITS unit of a pixel or NULL, e.g. "JY/PIXEL" */
 	bool shift_free;           /* the data do not change when the image is shifted */
+	bool whole;                /* f(x) = x: the image itself is seen, with noise */
+	const bool *angles;        /* [ny] which data are angles in radians, the same after a turn; NULL: none; lives
+	                              until destroy */
 } um_forward_info;
 
 typedef struct um_forward_ops {
@@ -149,6 +152,8 @@ typedef struct um_prior_info {
 	int64_t components;  /* K > 0: exactly a mixture of K Gaussians, and component
 	                        and covariance are there */
 	bool estimate;       /* logp is an estimate by random draws, too rough for searches along lines */
+	double lo, unit;     /* values of x that are 0 and 1 to a diffusion of its own: lo, lo + unit; unit 0: it has none */
+	bool between;        /* score calls um_score_job.between */
 } um_prior_info;
 
 typedef struct um_dataset um_dataset; /* umbra/dataset.h */
@@ -195,7 +200,8 @@ enum { /* what run needs from prior and forward model; the host refuses other ce
 	UM_NEEDS_IDENTITY = 16, /* transform = "identity" */
 	UM_NEEDS_CALIBRATE = 32, /* forward.calibrate, and parameters for it */
 	UM_NEEDS_FUNCTION = 64, /* no um_prior_info.estimate */
-	UM_NEEDS_ALL = 127,
+	UM_NEEDS_WHOLE = 128,   /* a forward model that sees the image itself */
+	UM_NEEDS_ALL = 255,
 };
 
 typedef struct um_inference_info {

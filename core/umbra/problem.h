@@ -38,6 +38,10 @@ typedef struct um_problem_info {
 	um_transform transform;
 	bool estimate;        /* log p(u) is an estimate, of one prior at least */
 	bool draws;           /* the prior can be drawn from: um_problem_draw */
+	bool solves;          /* um_problem_solve is the forward model's own, not conjugate gradients */
+	double scale;         /* the instrument sees scale x */
+	const bool *angles;   /* [ny] which data are angles, or NULL */
+	double lo, unit;      /* of the prior: see um_prior_info */
 } um_problem_info;
 
 UM_API const um_problem_info *um_problem_about(const um_problem *p);
@@ -98,6 +102,11 @@ typedef struct um_score_job {
 	um_array *je;          /* J e, [B*K][image] */
 	double *div;           /* [B] 1/K sum e^T J e; with probes = 0 the exact trace of J */
 	um_array *ddiv;        /* [B][image] gradient of div with respect to x */
+	/* (optional, with s and jtv) called for rows first .. first + count - 1 when their s is there, and sets their
+	 * v: so the gradient of a function of s takes one pass. Rows come in order, each once. A prior whose info does
+	 * not say that it knows this is called twice instead. */
+	um_status (*between)(void *context, int64_t first, int64_t count);
+	void *context;
 } um_score_job;
 
 UM_API UM_USED um_status um_problem_score(um_problem *p, const um_score_job *job);

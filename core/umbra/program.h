@@ -64,8 +64,9 @@ UM_API UM_USED um_status um_program_run(um_program *p, uint64_t key);
 /* From now on only the first n images of the batch are wanted: UM_PER_IMAGE then leaves out the
  * others, where nothing is summed over the batch. */
 UM_API void um_program_images(um_program *p, int64_t n);
-/* UM_PER_BATCH only: what does not depend on late inputs; the next um_program_run then does the rest. So
- * a caller can compute the gradient that it feeds in from outputs of the same pass. */
+/* What does not depend on late inputs; the next um_program_run then does the rest. So a caller can compute the
+ * gradient that it feeds in from outputs of the same pass. Between the two the values of all images are
+ * kept, in UM_PER_IMAGE, too: make the batch small there. */
 UM_API UM_USED um_status um_program_run_early(um_program *p, uint64_t key);
 
 typedef struct um_program_info {

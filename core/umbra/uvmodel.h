@@ -67,6 +67,9 @@ UM_API UM_USED um_status um_uvmodel_loglike(const um_uvmodel *m, const um_array 
 UM_API UM_USED um_status um_uvmodel_stats(const um_uvmodel *m, const um_array *x, const um_array *y,
 	const um_array *sigma, double *values);
 
+/* [ny] which data are angles, closure phases; to be freed. NULL where there are none. */
+UM_API bool *um_uvmodel_angles(const um_uvmodel *m);
+
 /* Improves op [1][nparams] of m->gains for the visibilities among y and image 0 of x, with
  * standard deviations and *logp as in um_gainfit. UM_EARG where m has no gains or no product
  * UM_VIS. */

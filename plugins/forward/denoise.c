@@ -29,6 +29,7 @@ static um_status create(void **self, const void *p, const um_env *env, um_forwar
 		d->n *= env->shape[i];
 	info->ny = d->n;
 	info->linear = true;
+	info->whole = true;
 	*self = d;
 	return UM_OK;
 }

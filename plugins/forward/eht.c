@@ -140,6 +140,7 @@ struct self {
 	double *budget; /* gain budget of each station */
 	um_gainset gains;
 	um_uvmodel m;   /* gains of 1 */
+	bool *angles;   /* [ny] */
 	bool correlated; /* closures; op holds the relative variances of the visibilities */
 	double pixel;   /* radians */
 	const char *stats[UM_PRODUCTS + 2];
@@ -152,6 +153,7 @@ static void destroy(void *self)
 	um_gainset_free(&s->gains);
 	um_uvdata_free(&s->d);
 	free(s->budget);
+	free(s->angles);
 	free(s);
 }
 
@@ -345,6 +347,7 @@ static um_status create(void **self, const void *p, const um_env *env, um_forwar
 	info->nop = s->correlated ? s->m.nvis : s->gains.nparams;
 	info->measurements = has_data(s->p);
 	info->linear = s->m.n == 1 && s->m.o[0].product == UM_VIS;
+	info->angles = s->angles = um_uvmodel_angles(&s->m);
 	info->shift_free = true;
 	for (int i = 0; i < s->m.n; i++)
 		info->shift_free = info->shift_free && s->m.o[i].product != UM_VIS;

@@ -69,6 +69,9 @@ static um_status create(void **self, const void *params_, const um_env *env, um_
 		UM_SAMPLE_SDE;
 	s->sample_steps = p->sample_steps;
 	s->snr = p->snr;
+	info->between = true;
+	info->lo = s->flow.lo;
+	info->unit = s->flow.unit;
 	info->estimate = p->probes > 0;
 	*self = s;
 	s = NULL;

@@ -56,6 +56,9 @@ static um_status create(void **self, const void *params_, const um_env *env, um_
 	if (f->unit > 0)
 		s->elbo.variance /= f->unit * f->unit;
 	s->sample_steps = p->sample_steps;
+	info->between = true;
+	info->lo = s->flow.lo;
+	info->unit = s->flow.unit;
 	info->estimate = true;
 	UM_TRY(um_probflow_check(f));
 	if (!(um_sde_sigma(&f->sde, f->from) > 0))

@@ -249,23 +249,22 @@ static void late_inputs(void)
 	CHECK_OK(um_grad(1, &y, &v, 1, &x, &dx));
 	CHECK_OK(um_grad(1, &loss, NULL, 1, &x, &whole));
 	um_node *out[3] = { y, dx, whole };
-	const um_compile_options o = { UM_PER_BATCH, UM_FLOAT64, 1, NULL };
-	um_program *p = NULL;
-	CHECK_OK(um_compile(3, out, &o, &p));
-	um_array in = um_program_input(p, "x"), seed = um_program_input(p, "v"), a = um_program_output(p, 0);
-	for (int i = 0; i < 5 * BATCH; i++)
-		((double *)in.data)[i] = sin(i);
-	CHECK_OK(um_program_run_early(p, 0));
-	memcpy(seed.data, a.data, sizeof(double) * 5 * BATCH);
-	CHECK_OK(um_program_run(p, 0));
-	um_array b = um_program_output(p, 1), c = um_program_output(p, 2);
-	for (int i = 0; i < 5 * BATCH; i++)
-		CU_ASSERT_DOUBLE_EQUAL(((double *)b.data)[i], ((double *)c.data)[i], 1e-13);
-	um_program_free(p);
-	const um_compile_options image = { UM_PER_IMAGE, UM_FLOAT64, 1, NULL };
-	p = NULL;
-	CU_ASSERT_EQUAL(um_compile(3, out, &image, &p), UM_EARG);
-	CU_ASSERT_PTR_NULL(p);
+	/* image by image with any number of threads, too: whether they share the batch evenly or not */
+	for (int k = 0; k <= BATCH; k++) {
+		const um_compile_options o = { k > 0 ? UM_PER_IMAGE : UM_PER_BATCH, UM_FLOAT64, k > 0 ? k : 1, NULL };
+		um_program *p = NULL;
+		CHECK_OK(um_compile(3, out, &o, &p));
+		um_array in = um_program_input(p, "x"), seed = um_program_input(p, "v"), a = um_program_output(p, 0);
+		for (int i = 0; i < 5 * BATCH; i++)
+			((double *)in.data)[i] = sin(i);
+		CHECK_OK(um_program_run_early(p, 0));
+		memcpy(seed.data, a.data, sizeof(double) * 5 * BATCH);
+		CHECK_OK(um_program_run(p, 0));
+		um_array b = um_program_output(p, 1), c = um_program_output(p, 2);
+		for (int i = 0; i < 5 * BATCH; i++)
+			CU_ASSERT_DOUBLE_EQUAL(((double *)b.data)[i], ((double *)c.data)[i], 1e-13);
+		um_program_free(p);
+	}
 	um_graph_free(g);
 }
 
