@@ -103,9 +103,17 @@ UM_API UM_USED um_status um_forward_solve(um_forward *f, const um_array *op, con
  * instances. name keys the random streams. */
 UM_API UM_USED um_status um_problem_new(um_forward *f, um_prior *priors, int npriors, const um_array *y,
 	const um_array *sigma, const um_array *op, int64_t samples, const char *name, um_problem **out);
+/* The same for a fit: measurements of the truths of a data set, or, truths NULL, those of the forward model's own
+ * files, a tenth of which are held out. */
+UM_API UM_USED um_status um_problem_new_fit(um_forward *f, um_prior *priors, int npriors, um_dataset *truths,
+	double seconds, const char *name, um_problem **out);
 UM_API void um_problem_free(um_problem *p);
 UM_API int64_t um_problem_calls(const um_problem *p); /* evaluations of the prior, one a sample; of one
 	that names another, those of the score of that */
+
+/* um_problem_note and um_problem_suits without a measurement. */
+UM_API UM_USED um_status um_bond_note(um_forward *f, um_prior *priors, int npriors, um_sink *sink);
+UM_API UM_USED um_status um_bond_suits(um_forward *f, um_prior *priors, int npriors, const um_tensors *t);
 
 /* Why inference with these needs cannot work on this problem: a sentence, or NULL. */
 UM_API const char *um_cell_refusal(uint32_t needs, const um_forward *f, const um_prior *priors, int npriors);
