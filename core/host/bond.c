@@ -135,9 +135,9 @@ static char *names_of(const um_prior *priors, int npriors)
 static char *sizes_of(const um_forward *f)
 {
 	const int64_t *s = f->env.shape;
-	return um_format("%lld measurements with %lld parameters of %lld x %lld x %lld x %lld x %lld numbers, scale %.9g, %s",
-		(long long)f->info.ny, (long long)f->info.nop, (long long)s[0], (long long)s[1], (long long)s[2],
-		(long long)s[3], (long long)s[4], f->env.scale, f->env.transform == UM_SOFTPLUS ? "softplus" : "identity");
+	return um_format("%lld numbers of measurement and %lld of operator, images of %lld x %lld pixels with %lld channels, scale "
+		"%.9g, %s", (long long)f->info.ny, (long long)f->info.nop, (long long)s[4], (long long)s[3],
+		(long long)(s[0] * s[1] * s[2]), f->env.scale, f->env.transform == UM_SOFTPLUS ? "softplus" : "identity");
 }
 
 static um_status note_sums(um_sink *sink, const char *name, double *sums, bool there)
