@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <umbra/linalg.h>
 #include <umbra/optimum.h>
 #include <umbra/training.h>
 #include "base/mem.h"
@@ -15,7 +16,11 @@
 
 enum { HELD = 256, JUDGED = 512 }; /* measurements that looks see, and that limits of the alarm are of */
 enum { OUT, LOGDET };              /* what is seen of the program */
+enum { OWN = 3 };                  /* arrays of the law in a checkpoint, beside those of the condition */
+enum { FEW = 256, FEWEST = 1024, MOST = 8192, AUTOMATIC = 1024 }; /* draws of the prior; numbers of an image */
 static const double NARROW = 0.01; /* least width, beside the largest */
+/* Of white numbers; of variances, beside that of the prior. */
+static const double RIDGE = 1e-6, LEFT = 1e-6;
 
 typedef struct lesson {
 	um_amortizer *a;
@@ -26,7 +31,7 @@ typedef struct lesson {
 	int64_t rows;          /* measurements times draws, at least those of a program of draws */
 	um_array u, dl, dp;    /* [rows][image] */
 	double *ll, *lp, *lq, *share, *z; /* [rows]; z [rows][n] */
-	float *c;              /* [rows][width] */
+	float *c, *w;          /* [rows][width], [rows][nc] */
 	um_rng *rng;           /* [rows] */
 	double held;           /* of the last look */
 } lesson;
@@ -110,23 +115,24 @@ static um_status learn(void *self, int64_t step, double *value)
 {
 	um_status st = UM_OK;
 	lesson *t = self;
-	const um_amortizer *a = t->a;
+	um_amortizer *a = t->a;
 	const int64_t rows = t->training.batch, n = a->n;
 	um_program *run = t->training.program;
-	float *z = um_program_input(run, "z").data, *v = um_program_input(run, "v").data;
-	const double e = entropy_weight(t, step), *d = um_row_d(&a->affine, 1);
+	float *z = um_program_input(run, "z").data, *dl = t->dl.data;
+	const float *dp = t->dp.data;
+	const double e = entropy_weight(t, step);
 	UM_TRY(um_problem_batch(t->p, step, a->set.batch, a->set.draws));
-	UM_TRY(um_condition_put(&t->a->cond, t->p, rows, um_program_input(run, "c").data, NULL));
+	UM_TRY(um_condition_put(&t->a->cond, t->p, rows, um_program_input(run, "c").data, t->w, NULL));
 	white(t, UM_AMORTIZED_NOISE, step * rows, rows);
 	for (int64_t i = 0; i < rows * n; i++)
 		z[i] = (float)t->z[i];
 	UM_TRY(um_program_run_early(run, 0));
 	um_amortizer_place(a, rows, t->z, um_training_seen(&t->training, OUT).data, um_training_seen(&t->training, LOGDET).data,
-		&t->u, t->lq);
+		t->w, &t->u, t->lq);
 	UM_TRY(evaluate(t, UM_AMORTIZED_PRIOR, step * rows, rows, true, e));
-	for (int64_t b = 0; b < rows; b++)
-		for (int64_t i = 0; i < n; i++)
-			v[b * n + i] = (float)(-((double)um_row_f(&t->dl, b)[i] + um_row_f(&t->dp, b)[i]) * d[i] / (double)rows);
+	for (int64_t i = 0; i < rows * n; i++)
+		dl[i] = (float)(-((double)dl[i] + dp[i]) / (double)rows);
+	um_amortizer_pull(a, rows, dl, um_program_input(run, "v").data);
 	*(float *)um_program_input(run, "e").data = (float)(e / (double)rows);
 	if (a->set.balance > 0)
 		shares(t, e, um_program_input(run, "share").data);
@@ -140,7 +146,19 @@ out:
 
 /* ---- where it starts ------------------------------------------------------------------------ */
 
-/* The middle and width of u before anything is measured. */
+/* Draws first .. of the prior, as u. */
+static um_status draw_prior(lesson *t, int64_t first, um_array *u)
+{
+	um_status st = UM_OK;
+	streams(t, UM_AMORTIZED_MOMENTS, first, u->dim[0]);
+	UM_TRY(um_optimum_draws(t->p, t->rng, u));
+	if (um_sink_progress(t->sink, 0, t->a->set.steps, NAN) == UM_STOP)
+		UM_TRY(um_fail(UM_EINTR, "stopped while the prior was drawn from"));
+out:
+	return st;
+}
+
+/* Mean and standard deviation of u before anything is measured. */
 static um_status centre(lesson *t)
 {
 	um_status st = UM_OK;
@@ -158,15 +176,12 @@ static um_status centre(lesson *t)
 	for (int64_t first = 0, count; first < draws; first += count) {
 		count = draws - first < UM_AMORTIZER_ROWS ? draws - first : UM_AMORTIZER_ROWS;
 		um_array some = um_array_rows(&t->u, 0, count);
-		streams(t, UM_AMORTIZED_MOMENTS, first, count);
-		UM_TRY(um_optimum_draws(t->p, t->rng, &some));
+		UM_TRY(draw_prior(t, first, &some));
 		for (int64_t i = 0; i < count * n; i++) {
 			const double v = ((const float *)some.data)[i];
 			c[i % n] += v / (double)draws;
 			d[i % n] += v * v / (double)draws;
 		}
-		if (um_sink_progress(t->sink, 0, set->steps, NAN) == UM_STOP)
-			UM_TRY(um_fail(UM_EINTR, "stopped while the prior was drawn from"));
 	}
 	for (int64_t i = 0; draws > 0 && i < n; i++) {
 		d[i] = sqrt(fmax(0, d[i] - c[i] * c[i]));
@@ -175,6 +190,73 @@ static um_status centre(lesson *t)
 	for (int64_t i = 0; draws > 0 && i < n; i++)
 		d[i] = fmax(d[i], most > 0 ? NARROW * most : 1);
 out:
+	return st;
+}
+
+/* Sums over draws of the prior, standardised: S = [u w]^T [u w] / draws, [n + nc][n + nc], of which the mean of w is
+ * taken off where training measurements have another than these. */
+static um_status second_moments(lesson *t, double *s)
+{
+	um_status st = UM_OK;
+	um_amortizer *a = t->a;
+	const int64_t n = a->n, nc = a->cond.nc, all = n + nc, draws = a->set.prior_draws;
+	const double *c = um_row_d(&a->affine, 0), *d = um_row_d(&a->affine, 1);
+	double *rows = malloc(sizeof(double) * (size_t)(UM_AMORTIZER_ROWS * all + all * all)), *part = rows + UM_AMORTIZER_ROWS * all;
+	if (rows == NULL)
+		UM_TRY(um_fail(UM_ENOMEM, "no memory for moments of %lld numbers", (long long)all));
+	for (int64_t first = 0, count; first < draws; first += count) {
+		count = draws - first < UM_AMORTIZER_ROWS ? draws - first : UM_AMORTIZER_ROWS;
+		um_array u = um_array_rows(&t->u, 0, count), x = um_array_rows(&t->dl, 0, count);
+		UM_TRY(draw_prior(t, first, &u));
+		UM_TRY(um_problem_image(t->p, &u, &x));
+		UM_TRY(um_problem_measure(t->p, t->rng, &x));
+		UM_TRY(um_condition_put(&a->cond, t->p, count, t->c, t->w, NULL));
+		for (int64_t b = 0; b < count; b++) {
+			for (int64_t i = 0; i < n; i++)
+				rows[b * all + i] = (um_row_f(&u, b)[i] - c[i]) / d[i];
+			for (int64_t k = 0; k < nc; k++)
+				rows[b * all + n + k] = t->w[b * nc + k];
+		}
+		um_gemm(true, false, all, all, count, rows, rows, part);
+		for (int64_t i = 0; i < all * all; i++)
+			s[i] += part[i] / (double)draws;
+	}
+out:
+	free(rows);
+	return st;
+}
+
+/* B = S_uw (S_ww + r)^-1 and T T^T = S_uu - B S_wu, with a ridge r and covariances that shrink as few draws want it. */
+static um_status regress(lesson *t)
+{
+	um_status st = UM_OK;
+	um_amortizer *a = t->a;
+	const int64_t n = a->n, nc = a->cond.nc, all = n + nc;
+	const double draws = (double)a->set.prior_draws, keep = draws / (draws + (double)n);
+	double *s = calloc((size_t)(all * all + nc * nc + n * nc + n * n), sizeof(*s));
+	double *ww = s + all * all, *b = ww + nc * nc, *left = b + n * nc;
+	if (s == NULL)
+		UM_TRY(um_fail(UM_ENOMEM, "no memory for moments of %lld numbers", (long long)all));
+	UM_TRY(second_moments(t, s));
+	for (int64_t k = 0; k < nc; k++)
+		for (int64_t l = 0; l < nc; l++)
+			ww[k * nc + l] = s[(n + k) * all + n + l] + (k == l ? RIDGE + (double)nc / draws : 0);
+	for (int64_t i = 0; i < n; i++)
+		memcpy(b + i * nc, s + i * all + n, sizeof(double) * (size_t)nc);
+	UM_TRY(um_cholesky(nc, ww));
+	um_cholesky_solve(nc, ww, n, b);
+	for (int64_t i = 0; i < n; i++)
+		for (int64_t j = 0; j <= i; j++) {
+			const double v = s[i * all + j] - um_dot(nc, b + i * nc, s + j * all + n);
+			left[i * n + j] = i == j ? fmax(v, 0) + LEFT : keep * v;
+		}
+	UM_TRY(um_cholesky(n, left));
+	for (int64_t i = 0; i < n * nc; i++)
+		((float *)a->slope.data)[i] = (float)b[i];
+	for (int64_t i = 0; i < n * n; i++)
+		((float *)a->axes.data)[i] = (float)left[i];
+out:
+	free(s);
 	return st;
 }
 
@@ -188,6 +270,8 @@ static um_status start(lesson *t)
 		((float *)u.data)[i] = (float)um_row_d(&t->a->affine, 0)[i];
 	UM_TRY(um_problem_image(t->p, &u, &t->a->cond.origin));
 	UM_TRY(um_condition_learn(&t->a->cond, t->p));
+	if (t->a->regression)
+		UM_TRY(regress(t));
 out:
 	return st;
 }
@@ -206,9 +290,9 @@ static um_status draws_of(lesson *t, uint64_t purpose, int64_t first, int64_t co
 	um_status st = UM_OK;
 	um_array u = um_array_rows(&t->u, 0, count * repeat);
 	UM_TRY(um_problem_rows(t->p, t->about->held > 0, first, count, repeat));
-	UM_TRY(um_condition_put(&t->a->cond, t->p, count * repeat, t->c, distance));
+	UM_TRY(um_condition_put(&t->a->cond, t->p, count * repeat, t->c, t->w, distance));
 	white(t, purpose, first * repeat, count * repeat);
-	UM_TRY(um_amortizer_draw(t->a, count * repeat, t->z, t->c, &u, t->lq));
+	UM_TRY(um_amortizer_draw(t->a, count * repeat, t->z, t->c, t->w, &u, t->lq));
 out:
 	return st;
 }
@@ -278,6 +362,23 @@ out:
 
 /* ---- the fit ---------------------------------------------------------------------------------- */
 
+/* Regression needs draws of the prior that are cheap, and simulations. */
+static um_status choose_start(lesson *t)
+{
+	um_amortizer *a = t->a;
+	const bool can = t->about->draws && t->about->simulates, automatic = strcmp(a->set.start, "auto") == 0;
+	const int64_t all = 4 * (a->n + a->cond.nc);
+	if (!automatic && a->set.start[0] == 'r' && !can)
+		return um_fail(UM_EPARAM, "start: a regression needs a prior that can be drawn from and a forward model that can simulate; "
+			"take start = \"prior\"");
+	a->regression = automatic ? can && !t->about->estimate && a->n <= AUTOMATIC : a->set.start[0] == 'r';
+	if (a->set.prior_draws < 0)
+		a->set.prior_draws = !a->regression || t->about->estimate ? FEW : all < FEWEST ? FEWEST : all > MOST ? MOST : all;
+	if (a->regression && a->set.prior_draws == 0)
+		return um_fail(UM_EPARAM, "prior_draws: a regression needs some; or take start = \"prior\"");
+	return UM_OK;
+}
+
 static um_status lesson_new(lesson *t)
 {
 	um_status st = UM_OK;
@@ -288,6 +389,8 @@ static um_status lesson_new(lesson *t)
 	if (a->w == NULL) {
 		const um_rng rng = um_problem_rng(t->p, UM_AMORTIZED_WEIGHTS, 0);
 		UM_TRY(um_condition_new(set, t->p, &a->cond));
+		UM_TRY(choose_start(t));
+		UM_TRY(um_amortizer_coordinates(a));
 		const int64_t told = set->embedding > 0 ? set->embedding : um_condition_width(&a->cond), wide = (a->n + told) / 4;
 		if (a->spec.hidden == 0 && !a->spec.convolutional)
 			a->spec.hidden = wide < 64 ? 64 : wide > 1024 ? 1024 : wide;
@@ -305,7 +408,8 @@ static um_status lesson_new(lesson *t)
 	t->rng = um_new(sizeof(*t->rng) * (size_t)t->rows);
 	t->z = calloc((size_t)(t->rows * a->n), sizeof(*t->z));
 	t->c = calloc((size_t)(t->rows * um_condition_width(&a->cond)), sizeof(*t->c));
-	if (t->z == NULL || t->c == NULL)
+	t->w = calloc((size_t)(t->rows * a->cond.nc), sizeof(*t->w));
+	if (t->z == NULL || t->c == NULL || t->w == NULL)
 		st = um_fail(UM_ENOMEM, "no memory for %lld draws", (long long)t->rows);
 out:
 	return st;
@@ -321,26 +425,27 @@ static void lesson_free(lesson *t)
 	free(t->rng);
 	free(t->z);
 	free(t->c);
+	free(t->w);
 }
 
 um_status um_amortized_fit(um_amortizer *a, um_problem *problem, um_sink *sink)
 {
 	um_status st = UM_OK;
 	const um_amortized *set = &a->set;
-	const char *names[1 + UM_CONDITION_ARRAYS] = { "affine" };
-	um_array *more[1 + UM_CONDITION_ARRAYS] = { &a->affine };
+	const char *names[OWN + UM_CONDITION_ARRAYS] = { "affine", "slope", "axes" };
+	um_array *more[OWN + UM_CONDITION_ARRAYS] = { &a->affine, &a->slope, &a->axes };
 	lesson t = { .a = a, .p = problem, .about = um_problem_about(problem), .sink = sink };
 	const bool model = a->w != NULL; /* goes on from its weights */
 	bool found;
 	if (model)
 		UM_TRY(um_problem_suits(problem, &a->file));
 	UM_TRY(lesson_new(&t));
-	um_condition_arrays(&a->cond, more + 1);
-	memcpy(names + 1, um_condition_names, sizeof(um_condition_names));
+	um_condition_arrays(&a->cond, more + OWN);
+	memcpy(names + OWN, um_condition_names, sizeof(um_condition_names));
 	t.training = (um_training){ .self = &t, .sink = sink, .average = a->w, .batch = set->batch * set->draws,
 		.steps = set->steps, .check = set->check, .warmup = set->warmup, .rate = set->rate, .decay = set->decay,
 		.clip = set->clip, .averaging = set->average, .seconds = t.about->seconds, .loss = loss, .learn = learn,
-		.look = look, .more = 1 + UM_CONDITION_ARRAYS, .more_names = names, .more_arrays = more,
+		.look = look, .more = OWN + UM_CONDITION_ARRAYS, .more_names = names, .more_arrays = more,
 		.how = { UM_PER_BATCH, UM_FLOAT32, a->threads, NULL } };
 	UM_TRY(um_training_begin(&t.training, &found));
 	if (!found && !model)

@@ -20,7 +20,7 @@ typedef struct shoot {
 	int64_t samples, refine; /* to deliver, to weigh */
 	um_array u, all;         /* [rows][image]; [refine][image] where some of them are chosen */
 	double *z, *logw;        /* [rows][n]; [refine] */
-	float *c;                /* [rows][width], all rows equal */
+	float *c, *w;            /* [rows][width], [rows][nc], all rows equal */
 	double distance, chi2, seconds;
 } shoot;
 
@@ -28,7 +28,7 @@ static um_status shoot_new(shoot *s)
 {
 	um_status st = UM_OK;
 	um_amortizer *a = s->a;
-	const int64_t width = um_condition_width(&a->cond), rows = UM_AMORTIZER_ROWS;
+	const int64_t width = um_condition_width(&a->cond), nc = a->cond.nc, rows = UM_AMORTIZER_ROWS;
 	s->samples = s->about->samples;
 	s->refine = a->set.refine >= 0 ? a->set.refine : s->about->estimate ? REFINE_ESTIMATE : REFINE;
 	if (a->set.resample && s->refine < s->samples)
@@ -39,9 +39,12 @@ static um_status shoot_new(shoot *s)
 	s->z = um_new(sizeof(double) * (size_t)(rows * a->n));
 	s->logw = um_new(sizeof(double) * (size_t)(s->refine + 1));
 	s->c = um_new(sizeof(float) * (size_t)(rows * width));
-	UM_TRY(um_condition_put(&a->cond, s->p, 1, s->c, &s->distance));
-	for (int64_t b = 1; b < rows; b++)
+	s->w = um_new(sizeof(float) * (size_t)(rows * nc));
+	UM_TRY(um_condition_put(&a->cond, s->p, 1, s->c, s->w, &s->distance));
+	for (int64_t b = 1; b < rows; b++) {
 		memcpy(s->c + b * width, s->c, sizeof(float) * (size_t)width);
+		memcpy(s->w + b * nc, s->w, sizeof(float) * (size_t)nc);
+	}
 out:
 	return st;
 }
@@ -53,6 +56,7 @@ static void shoot_free(shoot *s)
 	free(s->z);
 	free(s->logw);
 	free(s->c);
+	free(s->w);
 }
 
 /* log p(y | u) + log p(u) - log q(u) of draws first .., as far as they are weighed. */
@@ -87,7 +91,7 @@ static um_status draw(shoot *s, int64_t first, int64_t rows, double *logq)
 		um_rng rng = um_problem_rng(s->p, UM_AMORTIZED_SAMPLE, (uint64_t)(first + b));
 		um_normal_fill(&rng, s->z + b * s->a->n, s->a->n);
 	}
-	UM_TRY(um_amortizer_draw(s->a, rows, s->z, s->c, &u, logq));
+	UM_TRY(um_amortizer_draw(s->a, rows, s->z, s->c, s->w, &u, logq));
 	s->seconds += um_clock() - begun;
 out:
 	return st;

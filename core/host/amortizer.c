@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The law and its weight file. */
+#include <cblas.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -21,8 +22,11 @@ void um_amortized_close(um_amortizer *a)
 	um_weights_free(a->w);
 	um_condition_free(&a->cond);
 	um_array_free(&a->affine);
+	um_array_free(&a->slope);
+	um_array_free(&a->axes);
 	um_array_free(&a->alarm);
 	um_tensors_free(&a->file);
+	free(a->work);
 	free(a);
 }
 
@@ -84,17 +88,47 @@ out:
 	return st;
 }
 
+/* ---- coordinates ------------------------------------------------------------------------ */
+
+um_status um_amortizer_coordinates(um_amortizer *a)
+{
+	um_status st = UM_OK;
+	const int64_t n = a->regression ? a->n : 1, nc = a->regression ? a->cond.nc : 1;
+	UM_TRY(um_array_new(&a->slope, UM_F32, 2, (const int64_t[]){ n, nc }));
+	UM_TRY(um_array_new(&a->axes, UM_F32, 2, (const int64_t[]){ n, n }));
+out:
+	return st;
+}
+
 void um_amortizer_changed(um_amortizer *a)
 {
 	a->log_d = 0;
 	for (int64_t i = 0; i < a->n; i++)
-		a->log_d += log(um_row_d(&a->affine, 1)[i]);
+		a->log_d += log(um_row_d(&a->affine, 1)[i]) + (a->regression ? log(um_row_f(&a->axes, i)[i]) : 0);
 }
 
-void um_amortizer_place(const um_amortizer *a, int64_t rows, const double *z, const float *x, const float *logdet,
+/* Room for rows of n numbers, which hold x. */
+static float *work(um_amortizer *a, int64_t rows, const float *x)
+{
+	if (a->room < rows) {
+		a->work = um_grow(a->work, sizeof(*a->work) * (size_t)(rows * a->n));
+		a->room = rows;
+	}
+	memcpy(a->work, x, sizeof(*a->work) * (size_t)(rows * a->n));
+	return a->work;
+}
+
+void um_amortizer_place(um_amortizer *a, int64_t rows, const double *z, const float *x, const float *logdet, const float *w,
 	um_array *u, double *logq)
 {
 	const double *c = um_row_d(&a->affine, 0), *d = um_row_d(&a->affine, 1);
+	const int n = (int)a->n, nc = (int)a->cond.nc;
+	if (a->regression) { /* x T^T + w B^T */
+		float *to = work(a, rows, x);
+		cblas_strmm(CblasRowMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, (int)rows, n, 1, a->axes.data, n, to, n);
+		cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, n, nc, 1, w, nc, a->slope.data, nc, 1, to, n);
+		x = to;
+	}
 	for (int64_t b = 0; b < rows; b++) {
 		double square = 0;
 		for (int64_t i = 0; i < a->n; i++) {
@@ -105,7 +139,19 @@ void um_amortizer_place(const um_amortizer *a, int64_t rows, const double *z, co
 	}
 }
 
-um_status um_amortizer_draw(um_amortizer *a, int64_t rows, const double *z, const float *c, um_array *u, double *logq)
+void um_amortizer_pull(um_amortizer *a, int64_t rows, const float *g, float *v)
+{
+	const double *d = um_row_d(&a->affine, 1);
+	const int n = (int)a->n;
+	for (int64_t b = 0; b < rows; b++)
+		for (int64_t i = 0; i < a->n; i++)
+			v[b * a->n + i] = (float)(g[b * a->n + i] * d[i]);
+	if (a->regression)
+		cblas_strmm(CblasRowMajor, CblasRight, CblasLower, CblasNoTrans, CblasNonUnit, (int)rows, n, 1, a->axes.data, n, v, n);
+}
+
+um_status um_amortizer_draw(um_amortizer *a, int64_t rows, const double *z, const float *c, const float *w, um_array *u,
+	double *logq)
 {
 	um_status st = UM_OK;
 	const int64_t width = um_condition_width(&a->cond);
@@ -115,7 +161,7 @@ um_status um_amortizer_draw(um_amortizer *a, int64_t rows, const double *z, cons
 	memset(told, 0, sizeof(float) * (size_t)(UM_AMORTIZER_ROWS * width));
 	memcpy(told, c, sizeof(float) * (size_t)(rows * width));
 	UM_TRY(um_program_run(a->draw, 0));
-	um_amortizer_place(a, rows, z, um_program_output(a->draw, 0).data, um_program_output(a->draw, 1).data, u, logq);
+	um_amortizer_place(a, rows, z, um_program_output(a->draw, 0).data, um_program_output(a->draw, 1).data, w, u, logq);
 out:
 	return st;
 }
@@ -170,12 +216,17 @@ static um_status take(um_amortizer *a)
 	a->set.embedding = strtoll(embedding, NULL, 10);
 	UM_TRY(fetch(t, "affine", &a->affine));
 	UM_TRY(fetch(t, "alarm", &a->alarm));
-	for (int64_t i = 0; i < a->n; i++)
-		if (!isfinite(um_row_d(&a->affine, 0)[i]) || !(um_row_d(&a->affine, 1)[i] > 0))
-			UM_TRY(um_fail(UM_EDATA, "the tensor affine is not finite, or a width in it not positive"));
+	a->regression = um_tensors_get(t, "slope") != NULL;
+	UM_TRY(um_amortizer_coordinates(a));
+	if (a->regression) {
+		UM_TRY(fetch(t, "slope", &a->slope));
+		UM_TRY(fetch(t, "axes", &a->axes));
+	}
 	UM_TRY(um_amortizer_weights(a, &rng));
 	UM_TRY(um_weights_load(a->w, t));
 	um_amortizer_changed(a);
+	if (!isfinite(a->log_d))
+		UM_TRY(um_fail(UM_EDATA, "the tensors affine and axes are no coordinates: a width in them is not positive"));
 	UM_TRY(um_amortizer_ready(a));
 out:
 	return st;
@@ -200,6 +251,10 @@ um_status um_amortizer_save(um_amortizer *a, um_sink *sink)
 	UM_TRY(um_flow_note(&a->spec, sink));
 	UM_TRY(um_sink_note(sink, "embedding", embedding));
 	UM_TRY(um_sink_tensor(sink, "affine", &a->affine));
+	if (a->regression) {
+		UM_TRY(um_sink_tensor(sink, "slope", &a->slope));
+		UM_TRY(um_sink_tensor(sink, "axes", &a->axes));
+	}
 	UM_TRY(um_sink_tensor(sink, "alarm", &a->alarm));
 	UM_TRY(um_condition_save(&a->cond, sink));
 	UM_TRY(um_weights_sink(a->w, sink));

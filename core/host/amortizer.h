@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The amortized law u = c + d x, x = G(z; y): a flow whose couplings see the condition made of y, between white noise
- * and u standardised by moments of the prior. */
+/* The amortized law u = c + d (B w(y) + T x), x = G(z; y): a flow whose couplings see the condition made of y, between white
+ * noise and u in coordinates of moments: c and d are the mean and standard deviation of the prior; B is 0 and T is 1, or
+ * (regression) B is what u is on average for white numbers w of a measurement, and T T^T what is left. */
 #ifndef UMBRA_HOST_AMORTIZER_H
 #define UMBRA_HOST_AMORTIZER_H
 
@@ -23,10 +24,14 @@ struct um_amortizer {
 	int threads;
 	um_flow_spec spec;
 	um_condition cond;
+	bool regression;
 	um_array affine;       /* [2][n] c, d */
+	um_array slope, axes;  /* float [n][nc] B and [n][n] T, lower triangular; of a regression, else [1] */
 	um_array alarm;        /* [UM_ALARMS] */
 	um_weights *w;         /* NULL: untrained */
-	double log_d;          /* sum of log d */
+	double log_d;          /* log |det (d T)| */
+	float *work;           /* [room][n] */
+	int64_t room;
 	um_tensors file;       /* the model, which knows what it was trained for */
 	um_graph *graph;
 	um_program *draw;
@@ -37,14 +42,17 @@ um_node *um_amortizer_condition(const um_amortizer *a, um_graph *g);
 /* Weights at their start, once sizes are known; the program of draws, at weights a->w. */
 um_status um_amortizer_weights(um_amortizer *a, const um_rng *rng);
 um_status um_amortizer_ready(um_amortizer *a);
-/* After affine was written. */
+/* Room for coordinates, once nc is known; and after they were written. */
+um_status um_amortizer_coordinates(um_amortizer *a);
 void um_amortizer_changed(um_amortizer *a);
 
-/* u and log q of at most UM_AMORTIZER_ROWS rows from white z [rows][n] and conditions c [rows][width]. */
-um_status um_amortizer_draw(um_amortizer *a, int64_t rows, const double *z, const float *c, um_array *u, double *logq);
-/* u = c + d x and log q(u) = log N(z) - log |dx/dz| - sum log d of rows. */
-void um_amortizer_place(const um_amortizer *a, int64_t rows, const double *z, const float *x, const float *logdet,
+/* u and log q of at most UM_AMORTIZER_ROWS rows from white z [rows][n], conditions c [rows][width] and w [rows][nc]. */
+um_status um_amortizer_draw(um_amortizer *a, int64_t rows, const double *z, const float *c, const float *w, um_array *u,
+	double *logq);
+/* u and log q(u) = log N(z) - log |dx/dz| - log |det (d T)| of rows; v = T^T d g, v and g [rows][n]. */
+void um_amortizer_place(um_amortizer *a, int64_t rows, const double *z, const float *x, const float *logdet, const float *w,
 	um_array *u, double *logq);
+void um_amortizer_pull(um_amortizer *a, int64_t rows, const float *g, float *v);
 
 /* Mean over u and numbers of ((y - f(u)) / sigma)^2, in chi2 [rows]. */
 um_status um_amortizer_chi2(um_problem *p, const um_array *u, double *chi2);

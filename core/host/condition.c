@@ -386,18 +386,20 @@ static double distance_of(const um_condition *c, int64_t b)
 	return sqrt((square + (rest[1] > 0 ? fmax(0, left) / rest[0] : 0) + odd) / ((double)c->nc + rest[1]));
 }
 
-um_status um_condition_put(um_condition *c, um_problem *p, int64_t rows, float *to, double *distance)
+um_status um_condition_put(um_condition *c, um_problem *p, int64_t rows, float *to, float *white, double *distance)
 {
 	um_status st = UM_OK;
 	const int64_t width = um_condition_width(c);
 	UM_TRY(numbers(c, p, rows));
-	if (!c->planes || distance != NULL)
+	if (!c->planes || white != NULL || distance != NULL)
 		whiten(c, rows);
 	for (int64_t b = 0; b < rows; b++) {
 		if (c->planes)
 			put_planes(c, um_row_d(&c->f, b), to + b * width);
 		for (int64_t k = 0; !c->planes && k < width; k++)
 			to[b * width + k] = (float)um_row_d(&c->white, b)[k];
+		for (int64_t k = 0; white != NULL && k < c->nc; k++)
+			white[b * c->nc + k] = (float)um_row_d(&c->white, b)[k];
 		if (distance != NULL)
 			distance[b] = distance_of(c, b);
 	}

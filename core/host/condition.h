@@ -49,10 +49,11 @@ um_status um_condition_learn(um_condition *c, um_problem *p);
 /* After the arrays were written from outside. */
 void um_condition_changed(um_condition *c);
 
-/* Numbers that a network is given, and those of the rows that the problem has taken: to [rows][width], and in
- * distance [rows] (or NULL) how far each is from what was seen in training; 1 is usual. */
+/* How many numbers a network is given, and those of the rows that the problem has taken: to [rows][width]; in principal
+ * directions, white [rows][nc] or NULL; and in distance [rows] (or NULL) how far each is from what was seen in
+ * training; 1 is usual. */
 int64_t um_condition_width(const um_condition *c);
-um_status um_condition_put(um_condition *c, um_problem *p, int64_t rows, float *to, double *distance);
+um_status um_condition_put(um_condition *c, um_problem *p, int64_t rows, float *to, float *white, double *distance);
 
 /* Complains where the noise is none of those seen in training. */
 um_status um_condition_noise(const um_condition *c, const double *sigma);

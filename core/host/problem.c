@@ -37,6 +37,7 @@ static um_problem *new_problem(um_forward *f, um_prior *priors, int npriors, con
 	p->info = (um_problem_info){ .size = sizeof(p->info), .threads = env->threads, .n = 1,
 		.ny = f->info.ny, .nop = f->info.nop, .linear = f->info.linear,
 		.transform = env->transform, .components = npriors == 1 ? priors[0].info.components : 0 };
+	p->info.simulates = f->ops.simulate != NULL || f->ops.noise != NULL;
 	p->info.draws = npriors == 1 && priors[0].ops.sample != NULL;
 	for (int i = 0; i < npriors; i++)
 		p->info.estimate |= priors[i].info.estimate;
@@ -98,6 +99,10 @@ void um_problem_free(um_problem *p)
 	free(p);
 }
 
+static um_status named(const um_plugin *plugin, um_status st);
+static um_status check_d(const um_plugin *plugin, const char *function, const double *v, int64_t rows, int64_t len);
+static um_status scaled(um_problem *p, const um_array *x, um_array *out);
+
 /* ---- many measurements ------------------------------------------------------ */
 
 /* y, sigma and op of so many rows; every repeat-th is filled later. */
@@ -158,6 +163,20 @@ um_status um_problem_rows(um_problem *p, bool held, int64_t first, int64_t count
 	UM_TRY(um_measurements_rows(p->many, held, first, &part[0], &part[1], &part[2]));
 	spread(part, count, repeat);
 out:
+	return st;
+}
+
+um_status um_problem_measure(um_problem *p, um_rng *rng, const um_array *x)
+{
+	um_status st = UM_OK;
+	um_array part[3], xs = { 0 };
+	UM_TRY(take(p, x->dim[0], 1, part));
+	UM_TRY(scaled(p, x, &xs));
+	UM_TRY(named(p->forward->plugin, um_forward_simulate(p->forward, rng, &xs, &part[2], &part[0], &part[1], NULL)));
+	UM_TRY(check_d(p->forward->plugin, "simulate", part[0].data, x->dim[0], p->info.ny));
+out:
+	um_phase(NULL, NULL);
+	um_array_free(&xs);
 	return st;
 }
 

@@ -16,7 +16,7 @@ extern "C" {
 /* Settings, in the form of parameters of a plugin (see plugins/inference/cnf.c for what they do);
  * um_amortized_open chooses those that are 0 or negative where that says so. */
 typedef struct um_amortized {
-	const char *model, *summary, *couplings_of;
+	const char *model, *summary, *couplings_of, *start;
 	bool blind, resample;
 	int64_t features, embedding, couplings, hidden, depth;
 	int64_t steps, batch, draws, warmup, check, prior_draws, refine;

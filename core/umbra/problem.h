@@ -42,6 +42,7 @@ typedef struct um_problem_info {
 	int64_t train, held;  /* of a fit (um_inference_ops.fit): measurements to learn from, 0: fresh ones for
 	                         ever, and others to judge by; else both are 0 */
 	double seconds;       /* of a fit: begin no step after so many; 0: no budget */
+	bool simulates;       /* the forward model can: um_problem_measure */
 } um_problem_info;
 
 UM_API const um_problem_info *um_problem_about(const um_problem *p);
@@ -95,6 +96,8 @@ UM_API UM_USED um_status um_problem_calibrate(um_problem *p, const um_array *x, 
  * um_problem_y, sigma and op have so many. What was taken before changes nothing. */
 UM_API UM_USED um_status um_problem_batch(um_problem *p, int64_t step, int64_t count, int64_t repeat);
 UM_API UM_USED um_status um_problem_rows(um_problem *p, bool held, int64_t first, int64_t count, int64_t repeat);
+/* Simulated measurements of images x, in the units of the prior, one a stream, become the rows in use. */
+UM_API UM_USED um_status um_problem_measure(um_problem *p, um_rng *rng, const um_array *x);
 
 /* What a fit is bound to goes to the sink: forward model, priors, and what they do to a few images. And whether
  * what was learned (t, as the host wrote it) belongs to this problem; the message says what differs. */

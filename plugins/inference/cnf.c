@@ -27,8 +27,12 @@ static const um_param params[] = {
 	P(hidden, "0", 0, 65536, "Width of their nets; 0: a quarter of what comes in, between 64 and 1024, for images 32."),
 	P(depth, "3", 2, 64, "Layers of a net."),
 	P(bound, "2", 0.01, 10, "Largest |log s| of a coupling."),
-	P(prior_draws, "256", 0, 1000000, "Draws of the prior, where it can be drawn from, whose mean and standard deviation the law "
-		"starts with."),
+	UM_CHOICE(um_amortized, start, "auto", "auto|prior|regression", "Where the law starts: at the mean and standard deviations of "
+		"the prior, whatever was measured; or at the mean and covariance that a linear regression on simulated measurements of "
+		"draws of the prior leaves, in whose coordinates it then goes on. auto: regression where it can and log p is no estimate, of "
+		"at most 1024 numbers."),
+	P(prior_draws, "-1", -1, 1000000, "Draws of the prior, where it can be drawn from, for these moments. -1: 256, for a "
+		"regression 1024 to 8192, as many as it needs."),
 	P(level, "0", -1e30, 1e30, "Without such draws: what x it starts around, in every pixel."),
 	P(sd, "1", 1e-30, 1e30, "Without such draws: standard deviation of u at the start."),
 	P(steps, "10000", 1, 1000000000, "Steps of the optimiser, Adam."),
