@@ -849,16 +849,12 @@ static um_answer watch_progress(void *state, int64_t done, int64_t total, double
 	return UM_GO;
 }
 
-static int ascending(const void *a, const void *b)
+/* Of the quickest step: what others do on the machine can only make it slower. */
+static double quickest(watch *w)
 {
-	const double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
-}
-
-static double median(watch *w)
-{
-	qsort(w->took, (size_t)w->n, sizeof(double), ascending);
-	const double v = w->n > 0 ? w->took[w->n / 2] : 0;
+	double v = INFINITY;
+	for (int64_t i = 0; i < w->n; i++)
+		v = fmin(v, w->took[i]);
 	*w = (watch){ 0 };
 	return v;
 }
@@ -891,7 +887,7 @@ static void full_steps(void)
 	static const um_sink_ops ops = { .progress = watch_progress };
 	static const struct { const char *prior, *setting, *steps, *says; } cases[] = {
 		{ "gaussian", "mean=0.3", "steps=40", "flow and forward model alone" },
-		{ "surrogate", "model=share/weights/ring-32.safetensors", "steps=8", "with a score network as the prior" },
+		{ "surrogate", "model=share/weights/ring-32.safetensors", "steps=16", "with a score network as the prior" },
 	};
 	for (int k = 0; k < 2; k++) {
 		watch w = { 0 };
@@ -902,10 +898,10 @@ static void full_steps(void)
 		bench_plugins(&b, env, "denoise", NULL, cases[k].prior, SET(cases[k].setting), true);
 		b.truths = cheap.truths;
 		CHECK_OK(fit(&b, SET("hidden=128", "start=prior", "prior_draws=0", "check=100000", cases[k].steps), &sink));
-		const double given = median(&w);
+		const double given = quickest(&w);
 		fit_dpi(&b, SET("family=realnvp", "couplings=48", "hidden=128", "batch=64", "warm=none", "level=0.3", "sd=0.5",
 			"elbo_draws=0", "seeds=1", cases[k].steps), &sink);
-		const double plain = median(&w);
+		const double plain = quickest(&w);
 		printf("| %s | %.3f | %.3f | %.2f |\n", cases[k].says, given, plain, given / plain);
 		CHECK(k == 0 || given / plain < 1.25);
 		b.truths = NULL;
