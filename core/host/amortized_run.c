@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "host/amortizer.h"
 
+static const double STRANGE = 0.01; /* part of sigma that may be outside what training saw */
 enum { REFINE = 1024, REFINE_ESTIMATE = 256 };
 
 typedef struct shoot {
@@ -21,7 +22,7 @@ typedef struct shoot {
 	um_array u, all;         /* [rows][image]; [refine][image] where some of them are chosen */
 	double *z, *logw;        /* [rows][n]; [refine] */
 	float *c, *w;            /* [rows][width], [rows][nc], all rows equal */
-	double distance, chi2, seconds;
+	double distance, chi2, outside, seconds;
 } shoot;
 
 static um_status shoot_new(shoot *s)
@@ -133,6 +134,9 @@ static um_status alarm(shoot *s)
 	const double *limit = s->a->alarm.data;
 	const bool far = !(s->distance <= limit[UM_ALARM_DISTANCE]);
 	const bool odd = !(s->chi2 >= limit[UM_ALARM_CHI2_LO] && s->chi2 <= limit[UM_ALARM_CHI2_HI]);
+	const bool noise = s->outside > STRANGE;
+	if (noise)
+		um_log(UM_WARN, "the noise is unlike that of training: sigma of %.3g %% of the numbers is none that it saw", 100 * s->outside);
 	if (far)
 		um_log(UM_WARN, "this measurement is unlike those of training: its distance from them is %.3g, of 99 %% of them "
 			"at most %.3g; trust nothing that follows", s->distance, limit[UM_ALARM_DISTANCE]);
@@ -144,7 +148,8 @@ static um_status alarm(shoot *s)
 	UM_TRY(um_sink_metric(s->sink, "predictive_chi2", s->chi2));
 	UM_TRY(um_sink_metric(s->sink, "predictive_chi2_low", limit[UM_ALARM_CHI2_LO]));
 	UM_TRY(um_sink_metric(s->sink, "predictive_chi2_high", limit[UM_ALARM_CHI2_HI]));
-	UM_TRY(um_sink_metric(s->sink, "alarm", far || odd));
+	UM_TRY(um_sink_metric(s->sink, "noise_outside", s->outside));
+	UM_TRY(um_sink_metric(s->sink, "alarm", far || odd || noise));
 out:
 	return st;
 }
@@ -185,8 +190,9 @@ static um_status refine(shoot *s)
 	UM_TRY(um_sink_metric(s->sink, "pareto_k", k));
 	UM_TRY(um_sink_metric(s->sink, "importance_ess", um_pareto_ess(n, s->logw)));
 	if (k > um_pareto_limit(n))
-		um_log(UM_WARN, "importance weights of %lld draws have a tail of Pareto k = %.2f, above %.2f: the law misses a part of the "
-			"posterior, and weights cannot repair it", (long long)n, k, um_pareto_limit(n));
+		um_log(UM_WARN, "importance weights of %lld draws have a tail of Pareto k = %.2f, above %.2f, so that they repair nothing: %s",
+			(long long)n, k, um_pareto_limit(n), s->about->estimate ? "the noise of an estimated log p alone can do that" :
+			"the law is too far from the posterior");
 	if (s->a->set.resample)
 		UM_TRY(choose(s));
 out:
@@ -200,7 +206,7 @@ um_status um_amortized_run(um_amortizer *a, um_problem *problem, um_sink *sink)
 	if (a->w == NULL)
 		return um_fail(UM_EPARAM, "it has not been trained: give model = a weight file, or put a train stage before");
 	UM_TRY(um_problem_suits(problem, &a->file));
-	UM_TRY(um_condition_noise(&a->cond, um_problem_sigma(problem)));
+	UM_TRY(um_condition_noise(&a->cond, um_problem_sigma(problem), &s.outside));
 	UM_TRY(shoot_new(&s));
 	UM_TRY(draws(&s));
 	UM_TRY(alarm(&s));

@@ -10,9 +10,9 @@
 #include "host/condition.h"
 
 enum { BLOCK = 64, FEWEST = 1024, MOST = 8192, LARGEST = 1 << 24, EXTRA = 10, PLANES_FEATURES = 256 };
-/* What counts as zero: variances beside the largest, a number that never varied beside those that do, and how much
- * sigma may leave the range that training saw. */
-static const double LEAST = 1e-9, STEADY = 1e-3, LEEWAY = 1.05;
+/* What counts as zero: variances beside the largest, a number that never varied beside those that do. And by which factor
+ * sigma may leave the range that training saw, without a word and at all. */
+static const double LEAST = 1e-9, STEADY = 1e-3, LEEWAY = 1.05, OTHER = 1.5;
 
 const char *const um_condition_names[UM_CONDITION_ARRAYS] = { "condition.moments", "condition.basis",
 	"condition.noise", "condition.rest", "condition.origin" };
@@ -407,20 +407,27 @@ out:
 	return st;
 }
 
-um_status um_condition_noise(const um_condition *c, const double *sigma)
+/* How many of sigma are beyond what training saw by more than a factor, and the first of them. */
+static int64_t beyond(const um_condition *c, const double *sigma, double factor, int64_t *at)
 {
 	const double *lo = um_row_d(&c->noise, 1), *hi = um_row_d(&c->noise, 2);
-	int64_t out = 0, at = 0;
+	int64_t many = 0;
 	for (int64_t i = 0; i < c->ny; i++)
-		if (!(sigma[i] * LEEWAY >= lo[i] && sigma[i] <= LEEWAY * hi[i])) {
-			at = out == 0 ? i : at;
-			out++;
-		}
-	if ((double)out <= 0.01 * (double)c->ny)
-		return UM_OK;
-	return um_fail(UM_EDATA, "the model was trained for other noise: sigma of %lld of %lld numbers is none that it saw, the first "
-		"%.4g, trained for %.4g to %.4g; train another, over a range of noise", (long long)out, (long long)c->ny, sigma[at],
-		lo[at], hi[at]);
+		if (!(sigma[i] * factor >= lo[i] && sigma[i] <= factor * hi[i]) && many++ == 0)
+			*at = i;
+	return many;
+}
+
+um_status um_condition_noise(const um_condition *c, const double *sigma, double *outside)
+{
+	int64_t at = 0;
+	const int64_t far = beyond(c, sigma, OTHER, &at);
+	if (2 * far > c->ny)
+		return um_fail(UM_EDATA, "the model was trained for other noise: sigma of %lld of %lld numbers is far from all that it saw, "
+			"the first %.4g, trained for %.4g to %.4g; train another, over a range of noise", (long long)far,
+			(long long)c->ny, sigma[at], um_row_d(&c->noise, 1)[at], um_row_d(&c->noise, 2)[at]);
+	*outside = (double)beyond(c, sigma, LEEWAY, &at) / (double)c->ny;
+	return UM_OK;
 }
 
 /* ---- weight files ------------------------------------------------------------------------- */

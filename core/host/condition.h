@@ -55,7 +55,7 @@ void um_condition_changed(um_condition *c);
 int64_t um_condition_width(const um_condition *c);
 um_status um_condition_put(um_condition *c, um_problem *p, int64_t rows, float *to, float *white, double *distance);
 
-/* Complains where the noise is none of those seen in training. */
-um_status um_condition_noise(const um_condition *c, const double *sigma);
+/* The fraction of sigma [ny] that is outside what training saw; refuses noise that is another altogether. */
+um_status um_condition_noise(const um_condition *c, const double *sigma, double *outside);
 
 #endif

@@ -32,7 +32,9 @@ UM_API void um_amortized_close(um_amortizer *a);
 UM_API UM_USED um_status um_amortized_fit(um_amortizer *a, um_problem *problem, um_sink *sink);
 
 /* Samples with log q of the one measurement of problem, and metrics: how far it is from those of training
- * (condition_distance, predictive_chi2; alarm), and how good the law is for it (pareto_k, importance_ess, elbo). */
+ * (condition_distance, predictive_chi2, noise_outside: a fraction of sigma; alarm is 1, with a warning, where one is beyond
+ * 99 % of these), and how good the law is for it (pareto_k, importance_ess, elbo). Refuses another problem than that of
+ * the training, and noise of which most is off by more than a factor of 1.5. */
 UM_API UM_USED um_status um_amortized_run(um_amortizer *a, um_problem *problem, um_sink *sink);
 
 #ifdef __cplusplus

@@ -17,7 +17,7 @@ static const um_param params[] = {
 		"A^T y, weighted by the usual noise (with the derivative of a nonlinear model in place of A); or A^+ y. This and all "
 		"that follows is for training."),
 	P(blind, "false", 0, 0, "Tell the flow neither operator parameters (a mask) nor the level of the noise, so that it works "
-		"where they are not known."),
+		"where they are not known. It then fits the posteriors of all that they could be, in the mean of log p."),
 	P(features, "1024", 1, 16384, "Most principal components of these numbers that it is told; all of them are white over the "
 		"measurements of training. Not used for couplings of images, which are told images."),
 	P(embedding, "0", 0, 65536, "Width of a net of two layers that the condition goes through first; 0: none."),

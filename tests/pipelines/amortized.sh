@@ -89,7 +89,7 @@ refused 2 "trained for priors/gaussian, and this is priors/tv+l1" --set 'run.[1]
 refused 3 "train another" --set 'image.pixels=[8,8]'
 refused 2 "scale 1, identity, and this is" --set image.scale=2
 status 1 "$UMBRA" run "$T/q.cfg" -o "$T/noise" --set forward.seen.sigma=0.6 --quiet
-says "sigma of 8 of 8 numbers is none that it saw, the first 0.4243, trained for 0.2121 to 0.2121"
+says "sigma of 8 of 8 numbers is far from all that it saw, the first 0.4243, trained for 0.2121 to 0.2121"
 
 # Measurements from files; what is far from them is said to be.
 cat >"$T/line.cfg" <<'C'

@@ -355,7 +355,10 @@ static void blind(void)
 	CHECK(memcmp(m[0].samples.data, m[1].samples.data, sizeof(float) * 800) == 0);
 	CHECK_FAILS(fit(&b, SET("blind=true", "summary=adjoint"), &sink), UM_EPARAM, "blind, the operator that adjoint takes");
 	low[0] = 0.02;
-	CHECK_FAILS(sample(&b, d.y, low, op, 2, NULL, &m[1]), UM_EDATA, "sigma of 1 of 4 numbers is none that it saw, the first 0.02");
+	CHECK_OK(sample(&b, d.y, low, op, 2, NULL, &m[1]));
+	CHECK(um_memory_metric(&m[1], "alarm") == 1 && um_memory_metric(&m[1], "noise_outside") == 0.25);
+	low[1] = low[2] = 5;
+	CHECK_FAILS(sample(&b, d.y, low, op, 2, NULL, &m[1]), UM_EDATA, "sigma of 3 of 4 numbers is far from all that it saw, the first 0.02");
 	um_memory_free(&m[0]);
 	um_memory_free(&m[1]);
 	bench_free(&b);
