@@ -126,7 +126,7 @@ static um_flow_nodes flow(job *j)
 	um_node *z = um_nn_input(j->g, "x", 1, (int64_t[]){ FLOW_DIM }, true);
 	if (um_flow_check(&spec) != UM_OK)
 		return (um_flow_nodes){ .out = um_graph_fail(j->g, "%s", um_message()) };
-	return um_flow_sample(j->g, &spec, "flow", true, z);
+	return um_flow_sample(j->g, &spec, "flow", true, z, NULL);
 }
 
 static um_node *flow_sample(job *j)

@@ -33,7 +33,7 @@ int um_cmd_list(int argc, char *argv[])
 		if (um_plugin_open(list[i].path, &p) == UM_OK) {
 			char name[96];
 			snprintf(name, sizeof(name), "%s/%s", um_kind_names[list[i].kind], list[i].name);
-			printf("%-22s %s%s\n", name, p->doc ? p->doc : "", um_prior_model(p) != NULL ? " It learns." : "");
+			printf("%-22s %s%s\n", name, p->doc ? p->doc : "", um_plugin_model(p) != NULL ? " It learns." : "");
 		} else {
 			fprintf(stderr, "umbra: %s\n", um_message());
 			status = 1;

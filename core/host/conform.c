@@ -110,7 +110,9 @@ um_status conform_instance(struct battery *b, const um_env *env, struct fixture 
 		st = conform_named(um_prior_key(b->plugin, params), env, &f->named, &named);
 		return st == UM_OK ? um_prior_open_on(b->plugin, params, env, &named, &f->prior) : st;
 	}
-	return um_inference_open(b->plugin, b->params, env, &f->inference);
+	const void *params;
+	um_status st = conform_learned(b, env, &params);
+	return st == UM_OK ? um_inference_open(b->plugin, params, env, &f->inference) : st;
 }
 
 void conform_close(struct fixture *f)
@@ -158,8 +160,10 @@ static void run_kind(struct battery *b, struct fixture *f, int n)
 		conform_closed(b, f, n);
 		conform_fit(b, f, n);
 	}
-	if (b->plugin->kind == UM_INFERENCE)
+	if (b->plugin->kind == UM_INFERENCE) {
 		conform_inference(b, f, n);
+		conform_fit(b, f, n);
+	}
 }
 
 um_status um_conform(const um_plugin *p, const char *const *settings, FILE *out, int *failed)

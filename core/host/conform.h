@@ -9,7 +9,7 @@
 
 enum { CONFORM_BATCH = 3 };
 
-/* What a prior learned on images of one shape, for its instances. */
+/* What a plugin learned on images of one shape, for its instances. */
 struct learned {
 	int64_t shape[5];
 	char *path;            /* of its weight file */
@@ -55,10 +55,13 @@ um_status conform_open(struct battery *b, struct fixture f[2], int *n);
 um_status conform_instance(struct battery *b, const um_env *env, struct fixture *f);
 void conform_close(struct fixture *f);
 
-/* The parameters for images of this shape: those of the battery, or, of a prior that learns and has
- * no model, with what a short fit to smooth positive images gave. */
+/* The parameters for images of this shape: those of the battery, or, of a prior or inference that learns and has
+ * no model, with what a short fit gave: to smooth positive images, or to noisy ones of a Gaussian. */
 um_status conform_learned(struct battery *b, const um_env *env, const void **params);
 void conform_forget(struct battery *b);
+
+/* A plugin with its defaults, to be freed by um_params_free. */
+um_status conform_defaults(um_kind kind, const char *name, const um_plugin **p, um_params **params);
 
 /* Arrays of NaN: images [count][shape], rows of n doubles, plain doubles; n may be 0. */
 um_array *conform_images(struct fixture *f, int64_t count);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Priors that learn: a short fit gives weights that can be opened and tested like any other prior;
+/* Priors and inferences that learn: a short fit gives weights that can be opened and tested like any other plugin;
  * a fit that is stopped and resumed goes on as if nothing had happened. */
 #include <math.h>
 #include <stdlib.h>
@@ -26,6 +26,35 @@ static um_status draw(void *state, um_rng *rng, um_array *x)
 	return UM_OK;
 }
 
+/* An inference learns from noisy images under a Gaussian prior, as conform_inference.c has them. */
+static um_status fit_inference(struct battery *b, const um_env *env, double seconds, um_dataset *data, um_sink *sink)
+{
+	um_status st = UM_OK;
+	const um_plugin *plugin[2];
+	um_params *params[2] = { NULL, NULL };
+	um_forward forward = { 0 };
+	um_prior prior = { 0 };
+	um_inference inference = { 0 };
+	um_problem *problem = NULL;
+	UM_TRY(conform_defaults(UM_FORWARD, "denoise", &plugin[0], &params[0]));
+	UM_TRY(conform_defaults(UM_PRIOR, "gaussian", &plugin[1], &params[1]));
+	UM_TRY(um_forward_open(plugin[0], um_params_data(params[0]), env, &forward));
+	UM_TRY(um_prior_open(plugin[1], um_params_data(params[1]), env, &prior));
+	UM_TRY(um_inference_open(b->plugin, b->params, env, &inference));
+	UM_TRY(um_problem_new_fit(&forward, &prior, 1, data, seconds, "conform", &problem));
+	um_phase(b->plugin, "fit");
+	st = inference.ops.fit(inference.self, problem, sink);
+	um_phase(NULL, NULL);
+out:
+	um_problem_free(problem);
+	um_inference_close(&inference);
+	um_prior_close(&prior);
+	um_forward_close(&forward);
+	um_params_free(params[0]);
+	um_params_free(params[1]);
+	return st;
+}
+
 /* One fit from the start to where the sink or the budget ends it. */
 static um_status fit(struct battery *b, const um_env *env, double seconds, um_sink *sink)
 {
@@ -36,6 +65,11 @@ static um_status fit(struct battery *b, const um_env *env, double seconds, um_si
 		.threads = env->threads,
 		.draw = draw, .count = 600, .held_out = 0.1, .seconds = seconds };
 	memcpy(s.shape, env->shape, sizeof(s.shape));
+	if (b->plugin->kind == UM_INFERENCE) {
+		UM_TRY(um_dataset_new(&s, &data));
+		UM_TRY(fit_inference(b, env, seconds, data, sink));
+		goto out;
+	}
 	UM_TRY(um_prior_open(b->plugin, b->params, env, &prior));
 	UM_TRY(um_dataset_new(&s, &data));
 	um_phase(b->plugin, "fit");
@@ -64,7 +98,7 @@ static um_status write_weights(struct battery *b, const um_env *env, struct lear
 	if (m.tensors.n == 0)
 		UM_TRY(um_fail(UM_EPLUGIN, "fit delivered no weights"));
 	UM_TRY(um_tensors_write(l->path, &m.tensors));
-	l->params = um_prior_with_model(b->plugin, b->params, l->path);
+	l->params = um_plugin_with_model(b->plugin, b->params, l->path);
 out:
 	um_memory_free(&m);
 	return st;
@@ -72,7 +106,7 @@ out:
 
 um_status conform_learned(struct battery *b, const um_env *env, const void **params)
 {
-	const um_param *q = um_prior_model(b->plugin);
+	const um_param *q = um_plugin_model(b->plugin);
 	*params = b->params;
 	if (q == NULL || um_prior_key(b->plugin, b->params) != NULL || **(const char *const *)((const char *)b->params + q->offset) != '\0')
 		return UM_OK;
@@ -178,7 +212,7 @@ static um_status check_resume(struct fixture *f)
 {
 	um_status st = UM_OK;
 	struct stopper whole = { 0 }, parts = { 0 };
-	if (f->prior.ops.fit == NULL || um_prior_key(f->b->plugin, f->b->params) != NULL) {
+	if (um_plugin_model(f->b->plugin) == NULL || um_prior_key(f->b->plugin, f->b->params) != NULL) {
 		f->absent = "not offered";
 		return UM_OK;
 	}

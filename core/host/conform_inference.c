@@ -41,7 +41,7 @@ static um_status metric(void *state, const char *name, double value)
 	return t->memory->ops->metric(t->memory->state, name, value);
 }
 
-static um_status defaults(um_kind kind, const char *name, const um_plugin **p, um_params **params)
+um_status conform_defaults(um_kind kind, const char *name, const um_plugin **p, um_params **params)
 {
 	um_status st = UM_OK;
 	um_problems bad = { 0 };
@@ -58,8 +58,8 @@ static um_status open_trial(struct fixture *f, struct trial *t)
 {
 	um_status st = UM_OK;
 	const um_plugin *forward, *prior;
-	UM_TRY(defaults(UM_FORWARD, "denoise", &forward, &t->forward_params));
-	UM_TRY(defaults(UM_PRIOR, "gaussian", &prior, &t->prior_params));
+	UM_TRY(conform_defaults(UM_FORWARD, "denoise", &forward, &t->forward_params));
+	UM_TRY(conform_defaults(UM_PRIOR, "gaussian", &prior, &t->prior_params));
 	UM_TRY(um_forward_open(forward, um_params_data(t->forward_params), &f->env, &t->forward));
 	UM_TRY(um_prior_open(prior, um_params_data(t->prior_params), &f->env, &t->prior));
 	um_array *y = conform_rows(f, 1, f->n), *sigma = conform_rows(f, 1, f->n), *op = conform_rows(f, 1, 0);

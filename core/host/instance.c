@@ -153,7 +153,7 @@ um_status um_prior_open_on(const um_plugin *p, const void *params, const um_env 
 	if (out->info.components > 0 && (out->ops.component == NULL || out->ops.covariance == NULL))
 		UM_TRY(um_fail(UM_EPLUGIN, "priors/%s: info.components is set without component() and "
 			"covariance()", p->name));
-	if (out->ops.fit != NULL && um_prior_model(p) == NULL)
+	if (out->ops.fit != NULL && um_plugin_model(p) == NULL)
 		UM_TRY(um_fail(UM_EPLUGIN, "priors/%s: it has fit() without a parameter model that names a file", p->name));
 out:
 	if (st != UM_OK)
@@ -161,22 +161,30 @@ out:
 	return st;
 }
 
-const um_param *um_prior_model(const um_plugin *p)
+static bool learns(const um_plugin *p)
 {
-	um_prior_ops ops = { 0 };
+	um_prior_ops prior = { 0 };
+	um_inference_ops inference = { 0 };
 	if (p->kind == UM_PRIOR)
-		memcpy(&ops, p->ops, p->ops_size < sizeof(ops) ? p->ops_size : sizeof(ops));
-	for (size_t i = 0; ops.fit != NULL && i < p->nparams; i++)
+		memcpy(&prior, p->ops, p->ops_size < sizeof(prior) ? p->ops_size : sizeof(prior));
+	if (p->kind == UM_INFERENCE)
+		memcpy(&inference, p->ops, p->ops_size < sizeof(inference) ? p->ops_size : sizeof(inference));
+	return prior.fit != NULL || inference.fit != NULL;
+}
+
+const um_param *um_plugin_model(const um_plugin *p)
+{
+	for (size_t i = 0; learns(p) && i < p->nparams; i++)
 		if (strcmp(p->params[i].name, "model") == 0 && p->params[i].type == UM_PATH)
 			return &p->params[i];
 	return NULL;
 }
 
-void *um_prior_with_model(const um_plugin *p, const void *params, const char *path)
+void *um_plugin_with_model(const um_plugin *p, const void *params, const char *path)
 {
 	char *copy = um_new(p->params_size);
 	memcpy(copy, params, p->params_size);
-	memcpy(copy + um_prior_model(p)->offset, &path, sizeof(path));
+	memcpy(copy + um_plugin_model(p)->offset, &path, sizeof(path));
 	return copy;
 }
 
@@ -192,6 +200,8 @@ um_status um_inference_open(const um_plugin *p, const void *params, const um_env
 	if (out->info.needs & ~(uint32_t)UM_NEEDS_ALL)
 		UM_TRY(um_fail(UM_EPLUGIN, "inference/%s: needs %#x are unknown to this umbra", p->name,
 			out->info.needs));
+	if (out->ops.fit != NULL && um_plugin_model(p) == NULL)
+		UM_TRY(um_fail(UM_EPLUGIN, "inference/%s: it has fit() without a parameter model that names a file", p->name));
 out:
 	if (st != UM_OK)
 		um_inference_close(out);

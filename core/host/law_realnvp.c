@@ -51,7 +51,7 @@ static void destroy(um_law *law)
 static um_status score_nodes(realnvp *q, um_node *x, um_node **log_q, um_node **score)
 {
 	um_node *at = um_nn_detach(x), *none = NULL;
-	um_flow_nodes inverse = um_flow_invert(q->graph, &q->spec, "flow", false, at);
+	um_flow_nodes inverse = um_flow_invert(q->graph, &q->spec, "flow", false, at, NULL);
 	um_node *half = um_nn_scale(um_nn_sum(um_nn_square(inverse.out), UM_NN_ALL), -0.5);
 	um_node *logq = um_nn_add(half, inverse.logdet);
 	*score = NULL;
@@ -87,7 +87,7 @@ static um_status compile(realnvp *q, const um_flow_nodes *flow, um_node *loss)
 	const um_compile_options how = { UM_PER_BATCH, UM_FLOAT32, q->threads, q->w };
 	const bool bn = q->spec.batchnorm;
 	um_node *z = um_nn_input(q->graph, "z", 1, &q->n, true);
-	um_flow_nodes frozen = um_flow_sample(q->graph, &q->spec, "flow", false, z);
+	um_flow_nodes frozen = um_flow_sample(q->graph, &q->spec, "flow", false, z, NULL);
 	um_node *draws[2] = { frozen.out, frozen.logdet };
 	um_node **all = calloc((size_t)(q->w->n + EARLY), sizeof(*all));
 	if (all == NULL)
@@ -114,7 +114,7 @@ static um_status build(realnvp *q)
 	if ((q->graph = um_graph_new(q->batch)) == NULL)
 		UM_TRY(um_fail(UM_ENOMEM, "no memory for a graph"));
 	um_node *z = um_nn_input(q->graph, "z", 1, &q->n, true);
-	um_flow_nodes flow = um_flow_sample(q->graph, &q->spec, "flow", q->spec.batchnorm, z);
+	um_flow_nodes flow = um_flow_sample(q->graph, &q->spec, "flow", q->spec.batchnorm, z, NULL);
 	UM_TRY(loss_node(q, &flow, &loss));
 	UM_TRY(um_weights_new(q->graph, &rng, &q->w));
 	if ((q->tail = um_weights_copy(q->w)) == NULL)

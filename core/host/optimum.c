@@ -49,6 +49,22 @@ void um_optimum_volume(um_problem *p, double factor, const um_array *u, double *
 	}
 }
 
+um_status um_optimum_draws(um_problem *p, um_rng *rng, um_array *u)
+{
+	um_status st = UM_OK;
+	float *v = u->data;
+	const int64_t all = um_array_len(u);
+	double mean = 0;
+	UM_TRY(um_problem_draw(p, rng, u));
+	for (int64_t i = 0; i < all; i++)
+		mean += fmax(0, (double)v[i]) / (double)all;
+	for (int64_t i = 0; um_problem_about(p)->transform == UM_SOFTPLUS && i < all; i++)
+		v[i] = (float)fmax((double)v[i], 0.01 * mean);
+	UM_TRY(um_problem_preimage(p, u, u));
+out:
+	return st;
+}
+
 /* Values and gradients at a->u. */
 static um_status evaluate(ascent *a)
 {

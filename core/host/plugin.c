@@ -87,9 +87,10 @@ void um_plugin_help(const um_plugin *p, FILE *out)
 	fprintf(out, "%s/%s %s - %s\n", um_kind_names[p->kind], p->name, p->version, p->doc ? p->doc : "");
 	if (p->citation != NULL && *p->citation)
 		fprintf(out, "Cite: %s\n", p->citation);
-	if (um_prior_model(p) != NULL)
-		fprintf(out, "It learns: a stage { stage = \"train\"; prior = KEY; data = ...; } makes its model; 'umbra help "
-			"pipeline' has the keys.\n");
+	if (um_plugin_model(p) != NULL)
+		fprintf(out, "It learns: a stage { stage = \"train\"; %s = KEY; %sdata = ...; } makes its model; 'umbra help "
+			"pipeline' has the keys.\n", p->kind == UM_PRIOR ? "prior" : "inference", p->kind == UM_PRIOR ? "" :
+			"forward = KEY; priors = [KEY]; ");
 	fprintf(out, p->nparams ? "\nParameters\n" : "\nIt has no parameters.\n");
 	um_params_help(p->params, p->nparams, out);
 }

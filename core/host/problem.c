@@ -6,6 +6,7 @@
 #include <string.h>
 #include <umbra/host.h>
 #include "base/mem.h"
+#include "host/measurements.h"
 
 struct um_problem {
 	um_problem_info info;
@@ -14,6 +15,8 @@ struct um_problem {
 	int npriors;
 	um_array y, sigma; /* borrowed; their one row serves every sample */
 	um_array op;       /* the same, but own */
+	um_measurements *many; /* of a fit: then y, sigma and op are own, of the rows in use */
+	um_array room[3];      /* and views of these */
 	um_rng key;
 	int64_t calls;
 	double scale;
@@ -21,33 +24,20 @@ struct um_problem {
 	int64_t npartial;
 };
 
-um_status um_problem_new(um_forward *f, um_prior *priors, int npriors, const um_array *y,
-	const um_array *sigma, const um_array *op, int64_t samples, const char *name, um_problem **out)
+/* All but the measurement. */
+static um_problem *new_problem(um_forward *f, um_prior *priors, int npriors, const char *name)
 {
 	const um_env *env = &f->env;
-	if (y->dim[1] != f->info.ny || sigma->dim[1] != f->info.ny || op->dim[1] != f->info.nop)
-		return um_fail(UM_EDATA, "the measurement has %lld numbers, %lld standard deviations and %lld "
-			"operator parameters, but forward/%s wants %lld, %lld and %lld", (long long)y->dim[1],
-			(long long)sigma->dim[1], (long long)op->dim[1], f->plugin->name,
-			(long long)f->info.ny, (long long)f->info.ny, (long long)f->info.nop);
 	um_problem *p = um_new(sizeof(*p));
 	p->forward = f;
 	p->priors = priors;
 	p->npriors = npriors;
-	p->y = *y;
-	p->sigma = *sigma;
-	um_status st = um_array_new(&p->op, UM_F64, 2, (const int64_t[]){ 1, op->dim[1] });
-	if (st != UM_OK) {
-		free(p);
-		return st;
-	}
-	um_problem_set_op(p, um_row_d(op, 0));
-	p->y.stride[0] = p->sigma.stride[0] = p->op.stride[0] = 0;
 	p->key = um_rng_new(env->seed, name, 0);
 	p->scale = env->scale;
 	p->info = (um_problem_info){ .size = sizeof(p->info), .threads = env->threads, .n = 1,
-		.ny = f->info.ny, .nop = f->info.nop, .samples = samples, .linear = f->info.linear,
+		.ny = f->info.ny, .nop = f->info.nop, .linear = f->info.linear,
 		.transform = env->transform, .components = npriors == 1 ? priors[0].info.components : 0 };
+	p->info.simulates = f->ops.simulate != NULL || f->ops.noise != NULL;
 	p->info.draws = npriors == 1 && priors[0].ops.sample != NULL;
 	p->info.solves = f->info.linear && f->ops.solve != NULL;
 	p->info.scale = env->scale;
@@ -60,17 +50,157 @@ um_status um_problem_new(um_forward *f, um_prior *priors, int npriors, const um_
 		p->info.shape[i] = env->shape[i];
 		p->info.n *= env->shape[i];
 	}
+	return p;
+}
+
+um_status um_problem_new(um_forward *f, um_prior *priors, int npriors, const um_array *y,
+	const um_array *sigma, const um_array *op, int64_t samples, const char *name, um_problem **out)
+{
+	if (y->dim[1] != f->info.ny || sigma->dim[1] != f->info.ny || op->dim[1] != f->info.nop)
+		return um_fail(UM_EDATA, "the measurement has %lld numbers, %lld standard deviations and %lld "
+			"operator parameters, but forward/%s wants %lld, %lld and %lld", (long long)y->dim[1],
+			(long long)sigma->dim[1], (long long)op->dim[1], f->plugin->name,
+			(long long)f->info.ny, (long long)f->info.ny, (long long)f->info.nop);
+	um_problem *p = new_problem(f, priors, npriors, name);
+	p->info.samples = samples;
+	p->y = *y;
+	p->sigma = *sigma;
+	um_status st = um_array_new(&p->op, UM_F64, 2, (const int64_t[]){ 1, op->dim[1] });
+	if (st != UM_OK) {
+		free(p);
+		return st;
+	}
+	um_problem_set_op(p, um_row_d(op, 0));
+	p->y.stride[0] = p->sigma.stride[0] = p->op.stride[0] = 0;
 	*out = p;
 	return UM_OK;
+}
+
+um_status um_problem_new_fit(um_forward *f, um_prior *priors, int npriors, um_dataset *truths, double seconds,
+	const char *name, um_problem **out)
+{
+	um_status st = UM_OK;
+	um_problem *p = new_problem(f, priors, npriors, name);
+	p->info.seconds = seconds;
+	UM_TRY(um_measurements_new(f, truths, name, &p->many));
+	um_measurements_count(p->many, &p->info.train, &p->info.held);
+	*out = p;
+	p = NULL;
+out:
+	um_problem_free(p);
+	return st;
 }
 
 void um_problem_free(um_problem *p)
 {
 	if (p == NULL)
 		return;
-	um_array_free(&p->op);
+	if (p->many == NULL)
+		um_array_free(&p->op);
+	for (int i = 0; i < 3; i++)
+		um_array_free(&p->room[i]);
+	um_measurements_free(p->many);
 	free(p->partial);
 	free(p);
+}
+
+static um_status named(const um_plugin *plugin, um_status st);
+static um_status check_d(const um_plugin *plugin, const char *function, const double *v, int64_t rows, int64_t len);
+static um_status scaled(um_problem *p, const um_array *x, um_array *out);
+
+/* ---- many measurements ------------------------------------------------------ */
+
+/* y, sigma and op of so many rows; every repeat-th is filled later. */
+static um_status rows_of(um_problem *p, int64_t count, um_array part[3])
+{
+	um_status st = UM_OK;
+	const int64_t length[3] = { p->info.ny, p->info.ny, p->info.nop };
+	um_array *const view[3] = { &p->y, &p->sigma, &p->op };
+	for (int i = 0; i < 3; i++) {
+		if (p->room[i].data == NULL || p->room[i].dim[0] < count) {
+			um_array_free(&p->room[i]);
+			UM_TRY(um_array_new(&p->room[i], UM_F64, 2, (const int64_t[]){ count, length[i] }));
+		}
+		*view[i] = um_array_rows(&p->room[i], 0, count);
+		part[i] = *view[i];
+	}
+out:
+	return st;
+}
+
+/* Rows 0 .. count - 1 spread so that each is there repeat times. */
+static void spread(um_array part[3], int64_t count, int64_t repeat)
+{
+	for (int i = 0; i < 3; i++)
+		for (int64_t b = count * repeat - 1; b > 0 && part[i].dim[1] > 0; b--)
+			if (b / repeat != b)
+				memcpy(um_row_d(&part[i], b), um_row_d(&part[i], b / repeat), sizeof(double) * (size_t)part[i].dim[1]);
+}
+
+static um_status take(um_problem *p, int64_t count, int64_t repeat, um_array part[3])
+{
+	if (p->many == NULL)
+		return um_fail(UM_EARG, "this problem has one measurement: batches are for fits");
+	if (count < 1 || repeat < 1)
+		return um_fail(UM_EARG, "%lld measurements, each %lld times", (long long)count, (long long)repeat);
+	um_status st = rows_of(p, count * repeat, part);
+	for (int i = 0; i < 3; i++)
+		part[i].dim[0] = count;
+	return st;
+}
+
+um_status um_problem_batch(um_problem *p, int64_t step, int64_t count, int64_t repeat)
+{
+	um_status st = UM_OK;
+	um_array part[3];
+	UM_TRY(take(p, count, repeat, part));
+	UM_TRY(um_measurements_batch(p->many, step, &part[0], &part[1], &part[2]));
+	spread(part, count, repeat);
+out:
+	return st;
+}
+
+um_status um_problem_rows(um_problem *p, bool held, int64_t first, int64_t count, int64_t repeat)
+{
+	um_status st = UM_OK;
+	um_array part[3];
+	UM_TRY(take(p, count, repeat, part));
+	UM_TRY(um_measurements_rows(p->many, held, first, &part[0], &part[1], &part[2]));
+	spread(part, count, repeat);
+out:
+	return st;
+}
+
+um_status um_problem_measure(um_problem *p, um_rng *rng, const um_array *x)
+{
+	um_status st = UM_OK;
+	um_array part[3], xs = { 0 };
+	UM_TRY(take(p, x->dim[0], 1, part));
+	UM_TRY(scaled(p, x, &xs));
+	UM_TRY(named(p->forward->plugin, um_forward_simulate(p->forward, rng, &xs, &part[2], &part[0], &part[1], NULL)));
+	UM_TRY(check_d(p->forward->plugin, "simulate", part[0].data, x->dim[0], p->info.ny));
+out:
+	um_phase(NULL, NULL);
+	um_array_free(&xs);
+	return st;
+}
+
+/* Rows of u belong to rows of measurements. */
+static um_status fitting(const um_problem *p, int64_t rows)
+{
+	if (p->many == NULL || rows == p->y.dim[0])
+		return UM_OK;
+	return um_fail(UM_EARG, "%lld images come to %lld measurements", (long long)rows, (long long)p->y.dim[0]);
+}
+
+um_status um_problem_note(um_problem *p, um_sink *sink)
+{
+	return um_bond_note(p->forward, p->priors, p->npriors, sink);
+}
+
+um_status um_problem_suits(um_problem *p, const um_tensors *t)
+{
+	return um_bond_suits(p->forward, p->priors, p->npriors, t);
 }
 
 const um_problem_info *um_problem_about(const um_problem *p)
@@ -230,6 +360,7 @@ um_status um_problem_loglike(um_problem *p, const um_array *u, double *ll, um_ar
 	um_status st = UM_OK;
 	um_array x = { 0 };
 	const um_plugin *plugin = p->forward->plugin;
+	UM_TRY(fitting(p, u->dim[0]));
 	UM_TRY(instrument_image(p, u, p->scale, &x));
 	UM_TRY(named(plugin, um_forward_loglike(p->forward, &p->op, &x, &p->y, &p->sigma, ll, du)));
 	UM_TRY(check_d(plugin, "loglike", ll, u->dim[0], 1));
@@ -330,6 +461,7 @@ um_status um_problem_apply(um_problem *p, const um_array *x, const um_array *dx,
 	um_status st = UM_OK;
 	um_array xs = { 0 }, dxs = { 0 };
 	const um_plugin *plugin = p->forward->plugin;
+	UM_TRY(fitting(p, x->dim[0]));
 	UM_TRY(scaled(p, x, &xs));
 	if (dx != NULL)
 		UM_TRY(scaled(p, dx, &dxs));
@@ -351,6 +483,7 @@ um_status um_problem_pullback(um_problem *p, const um_array *x, const um_array *
 	um_status st = UM_OK;
 	um_array xs = { 0 };
 	const um_plugin *plugin = p->forward->plugin;
+	UM_TRY(fitting(p, x->dim[0]));
 	UM_TRY(scaled(p, x, &xs));
 	um_phase(plugin, "pullback");
 	UM_TRY(named(plugin, p->forward->ops.pullback(p->forward->self, &p->op, &xs, v, jtv)));
@@ -388,6 +521,7 @@ um_status um_problem_solve(um_problem *p, double a2, double b2, const um_array *
 {
 	um_status st = UM_OK;
 	const um_plugin *plugin = p->forward->plugin;
+	UM_TRY(fitting(p, r->dim[0]));
 	UM_TRY(named(plugin, um_forward_solve(p->forward, &p->op, &p->sigma, a2, b2 * p->scale * p->scale, r,
 		out)));
 	UM_TRY(check_d(plugin, "solve", out->data, r->dim[0], p->info.ny));
@@ -464,36 +598,4 @@ um_status um_problem_covariance(um_problem *p, int64_t k, bool root, const um_ar
 out:
 	um_phase(NULL, NULL);
 	return st;
-}
-
-const char *um_cell_refusal(uint32_t needs, const um_forward *f, const um_prior *priors, int npriors)
-{
-	bool closed = npriors == 1 && priors[0].info.components > 0;
-	bool score = npriors == 1 && priors[0].ops.score != NULL;
-	bool logp = npriors > 0, positive = false, estimate = false;
-	for (int i = 0; i < npriors; i++) {
-		estimate = estimate || priors[i].info.estimate;
-		logp = logp && priors[i].ops.logp != NULL;
-		positive = positive || priors[i].info.positive;
-	}
-	if ((needs & UM_NEEDS_LOGP) && !logp)
-		return "the inference needs a log-density, which the prior does not have";
-	if ((needs & UM_NEEDS_FUNCTION) && estimate)
-		return "the inference needs a log-density that is a function of the image, and the prior's is an estimate by "
-			"random numbers: score has an exact one with probes = 0, for few pixels; dpi can do with estimates";
-	if ((needs & UM_NEEDS_SCORE) && !score)
-		return "the inference needs a score, which the prior (or a product of priors) does not have";
-	if ((needs & UM_NEEDS_CLOSED) && !closed)
-		return "the inference needs a Gaussian or mixture prior in closed form";
-	if ((needs & UM_NEEDS_LINEAR) && !f->info.linear)
-		return "the inference needs a linear forward model";
-	if ((needs & UM_NEEDS_IDENTITY) && f->env.transform != UM_IDENTITY)
-		return "the inference needs transform = \"identity\"";
-	if ((needs & UM_NEEDS_CALIBRATE) && (f->ops.calibrate == NULL || f->info.nop == 0))
-		return "the inference calibrates the forward model, which has nothing to calibrate as it is set";
-	if ((needs & UM_NEEDS_WHOLE) && !f->info.whole)
-		return "the inference needs a forward model that sees the image itself, such as denoise";
-	if (positive && f->env.transform == UM_IDENTITY)
-		return "the prior is for positive images: set transform = \"softplus\" in the group image";
-	return NULL;
 }

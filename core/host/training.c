@@ -19,6 +19,11 @@ int64_t um_training_step(const um_training *t)
 	return (int64_t)*at(t, STEP);
 }
 
+um_array um_training_seen(const um_training *t, int k)
+{
+	return um_program_output(t->program, t->w->n + 1 + k);
+}
+
 /* ---- state ------------------------------------------------------------------------------- */
 
 /* What a checkpoint has; the number of arrays. */
@@ -60,14 +65,16 @@ static um_status compile(um_training *t)
 {
 	um_status st = UM_OK;
 	um_compile_options how = t->how;
-	um_node **all = um_new(sizeof(*all) * ((size_t)t->w->n + 1));
+	um_node **all = um_new(sizeof(*all) * ((size_t)t->w->n + 1 + UM_TRAINING_SEEN));
 	how.weights = t->w;
 	if ((t->graph = um_graph_new(t->batch)) == NULL)
 		UM_TRY(um_fail(UM_ENOMEM, "no memory for a network"));
 	all[0] = t->loss(t->self, t->graph);
 	UM_TRY(um_graph_status(t->graph));
 	UM_TRY(um_weights_grad(t->w, all[0], all + 1));
-	UM_TRY(um_compile(t->w->n + 1, all, &how, &t->program));
+	for (int k = 0; k < t->nseen; k++)
+		all[t->w->n + 1 + k] = t->seen[k];
+	UM_TRY(um_compile(t->w->n + 1 + t->nseen, all, &how, &t->program));
 	for (int i = 0; i < t->w->n; i++)
 		um_program_output_to(t->program, i + 1, (float *)t->grad.data + ((float *)t->w->array[i].data - t->w->data));
 out:

@@ -45,19 +45,6 @@ um_status um_fit_moments_check(const um_fit *w)
 
 /* ---- the Gaussian ----------------------------------------------------------------------- */
 
-/* Where u = log(e^x - 1) the faintest pixels, or those below 0, would have all the variance: they are lifted to a
- * hundredth of the mean. */
-static void lift(const gauss *g, um_array *x)
-{
-	float *v = x->data;
-	const int64_t all = um_array_len(x);
-	double mean = 0;
-	for (int64_t i = 0; i < all; i++)
-		mean += fmax(0, (double)v[i]) / (double)all;
-	for (int64_t i = 0; g->w->about->transform == UM_SOFTPLUS && i < all; i++)
-		v[i] = (float)fmax((double)v[i], 0.01 * mean);
-}
-
 /* Are there several optima to be expected? */
 static bool several(const gauss *g)
 {
@@ -77,9 +64,7 @@ static um_status draw(gauss *g)
 		for (int64_t b = 0; b < count; b++)
 			rng[b] = um_fit_rng(w, UM_FIT_MOMENTS, first + b);
 		um_array some = um_array_rows(&u, 0, count);
-		UM_TRY(um_problem_draw(w->problem, rng, &some));
-		lift(g, &some);
-		UM_TRY(um_problem_preimage(w->problem, &some, &some));
+		UM_TRY(um_optimum_draws(w->problem, rng, &some));
 		for (int64_t i = 0; i < count * g->n; i++)
 			g->rows[first * g->n + i] = (double)((const float *)some.data)[i];
 		if (several(g))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Affine couplings (Dinh et al. 2017, eq. 7-8): y_a = x_a, y_b = x_b e^s(x_a) + t(x_a), with
  * s = bound tanh(s0 / bound) and nets of leaky ReLU layers whose last layer starts at zero. The
- * log-determinant is the sum of s. */
+ * log-determinant is the sum of s. A condition is concatenated to x_a, the half that stays. */
 #include <math.h>
 #include <stdio.h>
 #include "nn/coupling.h"
@@ -104,10 +104,11 @@ static um_node *normalise(um_coupling *c, int64_t number, um_node *x, um_node *b
 	return um_nn_add(um_nn_mul(unit, gain), bias);
 }
 
-/* The hidden layers at a. */
+/* The hidden layers at a and the condition. */
 static um_node *hidden(um_coupling *c, um_node *a)
 {
-	um_node *h = a, *batch[2] = { NULL, NULL };
+	um_node *h = c->condition == NULL ? a : um_nn_concat(a, c->condition, um_node_rank(a) - 1);
+	um_node *batch[2] = { NULL, NULL };
 	for (int64_t i = 0; i < c->spec->depth - 1; i++) {
 		h = um_nn_leaky_relu(layer(c, "w", "b", i, h, c->spec->hidden, false), SLOPE);
 		if (c->spec->batchnorm)

@@ -12,6 +12,7 @@ typedef struct um_coupling {
 	const char *prefix;
 	bool training, inverse;
 	int64_t k;               /* number of the coupling, which names its weights */
+	um_node *condition;      /* as the state, at its size of now, or NULL */
 	um_node *logdet;         /* so far; NULL: 0 */
 	um_node *mean, *var;     /* statistics of the batch so far */
 } um_coupling;
@@ -19,7 +20,7 @@ typedef struct um_coupling {
 /* x e^c + b with trainable c, b, one pair a unit or channel (ActNorm), or its inverse. */
 um_node *um_couple_scale(um_coupling *c, const char *name, um_node *x);
 
-/* b e^s + t, or its inverse, where s and t are functions of a; where mask is not NULL b stays as it
+/* b e^s + t, or its inverse, where s and t are functions of a and the condition; where mask is not NULL b stays as it
  * is where mask is 0. */
 um_node *um_couple(um_coupling *c, um_node *a, um_node *b, um_node *mask);
 

@@ -114,18 +114,37 @@ static um_node *dense(um_coupling *c, um_node *x)
 
 /* ---- both ------------------------------------------------------------------------------- */
 
+/* [count][rows][columns], also as one vector, to (rows, columns, count). */
+static um_node *planes(const um_flow_spec *s, int64_t count, um_node *x)
+{
+	static const int last[] = { 1, 2, 0 };
+	const int64_t dim[3] = { count, s->rows, s->columns };
+	return um_nn_permute(um_nn_reshape(x, 3, dim), last);
+}
+
 /* [channels][rows][columns] to (rows, columns, channels) and back. */
 static um_node *images(um_coupling *c, um_node *x)
 {
-	static const int last[] = { 1, 2, 0 }, first[] = { 2, 0, 1 };
-	const um_flow_spec *s = c->spec;
-	const int64_t n = size_of(s), planes[3] = { s->channels, s->rows, s->columns };
-	x = um_couple_images(c, um_nn_permute(um_nn_reshape(x, 3, planes), last));
+	static const int first[] = { 2, 0, 1 };
+	const int64_t n = size_of(c->spec);
+	x = um_couple_images(c, planes(c->spec, c->spec->channels, x));
 	return um_nn_reshape(um_nn_permute(x, first), 1, &n);
 }
 
+/* The condition as the state is; NULL, and a mistake in the graph, where it does not fit. */
+static um_node *fitted(um_graph *g, const um_flow_spec *s, um_node *condition)
+{
+	const int64_t all = um_node_len(condition), plane = s->rows * s->columns, row[2] = { 1, all };
+	if (s->convolutional && all % plane == 0)
+		return planes(s, all / plane, condition);
+	if (s->convolutional || um_node_rank(condition) != 1)
+		return um_graph_fail(g, "flow: a condition of %lld numbers is not %s", (long long)all, s->convolutional ?
+			"planes of the image, as convolutional couplings want it" : "a vector");
+	return um_nn_reshape(condition, 2, row);
+}
+
 static um_flow_nodes build(um_graph *g, const um_flow_spec *spec, const char *prefix, bool training,
-	bool inverse, um_node *x)
+	bool inverse, um_node *x, um_node *condition)
 {
 	um_coupling c = { .graph = g, .spec = spec, .prefix = prefix, .training = training, .inverse = inverse };
 	um_flow_nodes nodes = { 0 };
@@ -136,6 +155,8 @@ static um_flow_nodes build(um_graph *g, const um_flow_spec *spec, const char *pr
 			(long long)size_of(spec));
 		return nodes;
 	}
+	if (condition != NULL && (c.condition = fitted(g, spec, condition)) == NULL)
+		return nodes;
 	nodes.out = spec->convolutional ? images(&c, x) : dense(&c, x);
 	nodes.logdet = c.logdet;
 	nodes.mean = c.mean;
@@ -144,15 +165,15 @@ static um_flow_nodes build(um_graph *g, const um_flow_spec *spec, const char *pr
 }
 
 um_flow_nodes um_flow_sample(um_graph *g, const um_flow_spec *spec, const char *prefix, bool training,
-	um_node *z)
+	um_node *z, um_node *condition)
 {
-	return build(g, spec, prefix, training, false, z);
+	return build(g, spec, prefix, training, false, z, condition);
 }
 
 um_flow_nodes um_flow_invert(um_graph *g, const um_flow_spec *spec, const char *prefix, bool training,
-	um_node *x)
+	um_node *x, um_node *condition)
 {
-	return build(g, spec, prefix, training, true, x);
+	return build(g, spec, prefix, training, true, x, condition);
 }
 
 static void follow(um_weights *w, const char *prefix, const char *name, const um_array *now)

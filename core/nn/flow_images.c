@@ -98,10 +98,19 @@ static um_node *couple_channels(um_coupling *c, um_node *x)
 	return c->inverse && c->k % 2 == 0 && x != NULL ? shuffle_channels(c, x) : x;
 }
 
+/* The condition at level l, given at level 0. */
+static um_node *condition_at(um_node *condition, int64_t l)
+{
+	for (int64_t i = 0; i < l; i++)
+		condition = squeeze(condition);
+	return condition;
+}
+
 /* Level l, from 0 at full resolution to levels, has an equal share of the couplings. */
 um_node *um_couple_images(um_coupling *c, um_node *x)
 {
 	const int64_t levels = depth(c->spec), many = c->spec->couplings;
+	um_node *condition = c->condition;
 	for (int64_t i = 0; c->inverse && i < levels; i++)
 		x = squeeze(x);
 	for (int64_t j = 0; j <= levels; j++) {
@@ -109,6 +118,7 @@ um_node *um_couple_images(um_coupling *c, um_node *x)
 		const int64_t first = many * l / (levels + 1), end = many * (l + 1) / (levels + 1);
 		if (!c->inverse && l > 0)
 			x = squeeze(x);
+		c->condition = condition_at(condition, l);
 		for (int64_t i = first; i < end; i++) {
 			c->k = c->inverse ? first + end - 1 - i : i;
 			x = l == 0 ? couple_pixels(c, x) : couple_channels(c, x);

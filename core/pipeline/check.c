@@ -10,9 +10,9 @@
 
 static um_status open_factor(const um_plan *p, int index, int k, const um_env *env, um_prior *out)
 {
-	const um_prior_item *item = &p->prior[index];
-	const um_plugin *plugin = item->factor[k].plugin;
-	const void *params = item->trained != NULL ? item->trained : um_params_data(item->factor[k].params);
+	const um_item *item = &p->prior[index].factor[k];
+	const um_plugin *plugin = item->plugin;
+	const void *params = um_item_params(item);
 	const int other = um_plan_prior(p, um_prior_key(plugin, params));
 	um_prior *named = NULL;
 	if (other < 0)
@@ -90,6 +90,42 @@ static void close_all(um_plan *p, struct opened *o)
 	free(o->inference);
 }
 
+/* What an inference was trained for, or will be by a stage of this file: *t, as far as that is known now. */
+static um_status trained_for(um_plan *p, int inference, const struct opened *o, um_tensors *t)
+{
+	um_status st = UM_OK;
+	const um_item *item = &p->inference[inference];
+	const um_param *q = um_plugin_model(item->plugin);
+	const um_stage *s = um_plan_learning(p, inference);
+	um_memory m = { 0 };
+	um_sink sink = um_memory_sink(&m);
+	if (q == NULL)
+		return UM_OK;
+	if (s == NULL)
+		return um_tensors_read(*(const char *const *)((const char *)um_params_data(item->params) + q->offset), t);
+	const int f = um_plan_forward(p, s->set.forward), i = s->set.priors.n == 1 ? um_plan_prior(p, s->set.priors.v[0]) : -1;
+	if (f < 0 || i < 0 || o->forward[f].self == NULL || o->prior[i] == NULL || um_plan_learned(p, i))
+		return UM_OK;
+	UM_TRY(um_bond_note(&o->forward[f], o->prior[i], p->prior[i].n, &sink));
+	*t = m.tensors;
+	m.tensors = (um_tensors){ 0 };
+out:
+	um_memory_free(&m);
+	return st;
+}
+
+/* A trained inference serves the forward model and prior of its training. */
+static void check_bond(um_plan *p, const um_task *t, const struct opened *o, um_problems *problems)
+{
+	um_tensors trained = { 0 };
+	um_status st = um_plan_learned(p, t->prior) ? UM_OK : trained_for(p, t->inference, o, &trained);
+	if (st == UM_OK && trained.nmeta > 0)
+		st = um_bond_suits(&o->forward[t->forward], o->prior[t->prior], p->prior[t->prior].n, &trained);
+	if (st != UM_OK && !p->stage[t->stage].set.skip_impossible)
+		um_problems_add(problems, UM_EPARAM, p->stage[t->stage].node, "the cell %s cannot work: %s", t->name, um_message());
+	um_tensors_free(&trained);
+}
+
 static void check_cell(um_plan *p, const um_task *t, const struct opened *o, um_problems *problems)
 {
 	const um_stage *s = &p->stage[t->stage];
@@ -102,6 +138,8 @@ static void check_cell(um_plan *p, const um_task *t, const struct opened *o, um_
 	if (why != NULL && !s->set.skip_impossible)
 		um_problems_add(problems, UM_EPARAM, s->node, "the cell %s cannot work: %s (skip_impossible = "
 			"true leaves such cells out)", t->name, why);
+	if (why == NULL)
+		check_bond(p, t, o, problems);
 }
 
 static void check_source(um_plan *p, const um_task *t, const struct opened *o, um_problems *problems)
@@ -159,6 +197,25 @@ static void check_simulation(um_plan *p, const um_task *t, const struct opened *
 			"its plugin cannot sample");
 }
 
+/* An inference to be trained has measurements to learn from, and what they need. */
+static void check_learner(um_plan *p, const um_task *t, const struct opened *o, um_problems *problems)
+{
+	const um_stage *s = &p->stage[t->stage];
+	const um_forward *f = &o->forward[t->forward];
+	const um_inference *inf = &o->inference[t->inference];
+	const bool data = um_node_get(s->node, "data") != NULL;
+	if (f->self == NULL || o->prior[t->prior] == NULL || inf->plugin == NULL)
+		return;
+	const char *why = um_cell_refusal(inf->info.needs, f, o->prior[t->prior], p->prior[t->prior].n);
+	if (why != NULL)
+		um_problems_add(problems, UM_EPARAM, s->node, "inference.%s cannot be trained: %s", p->inference[t->inference].key, why);
+	if (data && f->ops.simulate == NULL && f->ops.noise == NULL)
+		um_problems_add(problems, UM_EPARAM, s->node, "forward/%s cannot simulate measurements", f->plugin->name);
+	if (!data && f->info.measurements == 0)
+		um_problems_add(problems, UM_EPARAM, s->node, "forward.%s has no measurements to learn from: train needs data = { files = "
+			"\"...\"; } or data = { prior = \"...\"; }", p->forward[t->forward].key);
+}
+
 static void check_training(um_plan *p, const um_task *t, const struct opened *o, um_problems *problems)
 {
 	const um_stage *s = &p->stage[t->stage];
@@ -170,7 +227,9 @@ static void check_training(um_plan *p, const um_task *t, const struct opened *o,
 	if (i >= 0 && o->prior[i] != NULL && (p->prior[i].n != 1 || o->prior[i][0].ops.sample == NULL))
 		um_problems_add(problems, UM_EPARAM, um_node_get(data, "prior"), "nothing can be drawn from '%s': %s",
 			p->prior[i].key, p->prior[i].n != 1 ? "it is a product of priors" : "its plugin cannot sample");
-	if (i >= 0)
+	if (t->inference >= 0)
+		check_learner(p, t, o, problems);
+	if (i >= 0 || data == NULL)
 		return;
 	um_status st = um_data_images(s, &p->env, &x, &step);
 	if (st != UM_OK)
@@ -195,14 +254,15 @@ void um_plan_check(um_plan *p, um_problems *problems)
 	int last_stage = -1;
 	for (int i = 0; i < p->ntask; i++) {
 		const um_task *t = &p->task[i];
-		if (t->inference >= 0) {
+		const um_stage_kind kind = um_plan_kind(p, t);
+		if (kind == UM_INFER) {
 			check_cell(p, t, &o, problems);
 			if (t->stage != last_stage)
 				check_source(p, t, &o, problems);
 			last_stage = t->stage;
-		} else if (t->forward >= 0) {
+		} else if (kind == UM_SIMULATE) {
 			check_simulation(p, t, &o, problems);
-		} else if (t->prior >= 0) {
+		} else if (kind == UM_TRAIN) {
 			check_training(p, t, &o, problems);
 		}
 	}

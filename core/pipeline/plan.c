@@ -18,12 +18,32 @@ int um_plan_prior(const um_plan *p, const char *key)
 	return -1;
 }
 
+const void *um_item_params(const um_item *item)
+{
+	return item->trained != NULL ? item->trained : um_params_data(item->params);
+}
+
+um_stage_kind um_plan_kind(const um_plan *p, const um_task *t)
+{
+	return p->stage[t->stage].kind;
+}
+
 static int find_item(const um_item *items, int n, const char *key)
 {
 	for (int i = 0; key != NULL && i < n; i++)
 		if (strcmp(items[i].key, key) == 0)
 			return i;
 	return -1;
+}
+
+int um_plan_forward(const um_plan *p, const char *key)
+{
+	return find_item(p->forward, p->nforward, key);
+}
+
+int um_plan_inference(const um_plan *p, const char *key)
+{
+	return find_item(p->inference, p->ninference, key);
 }
 
 int um_plan_task(const um_plan *p, const char *name)
@@ -38,7 +58,7 @@ const um_stage *um_plan_simulation(const um_plan *p, int forward)
 {
 	for (int i = 0; i < p->nstage; i++)
 		if (p->stage[i].kind == UM_SIMULATE &&
-			find_item(p->forward, p->nforward, p->stage[i].set.forward) == forward)
+			um_plan_forward(p, p->stage[i].set.forward) == forward)
 			return &p->stage[i];
 	return NULL;
 }
@@ -329,7 +349,7 @@ static void no_such(const um_node *at, const char *what, const char *key, const 
 
 static int stage_forward(um_plan *p, const um_stage *s, um_problems *problems)
 {
-	int f = find_item(p->forward, p->nforward, s->set.forward);
+	int f = um_plan_forward(p, s->set.forward);
 	if (f < 0 && s->set.forward != NULL)
 		no_such(um_node_get(s->node, "forward"), "forward", s->set.forward,
 			um_node_get(p->root, "forward"), problems);
@@ -345,7 +365,7 @@ static void add_cells(um_plan *p, int stage, um_problems *problems)
 			no_such(um_node_get(s->node, "priors"), "priors", s->set.priors.v[i],
 				um_node_get(p->root, "priors"), problems);
 	for (int64_t k = 0; k < s->set.inference.n; k++)
-		if (find_item(p->inference, p->ninference, s->set.inference.v[k]) < 0)
+		if (um_plan_inference(p, s->set.inference.v[k]) < 0)
 			no_such(um_node_get(s->node, "inference"), "inference", s->set.inference.v[k],
 				um_node_get(p->root, "inference"), problems);
 	if (s->set.priors.n == 0 || s->set.inference.n == 0)
@@ -353,11 +373,24 @@ static void add_cells(um_plan *p, int stage, um_problems *problems)
 	for (int64_t i = 0; f >= 0 && i < s->set.priors.n; i++)
 		for (int64_t k = 0; k < s->set.inference.n; k++) {
 			int prior = um_plan_prior(p, s->set.priors.v[i]);
-			int inference = find_item(p->inference, p->ninference, s->set.inference.v[k]);
+			int inference = um_plan_inference(p, s->set.inference.v[k]);
 			if (prior >= 0 && inference >= 0)
 				add_task(p, um_format("%s/%s+%s", p->forward[f].key, p->prior[prior].key,
 					p->inference[inference].key), stage, f, prior, inference, s->node, problems);
 		}
+}
+
+static void add_training(um_plan *p, int stage, um_problems *problems)
+{
+	const um_stage *s = &p->stage[stage];
+	if (!um_training_check(p, s, problems))
+		return;
+	if (*s->set.learner == '\0')
+		add_task(p, um_format("train/%s", s->set.prior), stage, -1, um_plan_prior(p, s->set.prior), -1, s->node,
+			problems);
+	else
+		add_task(p, um_format("train/%s", s->set.learner), stage, um_plan_forward(p, s->set.forward),
+			um_plan_prior(p, s->set.priors.v[0]), um_plan_inference(p, s->set.learner), s->node, problems);
 }
 
 static void read_run(um_plan *p, um_problems *problems)
@@ -380,9 +413,7 @@ static void read_run(um_plan *p, um_problems *problems)
 		if (s->kind == UM_INFER && s->params != NULL) {
 			add_cells(p, i, problems);
 		} else if (s->kind == UM_TRAIN) {
-			if (um_training_check(p, s, problems))
-				add_task(p, um_format("train/%s", s->set.prior), i, -1, um_plan_prior(p, s->set.prior), -1,
-					s->node, problems);
+			add_training(p, i, problems);
 		} else if (s->kind == UM_COMPARE) {
 			int k = i;
 			while (k > 0 && p->stage[k].kind != UM_INFER)
@@ -428,6 +459,8 @@ out:
 static void free_item(um_item *item)
 {
 	free(item->key);
+	free(item->weights);
+	free(item->trained);
 	um_params_free(item->params);
 }
 
@@ -445,8 +478,6 @@ void um_plan_free(um_plan *p)
 			free_item(&p->prior[i].factor[k]);
 		free(p->prior[i].factor);
 		free(p->prior[i].key);
-		free(p->prior[i].weights);
-		free(p->prior[i].trained);
 	}
 	for (int i = 0; i < p->ninference; i++)
 		free_item(&p->inference[i]);

@@ -13,6 +13,8 @@ typedef struct um_item {
 	um_node *node;
 	const um_plugin *plugin; /* NULL where it could not be found */
 	um_params *params;       /* NULL where they are wrong */
+	char *weights;           /* the weight file that a train stage of this run makes, once the folder is known */
+	void *trained;           /* parameters with that file as model */
 } um_item;
 
 /* The factors of one key in the group priors. */
@@ -20,9 +22,7 @@ typedef struct um_prior_item {
 	char *key;
 	um_node *node;
 	int n;
-	um_item *factor;
-	char *weights;  /* the weight file that a train stage of this run makes, once the folder is known */
-	void *trained;  /* parameters of the only factor with that file as model */
+	um_item *factor; /* one that is trained is the only one */
 } um_prior_item;
 
 /* Settings that the host reads from a forward group. */
@@ -43,7 +43,7 @@ typedef enum um_stage_kind { UM_SIMULATE, UM_TRAIN, UM_INFER, UM_COMPARE } um_st
 
 /* The keys of a stage; which of them a kind of stage knows is in stage.c. */
 typedef struct um_stage_settings {
-	const char *stage, *forward, *prior, *truth_file, *align, *storage;
+	const char *stage, *forward, *prior, *learner, *truth_file, *align, *storage;
 	um_texts priors, inference;
 	int64_t samples;
 	double time_limit, seconds;
@@ -70,7 +70,7 @@ typedef struct um_stage {
 typedef struct um_task {
 	char *name;   /* "simulate/eht", "train/ring", "eht/tv+dpi", "compare" */
 	int stage;
-	int forward, prior, inference; /* indices into the plan, or -1 */
+	int forward, prior, inference; /* indices into the plan, or -1; a fit has the prior, or all three */
 } um_task;
 
 typedef struct um_plan {
@@ -105,16 +105,26 @@ UM_API void um_plan_check(um_plan *p, um_problems *problems);
 /* The stage that simulates the data of a forward, or NULL; the task of a name, or -1. */
 UM_API const um_stage *um_plan_simulation(const um_plan *p, int forward);
 UM_API int um_plan_task(const um_plan *p, const char *name);
-/* The index of a prior's key, or -1. */
+/* The index of a key, or -1. */
 UM_API int um_plan_prior(const um_plan *p, const char *key);
+UM_API int um_plan_forward(const um_plan *p, const char *key);
+UM_API int um_plan_inference(const um_plan *p, const char *key);
+/* Parameters of an item, with the model that this run made for it. */
+UM_API const void *um_item_params(const um_item *item);
 
 /* The index of the prior that factor k of a prior names, or -1. */
 UM_API int um_plan_named(const um_plan *p, int prior, int k);
 
-/* The stage that trains a prior, or NULL; whether task t uses what task k makes. */
+/* What kind of stage a task belongs to. */
+UM_API um_stage_kind um_plan_kind(const um_plan *p, const um_task *t);
+
+/* The stage that trains a prior, or an inference, or NULL; whether task t uses what task k makes. */
 UM_API const um_stage *um_plan_training(const um_plan *p, int prior);
+UM_API const um_stage *um_plan_learning(const um_plan *p, int inference);
+/* Whether a prior is trained in this run, or names or is made of one that is. */
+UM_API bool um_plan_learned(const um_plan *p, int prior);
 UM_API bool um_plan_needs(const um_plan *p, const um_task *t, const um_task *k);
-/* Says where the run directory is: priors that it trains are opened with their weight files. */
+/* Says where the run directory is: what it trains is opened with its weight files. */
 UM_API void um_plan_set_dir(um_plan *p, const char *dir);
 
 /* The factors of a prior, created; closes what it opened where it fails. */
@@ -135,7 +145,7 @@ UM_API void um_stage_read(um_plan *p, um_node *node, um_problems *problems);
 
 /* Complains about a train stage that cannot work; false where there was something. */
 UM_API bool um_training_check(const um_plan *p, const um_stage *s, um_problems *problems);
-/* Complains about priors that are used untrained, or before their train stage. */
+/* Complains about what is used untrained, or before its train stage. */
 UM_API void um_training_order(const um_plan *p, um_problems *problems);
 
 UM_API const um_param *um_data_table(size_t *n);

@@ -95,6 +95,14 @@ static void add_item(um_input **list, int *n, const char *group, const um_item *
 	}
 }
 
+/* What a train stage learns from. */
+static void add_data(um_input **list, int *n, const um_stage *s, const char *key)
+{
+	for (int64_t k = 0; k < s->data.files.n; k++)
+		add_input(list, n, s->data.files.n == 1 ? um_format("train.%s.data", key) :
+			um_format("train.%s.data.%lld", key, (long long)k + 1), s->data.files.v[k]);
+}
+
 /* What the priors of a run, or of one task, read: their own files, the weights that a train stage
  * of this run made for them, and what that stage learns from. */
 static void add_priors(um_input **list, int *n, const um_plan *p, const um_task *task)
@@ -102,18 +110,48 @@ static void add_priors(um_input **list, int *n, const um_plan *p, const um_task 
 	const um_stage *own = task != NULL ? &p->stage[task->stage] : NULL;
 	for (int i = 0; i < p->nprior; i++) {
 		const um_stage *s = um_plan_training(p, i);
+		const char *weights = p->prior[i].factor[0].weights;
 		const bool fitted = own != NULL && own->kind == UM_TRAIN && s == own;
 		const bool drawn = own != NULL && own->kind != UM_INFER && um_plan_prior(p, own->data.prior) == i;
 		if (task != NULL && task->prior != i && !drawn)
 			continue;
 		for (int k = 0; k < p->prior[i].n; k++)
 			add_item(list, n, "priors", &p->prior[i].factor[k]);
-		for (int64_t k = 0; s != NULL && (task == NULL || fitted) && k < s->data.files.n; k++)
-			add_input(list, n, s->data.files.n == 1 ? um_format("train.%s.data", p->prior[i].key) :
-				um_format("train.%s.data.%lld", p->prior[i].key, (long long)k + 1), s->data.files.v[k]);
-		if (task != NULL && !fitted && p->prior[i].weights != NULL)
-			add_input(list, n, um_format("train.%s", p->prior[i].key), p->prior[i].weights);
+		if (s != NULL && (task == NULL || fitted))
+			add_data(list, n, s, p->prior[i].key);
+		if (task != NULL && !fitted && weights != NULL)
+			add_input(list, n, um_format("train.%s", p->prior[i].key), weights);
 	}
+}
+
+/* The same of inferences. */
+static void add_inference(um_input **list, int *n, const um_plan *p, const um_task *task)
+{
+	for (int i = 0; i < p->ninference; i++) {
+		const um_item *item = &p->inference[i];
+		const um_stage *s = um_plan_learning(p, i);
+		const bool fitted = task != NULL && um_plan_kind(p, task) == UM_TRAIN;
+		if (task != NULL && task->inference != i)
+			continue;
+		add_item(list, n, "inference", item);
+		if (s != NULL && (task == NULL || fitted))
+			add_data(list, n, s, item->key);
+		if (task != NULL && !fitted && item->weights != NULL)
+			add_input(list, n, um_format("train.%s", item->key), item->weights);
+	}
+}
+
+/* The truth of a forward model, where it is known. */
+static void add_truth(um_input **list, int *n, const um_plan *p, int i)
+{
+	const um_stage *sim = um_plan_simulation(p, i);
+	if (p->forward_set[i].truth != NULL && *p->forward_set[i].truth)
+		add_input(list, n, um_format("forward.%s.truth", p->forward[i].key), p->forward_set[i].truth);
+	if (sim != NULL && sim->set.truth_file != NULL)
+		add_input(list, n, um_format("simulate.%s.truth", p->forward[i].key), sim->set.truth_file);
+	for (int64_t k = 0; sim != NULL && k < sim->data.files.n; k++)
+		add_input(list, n, sim->data.files.n == 1 ? um_format("simulate.%s.truth", p->forward[i].key) :
+			um_format("simulate.%s.truth.%lld", p->forward[i].key, (long long)k + 1), sim->data.files.v[k]);
 }
 
 int um_plan_inputs(const um_plan *p, int t, um_input **list)
@@ -127,19 +165,11 @@ int um_plan_inputs(const um_plan *p, int t, um_input **list)
 		if (task != NULL && task->forward != i)
 			continue;
 		add_item(list, &n, "forward", &p->forward[i]);
-		if (p->forward_set[i].truth != NULL && *p->forward_set[i].truth)
-			add_input(list, &n, um_format("forward.%s.truth", p->forward[i].key), p->forward_set[i].truth);
-		const um_stage *sim = um_plan_simulation(p, i);
-		if (sim != NULL && sim->set.truth_file != NULL)
-			add_input(list, &n, um_format("simulate.%s.truth", p->forward[i].key), sim->set.truth_file);
-		for (int64_t k = 0; sim != NULL && k < sim->data.files.n; k++)
-			add_input(list, &n, sim->data.files.n == 1 ? um_format("simulate.%s.truth", p->forward[i].key) :
-				um_format("simulate.%s.truth.%lld", p->forward[i].key, (long long)k + 1), sim->data.files.v[k]);
+		if (task == NULL || um_plan_kind(p, task) != UM_TRAIN)
+			add_truth(list, &n, p, i);
 	}
 	add_priors(list, &n, p, task);
-	for (int i = 0; i < p->ninference; i++)
-		if (task == NULL || task->inference == i)
-			add_item(list, &n, "inference", &p->inference[i]);
+	add_inference(list, &n, p, task);
 	return n;
 }
 

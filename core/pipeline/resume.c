@@ -150,10 +150,10 @@ static bool there(const char *dir, const char *task, const char *file)
 	return is;
 }
 
-/* The weight file of a train task. */
+/* The weight file of a train task, "train/NAME". */
 static bool there_weights(const char *dir, const um_plan *plan, int t)
 {
-	char *file = um_format("%s.safetensors", plan->prior[plan->task[t].prior].key);
+	char *file = um_format("%s.safetensors", strchr(plan->task[t].name, '/') + 1);
 	bool is = there(dir, plan->task[t].name, file);
 	free(file);
 	return is;
@@ -189,8 +189,7 @@ static void go_on(const char *dir, const um_plan *plan, bool *done)
 {
 	bool *undone = um_new(sizeof(*undone) * (size_t)plan->ntask);
 	for (int i = 0; i < plan->ntask; i++) {
-		const um_task *t = &plan->task[i];
-		if (!done[i] || t->inference >= 0 || t->forward >= 0 || t->prior < 0 || !may_go_on(dir, plan, i))
+		if (!done[i] || um_plan_kind(plan, &plan->task[i]) != UM_TRAIN || !may_go_on(dir, plan, i))
 			continue;
 		done[i] = false;
 		undo(dir, plan, i, done, undone);
@@ -233,15 +232,15 @@ um_status um_rundir_resume(const char *dir, const um_plan *plan, json_t *record,
 		json_object_set(record, "training", json_object_get(old, "training"));
 	for (int i = 0; i < plan->ntask; i++) {
 		const char *name = plan->task[i].name;
-		bool cell = plan->task[i].inference >= 0;
+		const um_stage_kind kind = um_plan_kind(plan, &plan->task[i]);
 		json_t *entry = json_object_get(json_object_get(old, "cells"), name);
 		const char *status = json_string_value(json_object_get(entry, "status"));
-		if (cell)
+		if (kind == UM_INFER)
 			done[i] = status != NULL && strcmp(status, "done") == 0 && there(dir, name, "metrics.json") &&
 				there(dir, name, "samples.fits");
-		else if (plan->task[i].forward >= 0)
+		else if (kind == UM_SIMULATE)
 			done[i] = there(dir, name, "measurements.fits") && there(dir, name, "truth.fits");
-		else if (plan->task[i].prior >= 0)
+		else if (kind == UM_TRAIN)
 			done[i] = there(dir, name, "metrics.json") && there_weights(dir, plan, i);
 	}
 	go_on(dir, plan, done);

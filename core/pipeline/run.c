@@ -96,12 +96,12 @@ static um_status write_record(struct run *r)
  * under "training". */
 static void record_task(struct run *r, const struct child *c)
 {
-	const um_task *t = &r->plan->task[c - r->child];
-	if (t->prior < 0)
+	const um_stage_kind kind = um_plan_kind(r->plan, &r->plan->task[c - r->child]);
+	if (kind != UM_INFER && kind != UM_TRAIN)
 		return;
-	if (t->inference < 0 && json_object_get(r->record, "training") == NULL)
+	if (kind == UM_TRAIN && json_object_get(r->record, "training") == NULL)
 		json_object_set_new(r->record, "training", json_object());
-	json_t *cells = json_object_get(r->record, t->inference >= 0 ? "cells" : "training");
+	json_t *cells = json_object_get(r->record, kind == UM_INFER ? "cells" : "training");
 	json_t *skipped = json_object_get(r->record, "skipped");
 	if (c->state == LEFT_OUT || c->state == WAITING)
 		return;
@@ -274,7 +274,7 @@ static struct child *next(struct run *r)
 {
 	for (int i = 0; i < r->plan->ntask; i++) {
 		struct child *c = &r->child[i];
-		if (c->state == RUNNING && r->plan->task[i].inference < 0)
+		if (c->state == RUNNING && um_plan_kind(r->plan, &r->plan->task[i]) != UM_INFER)
 			return NULL;
 		if (c->state != WAITING)
 			continue;
@@ -295,8 +295,8 @@ static bool lost_its_data(struct run *r, struct child *c)
 		if (!um_plan_needs(r->plan, t, k) || (r->child[i].state != FAILED && r->child[i].state != INTERRUPTED))
 			continue;
 		c->state = FAILED;
-		c->reason = k->forward >= 0 ? um_format("its measurements could not be simulated") :
-			um_format("priors.%s could not be trained", r->plan->prior[k->prior].key);
+		c->reason = um_plan_kind(r->plan, k) == UM_SIMULATE ? um_format("its measurements could not be simulated") :
+			um_format("%s.%s could not be trained", k->inference >= 0 ? "inference" : "priors", strchr(k->name, '/') + 1);
 		record_task(r, c);
 		r->done++;
 		fprintf(stderr, "umbra: %s: failed: %s\n", c->name, c->reason);
@@ -367,7 +367,7 @@ static um_status choose_tasks(struct run *r)
 	if (r->o->only == NULL)
 		return UM_OK;
 	want = um_plan_task(r->plan, r->o->only);
-	if (want < 0 || r->plan->task[want].forward + r->plan->task[want].prior == -2) {
+	if (want < 0 || um_plan_kind(r->plan, &r->plan->task[want]) == UM_COMPARE) {
 		const char **words = um_new(sizeof(*words) * (size_t)(r->plan->ntask + 1));
 		for (int i = 0; i < r->plan->ntask; i++)
 			words[i] = r->plan->task[i].name;

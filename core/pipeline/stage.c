@@ -48,9 +48,14 @@ static const um_param compare_table[] = {
 	UM_CHOICE(um_stage_settings, stage, NULL, "compare", "Puts all cells into one table and one picture."),
 };
 static const um_param train_table[] = {
-	UM_CHOICE(um_stage_settings, stage, NULL, "train", "Fits a prior to data."),
+	UM_CHOICE(um_stage_settings, stage, NULL, "train", "Fits a prior to data, or an inference to many measurements."),
 	UM_PARAM_TEXT(um_stage_settings, prior, "", "A key of the group priors, to be fitted; later stages use "
 		"what was learned under that name. Its model is left out, or is where the fit starts from."),
+	{ "inference", UM_TEXT, offsetof(um_stage_settings, learner), "", 0, 0, NULL, "", "A key of the group inference, to be fitted "
+		"instead, to measurements of forward under the prior of priors, for which it then serves." },
+	UM_PARAM_TEXT(um_stage_settings, forward, "", "With inference: a key of the group forward, which measures the images of data; "
+		"without data its files hold the measurements to learn from."),
+	UM_PARAM(um_stage_settings, priors, "[]", 0, 0, "", "With inference: one key of the group priors."),
 	UM_CHOICE(um_stage_settings, storage, "float32", "float32|float16|bfloat16", "How the weight file keeps "
 		"numbers; the latter two halve it."),
 	UM_PARAM(um_stage_settings, seconds, "0", 0, 1e9, "s", "Time budget: the fit begins no step after so "
@@ -97,7 +102,8 @@ void um_plan_help(FILE *out)
 			group_help(out, "truth", "a FITS file, or a group", "What is measured: an image in instrument units, or a group "
 				"that says which draw of a prior or image of a data set, in the units of priors.", "a simulate", um_truth_table);
 		if (i == UM_TRAIN)
-			group_help(out, "data", "a group", "What the prior learns from: files or draws.", "a train", um_data_table);
+			group_help(out, "data", "a group", "What a prior learns from: files or draws. An inference sees only "
+				"measurements of them.", "a train", um_data_table);
 	}
 }
 
@@ -124,7 +130,7 @@ static int stage_kind(um_node *node, um_problems *problems)
 void um_stage_read(um_plan *p, um_node *node, um_problems *problems)
 {
 	static const char *const simulate_skip[] = { "truth", NULL };
-	static const char *const train_skip[] = { "data", "inference", "forward", "priors", NULL };
+	static const char *const train_skip[] = { "data", NULL };
 	int kind = stage_kind(node, problems);
 	if (kind < 0)
 		return;
@@ -139,6 +145,6 @@ void um_stage_read(um_plan *p, um_node *node, um_problems *problems)
 		s->set = *(const um_stage_settings *)um_params_data(s->params);
 	if (kind == UM_SIMULATE)
 		um_truth_read(p, s, problems);
-	if (kind == UM_TRAIN && um_node_get(node, "inference") == NULL)
+	if (kind == UM_TRAIN)
 		um_data_read(p, s, problems);
 }

@@ -18,7 +18,8 @@
 static volatile sig_atomic_t stopping;
 static pid_t parent; /* a task whose parent is gone stops */
 static um_page *page;
-static const um_plugin *worker; /* the inference plugin that calls made for it return to */
+static const um_plugin *worker; /* the inference plugin that calls made for it return to, */
+static const char *working;     /* and what it does */
 
 static void on_signal(int s)
 {
@@ -35,11 +36,18 @@ static void on_phase(const um_plugin *p, const char *phase)
 {
 	if (p == NULL) {
 		p = worker;
-		phase = "run";
+		phase = working;
 	}
 	snprintf(page->plugin, sizeof(page->plugin), "%s", p != NULL ? p->name : "");
 	snprintf(page->kind, sizeof(page->kind), "%s", p != NULL ? um_kind_names[p->kind] : "");
 	snprintf(page->phase, sizeof(page->phase), "%s", p != NULL ? phase : "");
+}
+
+void um_task_worker(const um_plugin *p, const char *phase)
+{
+	worker = p;
+	working = phase;
+	um_phase(p, phase);
 }
 
 /* What a task holds. */
@@ -293,7 +301,7 @@ static um_status open_cell(struct task *k)
 	const um_item *item = &k->plan->inference[k->t->inference];
 	UM_TRY(open_forward(k));
 	UM_TRY(um_plan_open_prior(k->plan, k->t->prior, &k->env, &k->priors));
-	UM_TRY(um_inference_open(item->plugin, um_params_data(item->params), &k->env, &k->inference));
+	UM_TRY(um_inference_open(item->plugin, um_item_params(item), &k->env, &k->inference));
 out:
 	return st;
 }
@@ -316,11 +324,9 @@ static um_status infer(struct task *k, bool resume)
 	UM_TRY(um_problem_new(&k->forward, k->priors, nprior, &k->y, &k->sigma, &k->op, s->set.samples,
 		k->t->name, &c.problem));
 	c.started = c.saved = um_clock();
-	worker = k->inference.plugin;
-	um_phase(worker, "run");
+	um_task_worker(k->inference.plugin, "run");
 	um_status run = k->inference.ops.run(k->inference.self, c.problem, &sink);
-	worker = NULL;
-	um_phase(NULL, NULL);
+	um_task_worker(NULL, NULL);
 	if (run != UM_OK && run != UM_EINTR)
 		UM_TRY(run);
 	bool stopped = run == UM_EINTR || (stopping && (c.samples.data == NULL ||
@@ -372,7 +378,8 @@ static um_status do_task(struct task *k, const char *name, bool resume)
 	int threads = k->env.threads;
 	k->env = k->plan->env;
 	k->env.threads = threads;
-	UM_TRY(k->t->inference >= 0 ? infer(k, resume) : k->t->forward >= 0 ? simulate(k) :
+	const um_stage_kind kind = um_plan_kind(k->plan, k->t);
+	UM_TRY(kind == UM_INFER ? infer(k, resume) : kind == UM_SIMULATE ? simulate(k) :
 		um_train(k->plan, k->index, k->dir, &k->env, page, resume));
 out:
 	return st;

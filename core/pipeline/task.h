@@ -54,16 +54,22 @@ UM_API void um_checkpoint_remove(const char *folder);
 /* Removes the checkpoint of a cell that is finished. */
 UM_API void um_cell_finish(const um_cell_out *c);
 
-/* Fits the prior of train task number task to its data: DIR/train/KEY with weight file, trace,
- * metrics and figures. */
+/* Fits the prior or inference of train task number task: DIR/train/KEY with weight file, trace, metrics and
+ * figures. */
 UM_API UM_USED um_status um_train(const um_plan *p, int task, const char *dir, const um_env *env,
 	um_page *page, bool resume);
+
+/* The weight file of a train task that fitted item, from what the fit delivered. */
+UM_API UM_USED um_status um_weight_file_write(const um_plan *p, int task, const um_item *item, um_tensors *t);
 
 /* Aligns the samples where the stage asks for it and the data allow it; samples.fits, mean.fits,
  * std.fits, metrics.json and figures of a cell; truth [image] double in instrument
  * units, or NULL. */
 UM_API UM_USED um_status um_cell_deliver(um_cell_out *c, um_forward *f, const um_array *y,
 	const um_array *sigma, const um_array *op, const um_array *truth, const um_sky *sky);
+
+/* Calls that the host makes for an inference plugin return to it, which is at work in a phase; NULL: no more. */
+UM_API void um_task_worker(const um_plugin *p, const char *phase);
 
 /* True once the process was asked to stop (SIGINT, SIGTERM, SIGUSR1). */
 UM_API bool um_task_stopping(void);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A train task: the data set, the fit, the weight file, and pictures of what was learned. */
+/* A train task: the data set, the fit of a prior to it or of an inference to measurements of it, the weight file, and
+ * pictures of what was learned. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +8,6 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "pipeline/provenance.h"
 #include "pipeline/task.h"
 #include "report/figure.h"
 
@@ -17,13 +17,18 @@ enum { SHOWN = 64 };
 struct training {
 	const um_plan *plan;
 	const um_stage *stage;
-	int prior;            /* that is fitted */
+	const um_task *task;
+	const um_item *item;  /* that is fitted */
 	um_env env;
 	um_cell_out out;
 	um_prior untrained, trained;
+	um_inference inference; /* instead of these two */
+	um_forward forward;     /* whose measurements that is for */
+	um_prior *priors;       /* and the prior */
+	um_problem *problem;
 	um_prior *drawn;      /* from which images are drawn, or NULL */
 	um_array images;
-	um_dataset *data;
+	um_dataset *data;     /* NULL: the forward model brings measurements */
 	bool budget_ended_it;
 };
 
@@ -36,7 +41,7 @@ static um_status draw(void *state, um_rng *rng, um_array *x)
 	um_status st = k->drawn->ops.sample(k->drawn->self, rng, x);
 	if (st != UM_OK)
 		return um_context(st, "priors/%s", k->drawn->plugin->name);
-	um_phase(k->untrained.plugin, "fit");
+	um_phase(NULL, NULL); /* on with the fit */
 	return st;
 }
 
@@ -52,7 +57,7 @@ static um_status open_data(struct training *k)
 	static const char *const augment[] = { "none", "flips", "dihedral" };
 	const um_data_settings *d = &k->stage->data;
 	um_status st = UM_OK;
-	um_dataset_source s = { .name = d->prior, .key = k->plan->task[k->out.task].name,
+	um_dataset_source s = { .name = d->prior, .key = k->task->name,
 		.seed = k->env.seed,
 		.order = d->seed, .threads = k->env.threads, .count = d->count, .held_out = d->held_out,
 		.seconds = budget(k), .draw = draw, .state = k };
@@ -72,124 +77,13 @@ out:
 	return st;
 }
 
-/* ---- the weight file ------------------------------------------------------------- */
-
-/* Members of a group as text of a pipeline file. */
-static char *text_of(const um_node *group)
-{
-	char *text = NULL;
-	size_t size = 0;
-	FILE *f = open_memstream(&text, &size);
-	um_config_write(group, f);
-	fclose(f);
-	return text;
-}
-
-static bool is_default(um_node *child, const um_param *table, size_t n)
-{
-	const um_param *p = table;
-	while (p < table + n && strcmp(p->name, child->name) != 0)
-		p++;
-	if (p == table + n || p->def == NULL)
-		return false;
-	um_node usual = { .type = UM_NODE_GROUP, .file = child->file, .base = child->base }, own = { .type = UM_NODE_GROUP, .n = 1, .child = &child };
-	if (um_node_add(&usual, p->name, p->type, p->def) != UM_OK)
-		return false;
-	usual.child[0]->filled = child->filled; /* which is written too */
-	char *a = text_of(&usual), *b = text_of(&own);
-	const bool same = strcmp(a, b) == 0;
-	free(a);
-	free(b);
-	um_node_free(usual.child[0]);
-	free(usual.child);
-	return same;
-}
-
-/* What a group says that is no default, as text of a pipeline file; paths are left out, and files are inputs. */
-static char *settings_of(const um_node *group, const um_param *table, size_t n)
-{
-	if (group == NULL)
-		return um_strdup("");
-	um_node some = *group;
-	some.child = um_new(sizeof(*some.child) * (size_t)(group->n + 1));
-	some.n = 0;
-	for (int i = 0; i < group->n; i++)
-		if (strcmp(group->child[i]->name, "files") != 0 && strcmp(group->child[i]->name, "model") != 0 &&
-			!is_default(group->child[i], table, n))
-			some.child[some.n++] = group->child[i];
-	char *text = text_of(&some);
-	free(some.child);
-	return text;
-}
-
-static char *item_settings(const um_item *item)
-{
-	return settings_of(item->node, item->plugin->params, item->plugin->nparams);
-}
-
-/* What the file was made from; nothing that differs between equal runs. */
-static um_status note_origin(struct training *k)
-{
-	um_status st = UM_OK;
-	um_tensors *t = &k->out.weights;
-	const um_data_settings *data = &k->stage->data;
-	const int drawn = um_plan_prior(k->plan, data->prior);
-	const um_plugin *p = k->untrained.plugin;
-	const int64_t *s = k->env.shape;
-	um_input *in = NULL;
-	size_t rows;
-	const um_param *table = um_data_table(&rows);
-	int n = um_plan_inputs(k->plan, k->out.task, &in);
-	const struct { const char *key; char *value; } notes[] = {
-		{ "umbra", um_strdup(UM_VERSION) },
-		{ "plugin", um_format("priors/%s %s", p->name, p->version != NULL ? p->version : "") },
-		{ "title", um_strdup(k->plan->title) },
-		{ "settings", item_settings(&k->plan->prior[k->prior].factor[0]) },
-		{ "data_settings", settings_of(um_node_get(k->stage->node, "data"), table, rows) },
-		{ "drawn_from", drawn >= 0 ? item_settings(&k->plan->prior[drawn].factor[0]) : um_strdup("") },
-		{ "data", *data->prior ? um_format("draws of priors.%s", data->prior) : um_strdup(data->about) },
-		{ "licence", um_strdup(data->licence) },
-		{ "seed", um_format("%lld", (long long)k->plan->seed) },
-		{ "shape", um_format("%lld %lld %lld %lld %lld", (long long)s[0], (long long)s[1],
-			(long long)s[2], (long long)s[3], (long long)s[4]) },
-	};
-	for (size_t i = 0; i < sizeof(notes) / sizeof(*notes); i++) {
-		if (*notes[i].value != '\0')
-			um_tensors_note(t, notes[i].key, notes[i].value);
-		free(notes[i].value);
-	}
-	for (int i = 0; i < n; i++) {
-		char hex[65], *key = um_format("input %s", in[i].name);
-		st = um_sha256_file(in[i].path, hex);
-		if (st == UM_OK)
-			um_tensors_note(t, key, hex);
-		free(key);
-		if (st != UM_OK)
-			break;
-	}
-	um_inputs_free(in, n);
-	return st;
-}
-
-static um_status write_weights(struct training *k)
-{
-	const um_prior_item *item = &k->plan->prior[k->prior];
-	if (k->out.weights.n == 0)
-		return um_fail(UM_EPLUGIN, "priors/%s: fit delivered no weights",
-			k->untrained.plugin->name);
-	um_status st = note_origin(k);
-	k->out.weights.store = k->stage->set.storage[5] == '3' ? UM_STORE_SAME : k->stage->set.storage[0] == 'f' ?
-		UM_STORE_F16 : UM_STORE_BF16;
-	return st == UM_OK ? um_tensors_write(item->weights, &k->out.weights) : st;
-}
-
 /* ---- pictures -------------------------------------------------------------------- */
 
 static um_status gallery(struct training *k, const char *dir)
 {
 	um_status st = UM_OK;
 	um_array left = { 0 }, right = { 0 };
-	um_rng rng[SHOWN], base = um_rng_new(k->env.seed, k->plan->task[k->out.task].name, 0);
+	um_rng rng[SHOWN], base = um_rng_new(k->env.seed, k->task->name, 0);
 	const um_dataset_info *info = um_dataset_about(k->data);
 	const bool samples = k->trained.ops.sample != NULL;
 	char *path = um_format("%s/gallery.png", dir);
@@ -266,41 +160,97 @@ static um_status loss_curve(struct training *k, const char *dir)
 
 /* ---- the task -------------------------------------------------------------------- */
 
-static um_status deliver(struct training *k)
+/* How much there was to learn from; of an inference, measurements. */
+static um_status count(struct training *k)
 {
 	um_status st = UM_OK;
-	const um_dataset_info *info = um_dataset_about(k->data);
-	const um_prior_item *item = &k->plan->prior[k->prior];
+	const bool prior = k->task->inference < 0;
+	const int64_t train = prior ? um_dataset_about(k->data)->train : um_problem_about(k->problem)->train;
+	const int64_t held = prior ? um_dataset_about(k->data)->held : um_problem_about(k->problem)->held;
+	UM_TRY(um_cell_metric(&k->out, prior ? "train_images" : "train_measurements", train > 0 ? (double)train : NAN));
+	UM_TRY(um_cell_metric(&k->out, prior ? "held_out_images" : "held_out_measurements", (double)held));
+out:
+	return st;
+}
+
+/* What was written can be opened; pictures of it. */
+static um_status show(struct training *k)
+{
+	um_status st = UM_OK;
 	char *figures = um_format("%s/figures", k->out.folder);
-	UM_TRY(um_cell_metric(&k->out, "seconds", k->out.earlier + um_clock() - k->out.started));
-	UM_TRY(um_cell_metric(&k->out, "peak_mb", um_cell_peak_mb(&k->out)));
-	UM_TRY(um_cell_metric(&k->out, "train_images", info->train > 0 ? (double)info->train : NAN));
-	UM_TRY(um_cell_metric(&k->out, "held_out_images", (double)info->held));
-	UM_TRY(um_cell_write_trace(&k->out));
-	UM_TRY(write_weights(k));
 	UM_TRY(um_file_mkdirs(figures));
-	st = um_prior_open(item->factor[0].plugin, item->trained, &k->env, &k->trained);
+	if (k->task->inference >= 0) {
+		um_inference_close(&k->inference);
+		st = um_inference_open(k->item->plugin, k->item->trained, &k->env, &k->inference);
+	} else
+		st = um_prior_open(k->item->plugin, k->item->trained, &k->env, &k->trained);
 	if (st != UM_OK)
 		UM_TRY(um_context(st, "the weights that were just written"));
-	UM_TRY(gallery(k, figures));
+	if (k->task->inference < 0)
+		UM_TRY(gallery(k, figures));
 	UM_TRY(loss_curve(k, figures));
-	UM_TRY(um_cell_write_metrics(&k->out));
-	if (!k->budget_ended_it) /* else --resume with a larger budget goes on */
-		um_cell_finish(&k->out);
 out:
 	free(figures);
 	return st;
 }
 
+static um_status deliver(struct training *k)
+{
+	um_status st = UM_OK;
+	UM_TRY(um_cell_metric(&k->out, "seconds", k->out.earlier + um_clock() - k->out.started));
+	UM_TRY(um_cell_metric(&k->out, "peak_mb", um_cell_peak_mb(&k->out)));
+	UM_TRY(count(k));
+	UM_TRY(um_cell_write_trace(&k->out));
+	UM_TRY(um_weight_file_write(k->plan, k->out.task, k->item, &k->out.weights));
+	UM_TRY(show(k));
+	UM_TRY(um_cell_write_metrics(&k->out));
+	if (!k->budget_ended_it) /* else --resume with a larger budget goes on */
+		um_cell_finish(&k->out);
+out:
+	return st;
+}
+
 static void release(struct training *k)
 {
+	um_problem_free(k->problem);
 	um_dataset_free(k->data);
 	um_array_free(&k->images);
 	if (k->drawn != NULL)
 		um_plan_close_prior(k->drawn, 1);
+	if (k->priors != NULL)
+		um_plan_close_prior(k->priors, k->plan->prior[k->task->prior].n);
 	um_prior_close(&k->untrained);
 	um_prior_close(&k->trained);
+	um_inference_close(&k->inference);
+	um_forward_close(&k->forward);
 	um_cell_free(&k->out);
+}
+
+static um_status open_prior(struct training *k)
+{
+	um_status st = UM_OK;
+	UM_TRY(um_prior_open(k->item->plugin, um_params_data(k->item->params), &k->env, &k->untrained));
+	UM_TRY(open_data(k));
+out:
+	return st;
+}
+
+static um_status open_inference(struct training *k)
+{
+	um_status st = UM_OK;
+	const um_item *f = &k->plan->forward[k->task->forward];
+	const int prior = k->task->prior, many = k->plan->prior[prior].n;
+	UM_TRY(um_forward_open(f->plugin, um_params_data(f->params), &k->env, &k->forward));
+	UM_TRY(um_plan_open_prior(k->plan, prior, &k->env, &k->priors));
+	UM_TRY(um_inference_open(k->item->plugin, um_params_data(k->item->params), &k->env, &k->inference));
+	const char *why = um_cell_refusal(k->inference.info.needs, &k->forward, k->priors, many);
+	if (why != NULL)
+		UM_TRY(um_fail(UM_EPARAM, "%s", why));
+	if (um_node_get(k->stage->node, "data") != NULL)
+		UM_TRY(open_data(k));
+	UM_TRY(um_problem_new_fit(&k->forward, k->priors, many, k->data, budget(k), k->task->name, &k->problem));
+out:
+	return st;
 }
 
 um_status um_train(const um_plan *p, int task, const char *dir, const um_env *env, um_page *page,
@@ -308,24 +258,24 @@ um_status um_train(const um_plan *p, int task, const char *dir, const um_env *en
 {
 	um_status st = UM_OK;
 	const um_task *t = &p->task[task];
-	const um_item *item = &p->prior[t->prior].factor[0];
-	struct training k = { .plan = p, .stage = &p->stage[t->stage], .prior = t->prior, .env = *env,
+	const um_item *item = t->inference >= 0 ? &p->inference[t->inference] : &p->prior[t->prior].factor[0];
+	struct training k = { .plan = p, .stage = &p->stage[t->stage], .task = t, .item = item, .env = *env,
 		.out = { .plan = p, .task = task, .page = page, .resume = resume,
 			.folder = um_format("%s/%s", dir, t->name) } };
 	um_sink sink = um_cell_sink(&k.out);
 	UM_TRY(um_file_mkdirs(k.out.folder));
-	UM_TRY(um_prior_open(item->plugin, um_params_data(item->params), &k.env, &k.untrained));
-	UM_TRY(open_data(&k));
+	UM_TRY(t->inference >= 0 ? open_inference(&k) : open_prior(&k));
 	k.out.started = k.out.saved = um_clock();
-	um_phase(item->plugin, "fit");
-	st = k.untrained.ops.fit(k.untrained.self, k.data, &sink);
-	um_phase(NULL, NULL);
+	um_task_worker(item->plugin, "fit");
+	st = t->inference >= 0 ? k.inference.ops.fit(k.inference.self, k.problem, &sink) :
+		k.untrained.ops.fit(k.untrained.self, k.data, &sink);
+	um_task_worker(NULL, NULL);
 	if (st == UM_EINTR) {
 		UM_TRY(um_cell_write_trace(&k.out));
 		UM_TRY(um_fail(UM_EINTR, "stopped on request; --resume goes on"));
 	}
 	if (st != UM_OK)
-		UM_TRY(um_context(st, "priors/%s", item->plugin->name));
+		UM_TRY(um_context(st, "%s/%s", um_kind_names[item->plugin->kind], item->plugin->name));
 	k.budget_ended_it = k.stage->set.seconds > 0 && um_checkpoint_seconds(k.out.folder) >= k.stage->set.seconds;
 	UM_TRY(deliver(&k));
 out:

@@ -238,7 +238,7 @@ um_status um_report_write(const char *dir)
 	for (int i = 0; i < p.run.ncells; i++)
 		add_cell(&p, i);
 	add_folders(&p, "simulate", "Simulated measurements");
-	add_folders(&p, "train", "Trained prior");
+	add_folders(&p, "train", "Training");
 	add_end(&p);
 	st = um_text_write(path, &p.t);
 out:

@@ -38,11 +38,13 @@ typedef struct um_flow_nodes {
 /* From z (n numbers an image, rank 1) to x, or back; both use the same weights, whose names begin
  * with prefix and a dot. A flow at its start is a permutation. training: BatchNorm takes the
  * statistics of the batch (logdet then leaves out how they depend on the image), otherwise the frozen
- * ones. Mistakes are found by um_graph_status. */
+ * ones. condition: NULL, or what every net of the couplings sees besides the half that stays as it is
+ * (Sun & Bouman 2021; Mammadov et al. 2024, arXiv:2407.17907): numbers (rank 1), for convolutional
+ * couplings planes [k][rows][columns], also as one vector. Mistakes are found by um_graph_status. */
 UM_API um_flow_nodes um_flow_sample(um_graph *g, const um_flow_spec *spec, const char *prefix,
-	bool training, um_node *z);
+	bool training, um_node *z, um_node *condition);
 UM_API um_flow_nodes um_flow_invert(um_graph *g, const um_flow_spec *spec, const char *prefix,
-	bool training, um_node *x);
+	bool training, um_node *x, um_node *condition);
 
 /* The frozen statistics of BatchNorm move towards those of a batch: 0.9 old + 0.1 new. */
 UM_API void um_flow_follow(um_weights *w, const char *prefix, const um_array *mean, const um_array *var);

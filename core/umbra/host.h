@@ -79,10 +79,10 @@ UM_API int64_t um_prior_calls(const um_prior *p);
 /* The key that the parameters of a prior name another one by, or NULL. */
 UM_API const char *um_prior_key(const um_plugin *p, const void *params);
 
-/* The parameter model of a prior that can be trained, or NULL: where its weight file is named. A
+/* The parameter model of a prior or inference that can be trained, or NULL: where its weight file is named. A
  * copy of params in which it is path; path and what params points to are borrowed, free the copy. */
-UM_API const um_param *um_prior_model(const um_plugin *p);
-UM_API void *um_prior_with_model(const um_plugin *p, const void *params, const char *path);
+UM_API const um_param *um_plugin_model(const um_plugin *p);
+UM_API void *um_plugin_with_model(const um_plugin *p, const void *params, const char *path);
 
 /* An image array [count][shape of env], float, zeroed. */
 UM_API UM_USED um_status um_env_images(const um_env *env, int64_t count, um_array *x);
@@ -106,9 +106,17 @@ UM_API UM_USED um_status um_forward_solve(um_forward *f, const um_array *op, con
  * instances. name keys the random streams. */
 UM_API UM_USED um_status um_problem_new(um_forward *f, um_prior *priors, int npriors, const um_array *y,
 	const um_array *sigma, const um_array *op, int64_t samples, const char *name, um_problem **out);
+/* The same for a fit: measurements of the truths of a data set, or, truths NULL, those of the forward model's own
+ * files, a tenth of which are held out. */
+UM_API UM_USED um_status um_problem_new_fit(um_forward *f, um_prior *priors, int npriors, um_dataset *truths,
+	double seconds, const char *name, um_problem **out);
 UM_API void um_problem_free(um_problem *p);
 UM_API int64_t um_problem_calls(const um_problem *p); /* evaluations of the prior, one a sample; of one
 	that names another, those of the score of that */
+
+/* um_problem_note and um_problem_suits without a measurement. */
+UM_API UM_USED um_status um_bond_note(um_forward *f, um_prior *priors, int npriors, um_sink *sink);
+UM_API UM_USED um_status um_bond_suits(um_forward *f, um_prior *priors, int npriors, const um_tensors *t);
 
 /* Why inference with these needs cannot work on this problem: a sentence, or NULL. */
 UM_API const char *um_cell_refusal(uint32_t needs, const um_forward *f, const um_prior *priors, int npriors);

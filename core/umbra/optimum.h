@@ -22,6 +22,10 @@ typedef struct um_start {
 /* u [1][image] of the start. */
 UM_API UM_USED um_status um_optimum_start(um_problem *p, const um_start *start, um_array *u);
 
+/* Draws of the prior as u, one a stream. With softplus the faintest pixels, or those below 0, would have all the
+ * variance of u: they are lifted to a hundredth of the mean of these draws. */
+UM_API UM_USED um_status um_optimum_draws(um_problem *p, um_rng *rng, um_array *u);
+
 /* Adds factor log |dx/du| of each u [B][image] to lp[B] and its gradient to dp (or NULL). */
 UM_API void um_optimum_volume(um_problem *p, double factor, const um_array *u, double *lp, um_array *dp);
 

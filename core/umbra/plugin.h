@@ -218,7 +218,11 @@ typedef struct um_inference_ops {
 	 * the way. Long work calls um_sink_progress every step and obeys its answer. */
 	um_status (*run)(void *self, um_problem *problem, um_sink *sink);
 
-	/* (optional) once for many measurements. */
+	/* (optional, with a parameter model, UM_FILE with default "") learns once for many measurements, which
+	 * um_problem_batch and um_problem_rows of this problem deliver. As for um_prior_ops.fit: tensors and notes
+	 * go to the sink at the end, um_problem_note among them; create with model "" makes an instance of which
+	 * only fit and destroy are called; checkpoints and the budget of um_problem_info are obeyed. run refuses
+	 * what um_problem_suits does. */
 	um_status (*fit)(void *self, um_problem *problem, um_sink *sink);
 } um_inference_ops;
 

@@ -19,6 +19,7 @@ extern "C" {
 #endif
 
 typedef struct um_problem um_problem;
+struct um_tensors; /* umbra/tensors.h */
 
 typedef enum um_transform {
 	UM_IDENTITY, /* x = u */
@@ -42,6 +43,10 @@ typedef struct um_problem_info {
 	double scale;         /* the instrument sees scale x */
 	const bool *angles;   /* [ny] which data are angles, or NULL */
 	double lo, unit;      /* of the prior: see um_prior_info */
+	int64_t train, held;  /* of a fit (um_inference_ops.fit): measurements to learn from, 0: fresh ones for
+	                         ever, and others to judge by; else both are 0 */
+	double seconds;       /* of a fit: begin no step after so many; 0: no budget */
+	bool simulates;       /* the forward model can: um_problem_measure */
 } um_problem_info;
 
 UM_API const um_problem_info *um_problem_about(const um_problem *p);
@@ -73,7 +78,7 @@ UM_API UM_USED um_status um_problem_pullback(um_problem *p, const um_array *x, c
 UM_API UM_USED um_status um_problem_solve(um_problem *p, double a2, double b2, const um_array *r,
 	um_array *out);
 
-/* The measurement: ny numbers each. */
+/* The measurement: ny numbers each; in a fit so many rows of ny. */
 UM_API const double *um_problem_y(const um_problem *p);
 UM_API const double *um_problem_sigma(const um_problem *p);
 
@@ -85,6 +90,23 @@ UM_API const um_array *um_problem_op(const um_problem *p);
 UM_API void um_problem_set_op(um_problem *p, const double *op);
 UM_API UM_USED um_status um_problem_calibrate(um_problem *p, const um_array *x, double *lp,
 	um_sink *sink);
+
+/* ---- fits: many measurements in place of one ------------------------------------- */
+
+/* Takes count training measurements for one step, the numbers step * count .. of a stream that runs through all of
+ * them, shuffled anew each time and, where the forward model made them of truths, with fresh noise (the truths
+ * nobody sees); or training or held-out ones first .. first + count - 1, always the same. From then on row b of what
+ * the functions here are given belongs to measurement b / repeat, and they want count * repeat rows;
+ * um_problem_y, sigma and op have so many. What was taken before changes nothing. */
+UM_API UM_USED um_status um_problem_batch(um_problem *p, int64_t step, int64_t count, int64_t repeat);
+UM_API UM_USED um_status um_problem_rows(um_problem *p, bool held, int64_t first, int64_t count, int64_t repeat);
+/* Simulated measurements of images x, in the units of the prior, one a stream, become the rows in use. */
+UM_API UM_USED um_status um_problem_measure(um_problem *p, um_rng *rng, const um_array *x);
+
+/* What a fit is bound to goes to the sink: forward model, priors, and what they do to a few images. And whether
+ * what was learned (t, as the host wrote it) belongs to this problem; the message says what differs. */
+UM_API UM_USED um_status um_problem_note(um_problem *p, um_sink *sink);
+UM_API UM_USED um_status um_problem_suits(um_problem *p, const struct um_tensors *t);
 
 /* What is wanted of the score s(x) = grad log q(x), where q is the law of
  * alpha x0 + sigma z, x0 ~ prior, z ~ N(0, I). J is the Jacobian of s. A NULL

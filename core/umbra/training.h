@@ -13,6 +13,8 @@
 extern "C" {
 #endif
 
+enum { UM_TRAINING_SEEN = 4 };
+
 /* A training. The first group is the caller's, who keeps what it points to. */
 typedef struct um_training {
 	void *self;                /* of the functions */
@@ -23,8 +25,12 @@ typedef struct um_training {
 	double rate, decay, clip;  /* decay: what is left of the rate at the last step, along a cosine; 1: all */
 	double averaging;          /* rate of the moving average; it begins with (1 + step) / (10 + step) */
 	double seconds;            /* no step begins after so many; 0: no budget */
-	/* The scalar loss as a node of g, which has every weight. */
+	/* The scalar loss as a node of g, which has every weight. It may leave further nodes in seen, at most
+	 * UM_TRAINING_SEEN, whose values um_training_seen has in learn: of those that do not need late inputs after
+	 * um_program_run_early. */
 	um_node *(*loss)(void *self, um_graph *g);
+	int nseen;
+	um_node *seen[UM_TRAINING_SEEN];
 	/* Fills the inputs of program for a step (from 0) and runs it; *loss is what progress and looks are told. */
 	um_status (*learn)(void *self, int64_t step, double *loss);
 	/* After step steps: loss is the mean since the last look. *end = true ends the training. */
@@ -33,7 +39,7 @@ typedef struct um_training {
 	const char *const *more_names;
 	um_array *const *more_arrays;
 
-	um_program *program;       /* output 0: the loss; the gradient follows */
+	um_program *program;       /* output 0: the loss; the gradient follows, then what is seen */
 	um_weights *w;             /* while they learn */
 	um_graph *graph;
 	um_adam adam;
@@ -47,6 +53,9 @@ UM_API UM_USED um_status um_training_begin(um_training *t, bool *found);
  * a look after the last step. */
 UM_API UM_USED um_status um_training_run(um_training *t);
 UM_API void um_training_free(um_training *t);
+
+/* The value of node seen[k] in the program. */
+UM_API um_array um_training_seen(const um_training *t, int k);
 
 /* Steps made so far. */
 UM_API int64_t um_training_step(const um_training *t);

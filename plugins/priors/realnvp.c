@@ -94,7 +94,7 @@ static void destroy(void *self)
 /* log p of the whitened image, up to (n/2) log 2 pi. */
 static um_node *density(struct self *p, um_graph *g, um_node *x)
 {
-	um_flow_nodes f = um_flow_invert(g, &p->spec, "flow", false, x);
+	um_flow_nodes f = um_flow_invert(g, &p->spec, "flow", false, x, NULL);
 	return um_nn_add(um_nn_scale(um_nn_sum(um_nn_square(f.out), UM_NN_ALL), -0.5), f.logdet);
 }
 
@@ -142,7 +142,7 @@ static um_status ready(struct self *p)
 	UM_TRY(compile_density(p, t->graph, &t->logp));
 	UM_TRY(compile_density(p, t->graph_of_one, &t->logp_of_one));
 	um_node *z = um_nn_input(t->graph, "z", 1, &p->n, true);
-	um_flow_nodes draw = um_flow_sample(t->graph, &p->spec, "flow", false, z);
+	um_flow_nodes draw = um_flow_sample(t->graph, &p->spec, "flow", false, z, NULL);
 	UM_TRY(um_compile(1, &draw.out, &how, &t->sample));
 out:
 	return st;

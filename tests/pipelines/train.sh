@@ -28,7 +28,7 @@ status 0 "$UMBRA" check "$T/p.cfg"
 status 0 "$UMBRA" run "$T/p.cfg" -o "$T/a" --quiet
 there "$T/a/train/learned/learned.safetensors" "$T/a/train/learned/trace.csv" "$T/a/train/learned/metrics.json" \
 	"$T/a/train/learned/figures/gallery.png" "$T/a/train/learned/figures/loss.png" "$T/a/seen/learned+dpi/samples.fits"
-grep -q 'Trained prior: learned' "$T/a/report.html" || { echo "the report leaves out the training"; bad=1; }
+grep -q 'Training: learned' "$T/a/report.html" || { echo "the report leaves out the training"; bad=1; }
 grep -A1 '"train/learned"' "$T/a/run.json" | grep -q '"done"' || { cat "$T/a/run.json"; bad=1; }
 grep -q '"held_out_images": 50' "$T/a/train/learned/metrics.json" || { cat "$T/a/train/learned/metrics.json"; bad=1; }
 
@@ -136,7 +136,7 @@ edit 2 's/^  { stage = "train".*$//' "priors/meanfit has not been trained: give 
 edit 2 's/priors = \["learned"\]/priors = ["both"]/' "priors/meanfit has not been trained"
 edit 2 's/stage = "train"; prior = "learned"/stage = "train"; prior = "both"/; s/truth = { prior = "learned"/truth = { prior = "field"/; s/priors = \["learned"\]/priors = ["tv"]/' "is a product of priors"
 edit 2 's/stage = "train"; prior = "learned"/stage = "train"; prior = "tv"/; s/truth = { prior = "learned"/truth = { prior = "field"/; s/priors = \["learned"\]/priors = ["tv"]/' "cannot be trained: it has no fit function"
-edit 2 's/stage = "train"; prior = "learned"/stage = "train"; inference = "dpi"/' "no inference plugin of this umbra can be trained" 2
+edit 2 's/stage = "train"; prior = "learned"/stage = "train"; inference = "dpi"/' "inference/dpi cannot be trained: it has no fit function" 2
 edit 2 's/data = {[^}]*};//' "train needs data"
 edit 2 's/^  { stage = "train".*$//; s/samples = 8; }/samples = 8; }, { stage = "train"; prior = "learned"; data = { prior = "field"; }; }/' "comes after its use, in simulate/seen"
 edit 2 's/prior = "learned"; data/prior = "learned"; seconds = -1.0; data/' "seconds: train: -1 lies outside"

@@ -205,6 +205,14 @@ static um_status dense_pullback(void *self, const um_array *op, const um_array *
 	return UM_OK;
 }
 
+static um_status dense_noise(void *self, um_array *sigma, um_array *op)
+{
+	const dense *d = self;
+	(void)op;
+	memcpy(sigma->data, d->sigma, sizeof(double) * (size_t)d->ny);
+	return UM_OK;
+}
+
 /* log w_k N(x; m_k, C_k), and C_k^-1 (m_k - x) into g. */
 static inline double dense_part(const dense *d, int64_t k, const float *x, double *g)
 {
@@ -280,7 +288,7 @@ static um_status dense_sample(void *self, um_rng *rng, um_array *x)
 }
 
 static const um_forward_ops dense_forward_ops = { .create = dense_model, .destroy = dense_leave,
-	.apply = dense_apply, .pullback = dense_pullback };
+	.apply = dense_apply, .pullback = dense_pullback, .noise = dense_noise };
 static const um_prior_ops dense_prior_ops = { .create = dense_prior, .destroy = dense_leave,
 	.logp = dense_logp, .sample = dense_sample, .component = dense_component, .covariance = dense_covariance };
 static const um_plugin dense_forward_plugin = { UM_HEADER, UM_FORWARD, 0, "dense", "0", "Test.", "",

@@ -14,7 +14,7 @@ typedef struct flow {
 	um_graph *g;
 	um_weights *w;
 	um_program *p;  /* outputs x, log det, z of x, its log det */
-	double in[BATCH * 4096];
+	double in[BATCH * 4096], given[BATCH * 4096]; /* given: the condition */
 } flow;
 
 static void fill_weights(um_weights *w, uint64_t seed, double size)
@@ -29,17 +29,20 @@ static void fill_weights(um_weights *w, uint64_t seed, double size)
 	um_weights_touch(w);
 }
 
-static flow *flow_new(um_flow_spec spec, um_precision precision, double size)
+/* condition: how many numbers, or of convolutional flows planes, the nets are given; 0: no condition. */
+static flow *flow_new(um_flow_spec spec, int64_t condition, um_precision precision, double size)
 {
 	flow *f = calloc(1, sizeof(*f));
+	const int64_t many = condition * (spec.convolutional ? spec.rows * spec.columns : 1);
 	um_rng base = um_rng_new(5, "start", 0), r = um_rng_new(6, "z", 0);
 	CHECK_OK(um_flow_check(&spec));
 	f->spec = spec;
 	f->n = spec.rows * spec.columns * spec.channels;
 	f->g = um_graph_new(BATCH);
 	um_node *z = um_nn_input(f->g, "z", 1, &f->n, true);
-	um_flow_nodes s = um_flow_sample(f->g, &f->spec, "f", false, z);
-	um_flow_nodes i = um_flow_invert(f->g, &f->spec, "f", false, s.out);
+	um_node *c = many > 0 ? um_nn_input(f->g, "c", 1, &many, true) : NULL;
+	um_flow_nodes s = um_flow_sample(f->g, &f->spec, "f", false, z, c);
+	um_flow_nodes i = um_flow_invert(f->g, &f->spec, "f", false, s.out, c);
 	um_node *out[] = { s.out, s.logdet, i.out, i.logdet };
 	CHECK_OK(um_graph_status(f->g));
 	CHECK_OK(um_weights_new(f->g, &base, &f->w));
@@ -47,6 +50,7 @@ static flow *flow_new(um_flow_spec spec, um_precision precision, double size)
 	const um_compile_options how = { UM_PER_BATCH, precision, 1, f->w };
 	CHECK_OK(um_compile(4, out, &how, &f->p));
 	um_normal_fill(&r, f->in, BATCH * f->n);
+	um_normal_fill(&r, f->given, BATCH * many);
 	return f;
 }
 
@@ -63,28 +67,37 @@ static double get(const um_array *a, int64_t i)
 	return a->dtype == UM_F64 ? ((double *)a->data)[i] : ((float *)a->data)[i];
 }
 
+static void feed(const um_array *to, const double *v)
+{
+	for (int64_t i = 0; to->data != NULL && i < um_array_len(to); i++)
+		if (to->dtype == UM_F64)
+			((double *)to->data)[i] = v[i];
+		else
+			((float *)to->data)[i] = (float)v[i];
+}
+
 static void run(flow *f)
 {
-	um_array z = um_program_input(f->p, "z");
-	for (int64_t i = 0; i < BATCH * f->n; i++)
-		if (z.dtype == UM_F64)
-			((double *)z.data)[i] = f->in[i];
-		else
-			((float *)z.data)[i] = (float)f->in[i];
+	const um_array z = um_program_input(f->p, "z"), c = um_program_input(f->p, "c");
+	feed(&z, f->in);
+	feed(&c, f->given);
 	CHECK_OK(um_program_run(f->p, 0));
 }
 
 static const struct {
 	const char *what;
 	um_flow_spec spec;
+	int64_t condition;
 } cases[] = {
-	{ "even", { false, 1, 8, 1, 4, 8, 3, false, 0, 1 } },
-	{ "odd", { false, 1, 7, 1, 5, 8, 2, false, 0, 2 } },
-	{ "two", { false, 1, 2, 1, 6, 16, 3, false, 0.5, 3 } },
-	{ "frozen BatchNorm", { false, 3, 3, 1, 3, 8, 3, true, 0, 4 } },
-	{ "images, checkerboards", { true, 3, 3, 1, 3, 4, 3, false, 0, 5 } },
-	{ "images, channels", { true, 14, 14, 2, 6, 4, 2, true, 0, 6 } },
-	{ "images, two squeezes", { true, 28, 28, 1, 7, 4, 3, false, 0, 7 } },
+	{ "even", { false, 1, 8, 1, 4, 8, 3, false, 0, 1 }, 0 },
+	{ "odd", { false, 1, 7, 1, 5, 8, 2, false, 0, 2 }, 0 },
+	{ "two", { false, 1, 2, 1, 6, 16, 3, false, 0.5, 3 }, 0 },
+	{ "frozen BatchNorm", { false, 3, 3, 1, 3, 8, 3, true, 0, 4 }, 0 },
+	{ "conditional", { false, 1, 7, 1, 5, 8, 3, false, 0, 8 }, 3 },
+	{ "images, checkerboards", { true, 3, 3, 1, 3, 4, 3, false, 0, 5 }, 0 },
+	{ "images, channels", { true, 14, 14, 2, 6, 4, 2, true, 0, 6 }, 0 },
+	{ "images, two squeezes", { true, 28, 28, 1, 7, 4, 3, false, 0, 7 }, 0 },
+	{ "conditional images", { true, 14, 14, 2, 6, 4, 2, false, 0, 9 }, 3 },
 };
 enum { CASES = sizeof(cases) / sizeof(*cases) };
 
@@ -92,7 +105,7 @@ static void inverse(void)
 {
 	for (int k = 0; k < CASES; k++)
 		for (int single = 0; single < 2; single++) {
-			flow *f = flow_new(cases[k].spec, single ? UM_FLOAT32 : UM_FLOAT64, k < 5 ? 0.1 : 0.03);
+			flow *f = flow_new(cases[k].spec, cases[k].condition, single ? UM_FLOAT32 : UM_FLOAT64, k < 6 ? 0.1 : 0.03);
 			const double eps = single ? 1e-5 : 1e-12;
 			double worst = 0, gap = 0, moved = 0;
 			run(f);
@@ -136,8 +149,8 @@ static double dense_logdet(flow *f)
 
 static void determinant(void)
 {
-	for (int k = 0; k < 5; k++) {
-		flow *f = flow_new(cases[k].spec, UM_FLOAT64, 0.1);
+	for (int k = 0; k < 6; k++) {
+		flow *f = flow_new(cases[k].spec, cases[k].condition, UM_FLOAT64, 0.1);
 		run(f);
 		um_array logdet = um_program_output(f->p, 1);
 		double got = get(&logdet, 0);
@@ -150,7 +163,7 @@ static void determinant(void)
 static void start(void)
 {
 	for (int k = 0; k < CASES; k++) {
-		flow *f = flow_new(cases[k].spec, UM_FLOAT64, 0);
+		flow *f = flow_new(cases[k].spec, cases[k].condition, UM_FLOAT64, 0);
 		double a = 0, b = 0, c = 0, d = 0;
 		run(f);
 		um_array x = um_program_output(f->p, 0), logdet = um_program_output(f->p, 1);
@@ -177,7 +190,7 @@ static void density(void)
 	CHECK_OK(um_flow_check(&spec));
 	um_graph *g = um_graph_new(GRID);
 	um_node *x = um_nn_input(g, "x", 1, &two, true);
-	um_flow_nodes i = um_flow_invert(g, &spec, "f", false, x);
+	um_flow_nodes i = um_flow_invert(g, &spec, "f", false, x, NULL);
 	um_node *out[] = { um_nn_sub(i.logdet, um_nn_scale(um_nn_sum(um_nn_square(i.out), UM_NN_ALL), 0.5)) };
 	CHECK_OK(um_graph_status(g));
 	CHECK_OK(um_weights_new(g, &base, &w));
@@ -212,8 +225,9 @@ static void batchnorm(void)
 	CHECK_OK(um_flow_check(&spec));
 	um_graph *g = um_graph_new(BATCH);
 	um_node *z = um_nn_input(g, "z", 1, &n, true);
-	um_flow_nodes t = um_flow_sample(g, &spec, "f", true, z), e = um_flow_sample(g, &spec, "f", false, z);
-	um_flow_nodes back = um_flow_invert(g, &spec, "f", true, t.out);
+	um_flow_nodes t = um_flow_sample(g, &spec, "f", true, z, NULL);
+	um_flow_nodes e = um_flow_sample(g, &spec, "f", false, z, NULL);
+	um_flow_nodes back = um_flow_invert(g, &spec, "f", true, t.out, NULL);
 	um_node *out[] = { t.out, e.out, t.mean, t.var, back.mean, back.var };
 	CHECK_OK(um_graph_status(g));
 	CHECK_OK(um_weights_new(g, &base, &w));
@@ -243,6 +257,29 @@ static void batchnorm(void)
 	um_graph_free(g);
 }
 
+/* The condition of an image moves that image, and no other. */
+static void condition(void)
+{
+	for (int k = 0; k < CASES; k++) {
+		double before[BATCH * 400], moved[BATCH] = { 0 };
+		if (cases[k].condition == 0)
+			continue;
+		flow *f = flow_new(cases[k].spec, cases[k].condition, UM_FLOAT64, 0.1);
+		run(f);
+		um_array x = um_program_output(f->p, 0);
+		CHECK_FATAL(um_array_len(&x) <= BATCH * 400);
+		memcpy(before, x.data, sizeof(double) * (size_t)um_array_len(&x));
+		f->given[0] += 1; /* the first number of the first image's */
+		run(f);
+		for (int64_t i = 0; i < BATCH * f->n; i++)
+			moved[i / f->n] = fmax(moved[i / f->n], fabs(get(&x, i) - before[i]));
+		CHECK(moved[0] > 1e-3);
+		for (int b = 1; b < BATCH; b++)
+			CHECK(moved[b] == 0);
+		flow_free(f);
+	}
+}
+
 static void refusals(void)
 {
 	um_flow_spec s = { false, 1, 1, 1, 4, 0, 3, false, 0, 1 };
@@ -257,11 +294,16 @@ static void refusals(void)
 	CHECK_OK(um_flow_check(&s));
 	CHECK(s.hidden == 32 && s.bound == 2);
 	um_graph *g = um_graph_new(2);
-	const int64_t nine = 9;
-	um_flow_sample(g, &s, "f", false, um_nn_input(g, "z", 1, &nine, true));
+	const int64_t nine = 9, sixteen = 16;
+	um_flow_sample(g, &s, "f", false, um_nn_input(g, "z", 1, &nine, true), NULL);
 	CHECK_FAILS(um_graph_status(g), UM_EARG, "9 numbers come to a flow of 8");
+	um_graph_free(g);
+	s.rows = s.columns = 4, s.convolutional = true;
+	g = um_graph_new(2);
+	um_flow_sample(g, &s, "f", false, um_nn_input(g, "z", 1, &sixteen, true), um_nn_input(g, "c", 1, &nine, true));
+	CHECK_FAILS(um_graph_status(g), UM_EARG, "a condition of 9 numbers is not planes");
 	um_graph_free(g);
 }
 
 CHECK_MAIN(CHECK_CASE(inverse), CHECK_CASE(determinant), CHECK_CASE(start), CHECK_CASE(density),
-	CHECK_CASE(batchnorm), CHECK_CASE(refusals))
+	CHECK_CASE(batchnorm), CHECK_CASE(condition), CHECK_CASE(refusals))

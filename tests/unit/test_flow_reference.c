@@ -48,8 +48,8 @@ static void compare(const um_tensors *t, um_precision precision)
 	um_graph *g = um_graph_new(batch);
 	CHECK_OK(um_flow_read(&spec, t));
 	um_node *z = um_nn_input(g, "z", 1, &n, true), *x = um_nn_input(g, "x", 1, &n, true);
-	const um_flow_nodes to = um_flow_sample(g, &spec, "flow", false, z);
-	const um_flow_nodes back = um_flow_invert(g, &spec, "flow", false, x);
+	const um_flow_nodes to = um_flow_sample(g, &spec, "flow", false, z, NULL);
+	const um_flow_nodes back = um_flow_invert(g, &spec, "flow", false, x, NULL);
 	um_node *half = um_nn_scale(um_nn_sum(um_nn_square(to.out), UM_NN_ALL), 0.5);
 	um_node *out[MOST] = { to.out, to.logdet, back.out, back.logdet };
 	out[LOSS] = um_nn_batch_mean(um_nn_sub(half, to.logdet));

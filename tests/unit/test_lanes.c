@@ -28,7 +28,7 @@ static um_flow_nodes flow(net *t, bool batchnorm, bool images)
 		.hidden = images ? 4 : 16, .batchnorm = batchnorm, .convolutional = images };
 	um_rng r = um_rng_new(2, "lanes", 0);
 	CHECK_OK(um_flow_check(&spec));
-	const um_flow_nodes f = um_flow_sample(t->g, &spec, "f", true, um_nn_input(t->g, "x", 1, &n, true));
+	const um_flow_nodes f = um_flow_sample(t->g, &spec, "f", true, um_nn_input(t->g, "x", 1, &n, true), NULL);
 	CHECK_OK(um_graph_status(t->g));
 	CHECK_OK(um_weights_new(t->g, &r, &t->w));
 	for (int64_t i = 0; i < t->w->len; i++)

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Amortized sampling at full size: 64 numbers, two modes, seconds a step.
+. tests/validate/lib.sh.inc
+make --no-print-directory "$B/tests/unit/test_cnf" >/dev/null
+case_of() { # NAME
+	UMBRA_BUILD=$B UMBRA_LOG=error "$B/tests/unit/test_cnf" "$1" >"$T/$1" 2>&1 || status=1
+	grep '^|' "$T/$1"
+	echo
+}
+echo "# Amortized sampling"
+echo
+echo "\`cnf\` with defaults but for what is said, trained on simulated measurements, on one core of"
+echo "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1)."
+echo
+echo "64 numbers, 48 measurements of them, Gaussian prior; 200 unseen measurements, 1000 samples each, against the closed form"
+echo "(\`steps = 1500\`, \`rate = 0.002\`). Errors of means in units of the prior's standard deviation (at most 0.08), of standard"
+echo "deviations relative to the exact ones (at most 0.15), root mean square; coordinates of which ranks of the truth are uniform"
+echo "(p > 0.01; at least 95 %); alarms are expected for 3 of 200."
+echo
+echo "| mean | sd | worst sd | uniform ranks | Pareto k | ESS | alarms | held-out loss | seconds to train | draws a second |"
+echo "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+case_of gaussian
+echo "The two modes of \`pipelines/toy2d.cfg\` with 21 measurements from -1 to 1, trained on 441 of them (\`steps = 3000\`, \`couplings = 16\`,"
+echo "\`hidden = 32\`): largest error of the weight of a mode (at most 0.05), least effective share of draws."
+echo
+echo "| weight | ESS | seconds to train |"
+echo "| --- | --- | --- |"
+case_of toy
+echo "Seconds of the quickest step of 64 draws at 32 x 32 pixels, 48 couplings of width 128, with a measurement of all pixels as the condition"
+echo "and without (\`dpi\`); the whole step with a score network is to stay below 1.25 times."
+echo
+echo "| step | with | without | ratio |"
+echo "| --- | --- | --- | --- |"
+case_of steps
+exit $status
