@@ -11,15 +11,17 @@ make -s --no-print-directory B="$UMBRA_BUILD" PREFIX=/opt/umbra DESTDIR="$T/stag
 root=$T/stage/opt/umbra
 sed 's/"denoise"/"mine"/' plugins/forward/denoise.c >"$T/mine.c"
 cp tests/plugins/netprior.c "$T/"
+sed 's/"dps"/"walker"/' plugins/inference/dps.c >"$T/walker.c"
 export PKG_CONFIG_PATH="$root/lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$T/stage"
 unset UMBRA_BUILD
 cd "$T" || exit 1
-for plugin in mine netprior; do
+for plugin in mine netprior walker; do
 	${CC:-cc} -std=c11 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -fPIC -shared -fvisibility=hidden -Wl,-z,defs $plugin.c \
 		$(pkg-config --cflags --libs umbra) -lm -o $plugin.so || exit 1
 done
 status 0 "$root/bin/umbra" test ./mine.so
 status 0 "$root/bin/umbra" test ./netprior.so
+status 0 "$root/bin/umbra" test ./walker.so
 status 0 "$root/bin/umbra" help ./mine.so
 plugindir=$T/stage$(PKG_CONFIG_SYSROOT_DIR='' pkg-config --variable=plugindir umbra)
 install -D mine.so "$plugindir/forward/mine.so"

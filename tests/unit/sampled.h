@@ -61,8 +61,7 @@ static inline um_problem *sampled_problem(sampled *p, int64_t samples, const cha
 
 /* Evaluations of the score go to *calls where that is not NULL. */
 static inline um_status sampled_run(sampled *p, const char *name, const char *const *set, int64_t samples,
-	keeper *k,
-	int64_t *calls)
+	keeper *k, int64_t *calls)
 {
 	const um_plugin *plugin = plug_open("plugins/inference", name);
 	um_params *params = NULL;

@@ -372,34 +372,30 @@ static void every_law(sampled *p, double lo, double unit, const char *range)
 {
 	gauss g = gauss_of(p);
 	gauss_unit(&g, lo, unit);
-	run_against(p, "dmps", SET(CALLS, range, "limit=0"), dmps_law(&g, UM_SDE_VP, 1, false, STEPS, 1.75, INFINITY),
-		lo, unit);
-	run_against(p, "dmps", SET(CALLS, range, "weight=1", "at=new"), dmps_law(&g, UM_SDE_VP, 1, true, STEPS, 1, 1),
-		lo, unit);
-	run_against(p, "dmps", SET(CALLS, range, "weight=2", "version=flow"), dmps_law(&g, UM_SDE_FLOW, 0, false, STEPS,
-		2, 1), lo,
-		unit);
-	run_against(p, "dmps", SET(CALLS, range, "weight=1", "sde=subvp"), dmps_law(&g, UM_SDE_SUBVP, 1, false, STEPS, 1,
-		1), lo, unit);
-	run_against(p, "dps", SET(CALLS, range, "on=square", "weight=0.05"), dps_law(&g, UM_SDE_VP, 1, STEPS, 0.05,
-		false), lo, unit);
-	run_against(p, "dps", SET(CALLS, range, "on=likelihood", "weight=0.02", "version=flow"), dps_law(&g, UM_SDE_FLOW,
-		0, STEPS, 0.02,
-		true), lo, unit);
-	run_against(p, "pigdm", SET(CALLS, range, "eta=0.5"), pigdm_law(&g, UM_SDE_VP, 1, 0.5, STEPS, 1, true, false),
-		lo, unit);
-	run_against(p, "pigdm", SET(CALLS, range, "guidance=score", "prior_variance=0.3"), pigdm_law(&g, UM_SDE_VP, 1, 1,
-		STEPS, 0.3,
-		false, false), lo, unit);
-	run_against(p, "ot-ode", SET(CALLS, range), pigdm_law(&g, UM_SDE_FLOW, 0.8, 0, STEPS, 1, false, true), lo, unit);
+	run_against(p, "dmps", SET(CALLS, range, "limit=0"),
+		dmps_law(&g, UM_SDE_VP, 1, false, STEPS, 1.75, INFINITY), lo, unit);
+	run_against(p, "dmps", SET(CALLS, range, "weight=1", "at=new"),
+		dmps_law(&g, UM_SDE_VP, 1, true, STEPS, 1, 1), lo, unit);
+	run_against(p, "dmps", SET(CALLS, range, "weight=2", "version=flow"),
+		dmps_law(&g, UM_SDE_FLOW, 0, false, STEPS, 2, 1), lo, unit);
+	run_against(p, "dmps", SET(CALLS, range, "weight=1", "sde=subvp"),
+		dmps_law(&g, UM_SDE_SUBVP, 1, false, STEPS, 1, 1), lo, unit);
+	run_against(p, "dps", SET(CALLS, range, "on=square", "weight=0.05"),
+		dps_law(&g, UM_SDE_VP, 1, STEPS, 0.05, false), lo, unit);
+	run_against(p, "dps", SET(CALLS, range, "on=likelihood", "weight=0.02", "version=flow"),
+		dps_law(&g, UM_SDE_FLOW, 0, STEPS, 0.02, true), lo, unit);
+	run_against(p, "pigdm", SET(CALLS, range, "eta=0.5"),
+		pigdm_law(&g, UM_SDE_VP, 1, 0.5, STEPS, 1, true, false), lo, unit);
+	run_against(p, "pigdm", SET(CALLS, range, "guidance=score", "prior_variance=0.3"),
+		pigdm_law(&g, UM_SDE_VP, 1, 1, STEPS, 0.3, false, false), lo, unit);
+	run_against(p, "ot-ode", SET(CALLS, range),
+		pigdm_law(&g, UM_SDE_FLOW, 0.8, 0, STEPS, 1, false, true), lo, unit);
 	run_against(p, "sde-proj", SET(CALLS, range, "weight=0.3"), projection_law(&g, STEPS, 0.3), lo, unit);
 	run_against(p, "mcg", SET(CALLS, range, "weight=0"), mcg_law(&g, STEPS), lo, unit);
-	run_against(p, "ald", SET("calls=73", range, "inner=3", "snr=0.3", "gamma=0.7"), ald_law(&g, UM_SDE_VP, STEPS, 3,
-		0.3, 0.7),
-		lo, unit);
-	run_against(p, "ald", SET("calls=73", range, "inner=3", "snr=0.3", "sde=ve", "sigma_max=20"), ald_law(&g,
-		UM_SDE_VE, STEPS, 3, 0.3,
-		1), lo, unit);
+	run_against(p, "ald", SET("calls=73", range, "inner=3", "snr=0.3", "gamma=0.7"),
+		ald_law(&g, UM_SDE_VP, STEPS, 3, 0.3, 0.7), lo, unit);
+	run_against(p, "ald", SET("calls=73", range, "inner=3", "snr=0.3", "sde=ve", "sigma_max=20"),
+		ald_law(&g, UM_SDE_VE, STEPS, 3, 0.3, 1), lo, unit);
 	gauss_free(&g);
 }
 
