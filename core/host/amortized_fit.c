@@ -10,11 +10,12 @@
 #include <umbra/linalg.h>
 #include <umbra/optimum.h>
 #include <umbra/training.h>
+#include "base/clock.h"
 #include "base/mem.h"
 #include "host/amortizer.h"
 #include "host/law.h"
 
-enum { HELD = 256, JUDGED = 512 }; /* measurements that looks see, and that limits of the alarm are of */
+enum { HELD = 256, JUDGED = 512, ENOUGH = 100 }; /* measurements that looks see, and that limits of the alarm are of */
 enum { OUT, LOGDET };              /* what is seen of the program */
 enum { OWN = 3 };                  /* arrays of the law in a checkpoint, beside those of the condition */
 enum { FEW = 256, FEWEST = 1024, MOST = 8192, AUTOMATIC = 1024 }; /* draws of the prior; numbers of an image */
@@ -269,7 +270,7 @@ static um_status start(lesson *t)
 	for (int64_t i = 0; i < t->a->n; i++)
 		((float *)u.data)[i] = (float)um_row_d(&t->a->affine, 0)[i];
 	UM_TRY(um_problem_image(t->p, &u, &t->a->cond.origin));
-	UM_TRY(um_condition_learn(&t->a->cond, t->p));
+	UM_TRY(um_condition_learn(&t->a->cond, t->p, t->sink, t->a->set.steps));
 	if (t->a->regression)
 		UM_TRY(regress(t));
 out:
@@ -278,18 +279,19 @@ out:
 
 /* ---- looks ---------------------------------------------------------------------------------- */
 
-/* Rows first .. of the measurements to judge by, which are those held out where there are any. */
-static int64_t judges(const lesson *t, int64_t most)
+/* Of the measurements held out, or of those of training, at most so many. */
+static int64_t judges(const lesson *t, bool held, int64_t most)
 {
-	const int64_t all = t->about->held > 0 ? t->about->held : t->about->train > 0 ? t->about->train : most;
+	const int64_t all = held ? t->about->held : t->about->train > 0 ? t->about->train : most;
 	return all < most ? all : most;
 }
 
-static um_status draws_of(lesson *t, uint64_t purpose, int64_t first, int64_t count, int64_t repeat, double *distance)
+static um_status draws_of(lesson *t, bool held, uint64_t purpose, int64_t first, int64_t count, int64_t repeat,
+	double *distance)
 {
 	um_status st = UM_OK;
 	um_array u = um_array_rows(&t->u, 0, count * repeat);
-	UM_TRY(um_problem_rows(t->p, t->about->held > 0, first, count, repeat));
+	UM_TRY(um_problem_rows(t->p, held, first, count, repeat));
 	UM_TRY(um_condition_put(&t->a->cond, t->p, count * repeat, t->c, t->w, distance));
 	white(t, purpose, first * repeat, count * repeat);
 	UM_TRY(um_amortizer_draw(t->a, count * repeat, t->z, t->c, t->w, &u, t->lq));
@@ -302,12 +304,13 @@ static um_status look(void *self, int64_t step, double seen, bool *end)
 	static const char *const names[] = { "loss", "held_out_loss" };
 	um_status st = UM_OK;
 	lesson *t = self;
-	const int64_t all = judges(t, HELD);
+	const bool held = t->about->held > 0;
+	const int64_t all = judges(t, held, HELD);
 	(void)end;
 	t->held = 0;
 	for (int64_t first = 0, count; first < all; first += count) {
 		count = all - first < UM_AMORTIZER_ROWS ? all - first : UM_AMORTIZER_ROWS;
-		UM_TRY(draws_of(t, UM_AMORTIZED_HELD, first, count, 1, NULL));
+		UM_TRY(draws_of(t, held, UM_AMORTIZED_HELD, first, count, 1, NULL));
 		UM_TRY(evaluate(t, UM_AMORTIZED_HELD_PRIOR, first, count, false, 1));
 		for (int64_t b = 0; b < count; b++)
 			t->held += (t->lq[b] - t->ll[b] - t->lp[b]) / (double)all;
@@ -333,17 +336,19 @@ static double quantile(int64_t n, const double *v, double at)
 	return i + 1 < n ? v[i] + (k - (double)i) * (v[i + 1] - v[i]) : v[n - 1];
 }
 
-/* Limits of the alarm, from distances and predictive chi-squares of measurements to judge by. */
+/* Limits of the alarm, from distances and predictive chi-squares of measurements that were held out, or where these are
+ * too few for a quantile, of those of training. */
 static um_status alarms(lesson *t)
 {
 	um_status st = UM_OK;
-	const int64_t all = judges(t, JUDGED), at_once = UM_AMORTIZER_ROWS / UM_PREDICTIVE;
+	const bool held = t->about->held >= ENOUGH || (t->about->held > 0 && t->about->train == 0);
+	const int64_t all = judges(t, held, JUDGED), at_once = UM_AMORTIZER_ROWS / UM_PREDICTIVE;
 	double *limit = t->a->alarm.data, *distance = um_new(sizeof(double) * 2 * (size_t)all), *chi2 = distance + all;
 	double d[UM_AMORTIZER_ROWS], x[UM_AMORTIZER_ROWS];
 	for (int64_t first = 0, count; first < all; first += count) {
 		count = all - first < at_once ? all - first : at_once;
 		um_array u = um_array_rows(&t->u, 0, count * UM_PREDICTIVE);
-		UM_TRY(draws_of(t, UM_AMORTIZED_ALARM, first, count, UM_PREDICTIVE, d));
+		UM_TRY(draws_of(t, held, UM_AMORTIZED_ALARM, first, count, UM_PREDICTIVE, d));
 		UM_TRY(um_amortizer_chi2(t->p, &u, x));
 		for (int64_t b = 0; b < count * UM_PREDICTIVE; b++) {
 			distance[first + b / UM_PREDICTIVE] = d[b];
@@ -436,6 +441,7 @@ um_status um_amortized_fit(um_amortizer *a, um_problem *problem, um_sink *sink)
 	um_array *more[OWN + UM_CONDITION_ARRAYS] = { &a->affine, &a->slope, &a->axes };
 	lesson t = { .a = a, .p = problem, .about = um_problem_about(problem), .sink = sink };
 	const bool model = a->w != NULL; /* goes on from its weights */
+	const double begun = um_clock();
 	bool found;
 	if (model)
 		UM_TRY(um_problem_suits(problem, &a->file));
@@ -452,6 +458,8 @@ um_status um_amortized_fit(um_amortizer *a, um_problem *problem, um_sink *sink)
 		UM_TRY(start(&t));
 	um_condition_changed(&a->cond);
 	um_amortizer_changed(a);
+	if (t.about->seconds > 0) /* what the start took is in the budget */
+		t.training.seconds = fmax(1e-9, t.about->seconds - (um_clock() - begun));
 	UM_TRY(um_training_run(&t.training));
 	UM_TRY(alarms(&t));
 	UM_TRY(um_sink_metric(sink, t.about->held > 0 ? "held_out_loss" : "loss", t.held));

@@ -210,7 +210,7 @@ static void see_noise(um_condition *c, const double *sigma, int64_t rows, bool f
 }
 
 /* Numbers of training measurements, [rows][nf]. */
-static um_status gather(um_condition *c, um_problem *p, int64_t rows, double *all)
+static um_status gather(um_condition *c, um_problem *p, um_sink *sink, int64_t steps, int64_t rows, double *all)
 {
 	um_status st = UM_OK;
 	for (int64_t first = 0, count; first < rows; first += count) {
@@ -219,6 +219,8 @@ static um_status gather(um_condition *c, um_problem *p, int64_t rows, double *al
 		see_noise(c, um_problem_sigma(p), count, first == 0);
 		UM_TRY(numbers(c, p, count));
 		memcpy(all + first * c->nf, c->f.data, sizeof(double) * (size_t)(count * c->nf));
+		if (um_sink_progress(sink, 0, steps, NAN) == UM_STOP)
+			UM_TRY(um_fail(UM_EINTR, "stopped while measurements were looked at"));
 	}
 out:
 	return st;
@@ -293,7 +295,7 @@ out:
 	return st;
 }
 
-um_status um_condition_learn(um_condition *c, um_problem *p)
+um_status um_condition_learn(um_condition *c, um_problem *p, um_sink *sink, int64_t steps)
 {
 	um_status st = UM_OK;
 	const int64_t rows = sample_size(c, um_problem_about(p));
@@ -303,7 +305,7 @@ um_status um_condition_learn(um_condition *c, um_problem *p)
 	/* the adjoint is weighted by a noise that it has not seen yet */
 	UM_TRY(um_problem_rows(p, false, 0, rows < BLOCK ? rows : BLOCK, 1));
 	see_noise(c, um_problem_sigma(p), rows < BLOCK ? rows : BLOCK, true);
-	UM_TRY(gather(c, p, rows, all));
+	UM_TRY(gather(c, p, sink, steps, rows, all));
 	const int64_t vary = standardise(c, rows, all);
 	if (vary == 0)
 		UM_TRY(um_fail(UM_EDATA, "all measurements to learn from are equal"));

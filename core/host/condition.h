@@ -44,8 +44,9 @@ extern const char *const um_condition_names[UM_CONDITION_ARRAYS];
 void um_condition_arrays(um_condition *c, um_array *arrays[UM_CONDITION_ARRAYS]);
 um_status um_condition_save(const um_condition *c, um_sink *sink);
 
-/* Learns mean, directions and noise from training measurements; origin is set before. */
-um_status um_condition_learn(um_condition *c, um_problem *p);
+/* Learns mean, directions and noise from training measurements; origin is set before. sink may stop it, before step 0 of
+ * steps. */
+um_status um_condition_learn(um_condition *c, um_problem *p, um_sink *sink, int64_t steps);
 /* After the arrays were written from outside. */
 void um_condition_changed(um_condition *c);
 

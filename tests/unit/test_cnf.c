@@ -558,8 +558,7 @@ static void gradient(void)
 	objective o;
 	bench_dense(&b, &d, NULL, NULL);
 	for (int k = 0; k < 2; k++) {
-		/* progress is asked while the prior is drawn from too */
-		s[k].k.stop += 2 * 4;
+		s[k].k.stop += 2 * 4 + 16; /* progress is asked while prior and measurements are looked at too */
 		um_sink sink = lesson_new(&s[k]);
 		CHECK_FAILS(fit(&b, SET(GRADIENT), &sink), UM_EINTR, k == 0 ? "after step 7" : "after step 8");
 		CHECK_FATAL(s[k].k.n == 12);
@@ -595,21 +594,21 @@ static void gradient(void)
 
 /* ---- stopping, files, refusals ---------------------------------------------------------------------- */
 
-/* A fit that was stopped, during its steps or while the prior was drawn from, ends with the same bytes. */
+/* A fit that was stopped, during its steps or before, ends with the same bytes. */
 static void resume(void)
 {
-	static const int64_t stops[] = { 3, 20, 70 };
+	static const int64_t stops[] = { 3, 20, 50, 90 }; /* calls of progress, of which 32 come before the first step */
 	dense d = dense_random(4, 3, 9);
 	bench b;
 	lesson_sink whole = { .k = { .n = 0 } };
 	um_sink sink = lesson_new(&whole);
 	bench_dense(&b, &d, NULL, NULL);
 	CHECK_OK(fit(&b, SET(SMALL, "steps=60", "prior_draws=500"), &sink));
-	for (int k = 0; k < 3; k++) {
+	for (int k = 0; k < 4; k++) {
 		lesson_sink parts = { .k = { .stop = stops[k] } };
 		sink = lesson_new(&parts);
 		CHECK_FAILS(fit(&b, SET(SMALL, "steps=60", "prior_draws=500"), &sink), UM_EINTR, "stopped");
-		CHECK(parts.memory.tensors.n == 0 && (parts.k.n > 0) == (k > 0));
+		CHECK(parts.memory.tensors.n == 0 && (parts.k.n > 0) == (k > 1));
 		CHECK_OK(fit(&b, SET(SMALL, "steps=60", "prior_draws=500"), &sink));
 		CHECK_FATAL(parts.memory.tensors.n == whole.memory.tensors.n);
 		for (int i = 0; i < whole.memory.tensors.n; i++) {
