@@ -5,7 +5,7 @@ real_m87
 echo "# M87*, 5 April 2017, under a hand-made and a learned prior"
 echo
 echo "\`pipelines/m87-learned.cfg\` on the public file (compact: tv times entropy, the law's entropy counts a tenth;"
-echo "learned: ring-64). Ring features of samples; chi-square of the mean."
+echo "learned: ring-32). Ring features of samples; chi-square of the mean."
 echo
 echo "| cell | diameter (uas): 16 %, median, 84 % | | | width (uas) | brighter at (deg): 16 %, median, 84 % | | | chi2 amp | chi2 cphase | chi2 logcamp | flux (Jy) |"
 echo "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
