@@ -56,6 +56,12 @@ void um_kspace_free(um_kspace *k)
 	*k = (um_kspace){ 0 };
 }
 
+void um_kspace_destroy(void *self)
+{
+	um_kspace_free(self);
+	free(self);
+}
+
 /* The entry of the half spectrum at a place of the whole one, or NULL. */
 static double *entry(const um_kspace *k, int64_t place)
 {
@@ -99,7 +105,7 @@ static void transpose(const um_kspace *k, const double *re, const double *im, fl
 		x[i] = (float)um_fft2_image(k->fft)[i];
 }
 
-void um_kspace_apply(const um_kspace *k, const um_array *x, um_array *y)
+static void samples(const um_kspace *k, const um_array *x, um_array *y)
 {
 	for (int64_t b = 0; b < x->dim[0]; b++)
 		for (int64_t p = 0; p < k->planes; p++) {
@@ -108,13 +114,34 @@ void um_kspace_apply(const um_kspace *k, const um_array *x, um_array *y)
 		}
 }
 
-void um_kspace_transpose(const um_kspace *k, const um_array *y, um_array *x)
+um_status um_kspace_apply(void *self, const um_array *op, const um_array *x, const um_array *dx, um_array *y,
+	um_array *dy)
 {
-	for (int64_t b = 0; b < x->dim[0]; b++)
+	(void)op;
+	samples(self, x, y);
+	if (dx != NULL)
+		samples(self, dx, dy);
+	return UM_OK;
+}
+
+um_status um_kspace_pullback(void *self, const um_array *op, const um_array *x, const um_array *v, um_array *jtv)
+{
+	const um_kspace *k = self;
+	(void)op, (void)x;
+	for (int64_t b = 0; b < jtv->dim[0]; b++)
 		for (int64_t p = 0; p < k->planes; p++) {
-			const double *re = um_row_d(y, b) + p * k->n;
-			transpose(k, re, re + k->planes * k->n, um_row_f(x, b) + p * k->rows * k->columns);
+			const double *re = um_row_d(v, b) + p * k->n;
+			transpose(k, re, re + k->planes * k->n, um_row_f(jtv, b) + p * k->rows * k->columns);
 		}
+	return UM_OK;
+}
+
+um_status um_kspace_noise(void *self, um_array *sigma, um_array *op)
+{
+	(void)op;
+	for (int64_t i = 0; i < sigma->dim[1]; i++)
+		um_row_d(sigma, 0)[i] = ((const um_kspace *)self)->sigma;
+	return UM_OK;
 }
 
 /* Solves (diag(d, e) + g [[1, s], [s, 1]]) (x, y) = (r, q), s = 1 or -1; first element only.
@@ -145,11 +172,14 @@ static void solve_part(const um_kspace *k, bool imaginary, const double *sigma, 
 	}
 }
 
-void um_kspace_solve(const um_kspace *k, const um_array *sigma, double a2, double b2, const um_array *r,
-	um_array *out)
+um_status um_kspace_solve(void *self, const um_array *op, const um_array *sigma, double a2, double b2,
+	const um_array *r, um_array *out)
 {
+	const um_kspace *k = self;
+	(void)op;
 	for (int64_t b = 0; b < r->dim[0]; b++)
 		for (int64_t p = 0; p < 2 * k->planes; p++)
 			solve_part(k, p >= k->planes, um_row_d(sigma, b) + p * k->n, a2, b2,
 				um_row_d(r, b) + p * k->n, um_row_d(out, b) + p * k->n);
+	return UM_OK;
 }

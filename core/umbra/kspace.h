@@ -22,6 +22,7 @@ typedef struct um_kspace {
 	int64_t rows, columns, planes;
 	int64_t n;        /* samples of a plane; y has 2 n planes numbers */
 	double scale;
+	double sigma;     /* of each number of a simulated measurement; 0 until it is set */
 	int64_t *place;   /* [n] frequency k as k1 * columns + k2, 0 <= k1 < rows, 0 <= k2 < columns */
 	int64_t *mirror;  /* [n] which sample is at -k, or -1 */
 	um_fft2 *fft;
@@ -33,12 +34,14 @@ UM_API UM_USED um_status um_kspace_new(int64_t planes, int64_t rows, int64_t col
 /* Releases all and zeroes *k; fine on a zeroed one. */
 UM_API void um_kspace_free(um_kspace *k);
 
-/* y = A x for a batch of images, and x = A^T y. */
-UM_API void um_kspace_apply(const um_kspace *k, const um_array *x, um_array *y);
-UM_API void um_kspace_transpose(const um_kspace *k, const um_array *y, um_array *x);
-
-/* out = (a2 diag(sigma^2) + b2 A A^T)^-1 r, row by row; the pseudo-inverse for a2 = 0. */
-UM_API void um_kspace_solve(const um_kspace *k, const um_array *sigma, double a2, double b2,
+/* Functions of um_forward_ops for plugins whose instance is a um_kspace of malloc's. */
+UM_API void um_kspace_destroy(void *self);
+UM_API UM_USED um_status um_kspace_apply(void *self, const um_array *op, const um_array *x, const um_array *dx,
+	um_array *y, um_array *dy);
+UM_API UM_USED um_status um_kspace_pullback(void *self, const um_array *op, const um_array *x, const um_array *v,
+	um_array *jtv);
+UM_API UM_USED um_status um_kspace_noise(void *self, um_array *sigma, um_array *op);
+UM_API UM_USED um_status um_kspace_solve(void *self, const um_array *op, const um_array *sigma, double a2, double b2,
 	const um_array *r, um_array *out);
 
 #ifdef __cplusplus

@@ -19,17 +19,6 @@ static const um_param params[] = {
 		"real and imaginary parts each have sigma / sqrt(2)."),
 };
 
-struct self {
-	double sigma;
-	um_kspace k;
-};
-
-static void destroy(void *self)
-{
-	um_kspace_free(&((struct self *)self)->k);
-	free(self);
-}
-
 static um_status create(void **self, const void *p_, const um_env *env, um_forward_info *info)
 {
 	const struct lowfreq *p = p_;
@@ -38,64 +27,27 @@ static um_status create(void **self, const void *p_, const um_env *env, um_forwa
 	if (p->keep > s[3] || p->keep > s[4])
 		return um_fail(UM_EPARAM, "keep = %lld is more than the image has, %lld x %lld pixels; make it "
 			"at most half of the shorter side", (long long)p->keep, (long long)s[4], (long long)s[3]);
-	struct self *f = calloc(1, sizeof(*f));
+	um_kspace *k = calloc(1, sizeof(*k));
 	int64_t *place = malloc(sizeof(*place) * (size_t)n);
-	if (f == NULL || place == NULL)
+	if (k == NULL || place == NULL)
 		UM_TRY(um_fail(UM_ENOMEM, "no memory for lowfreq"));
-	f->sigma = p->sigma;
 	for (int64_t i = 0; i < n; i++)
 		place[i] = i / p->keep * s[4] + i % p->keep;
-	UM_TRY(um_kspace_new(s[0] * s[1] * s[2], s[3], s[4], 1, n, place, &f->k));
-	info->ny = 2 * f->k.planes * n;
+	UM_TRY(um_kspace_new(s[0] * s[1] * s[2], s[3], s[4], 1, n, place, k));
+	k->sigma = p->sigma / sqrt(2);
+	info->ny = 2 * k->planes * n;
 	info->linear = true;
-	*self = f;
-	f = NULL;
+	*self = k;
+	k = NULL;
 out:
 	free(place);
-	free(f);
+	free(k);
 	return st;
 }
 
-static um_status apply(void *self, const um_array *op, const um_array *x, const um_array *dx, um_array *y,
-	um_array *dy)
-{
-	const struct self *f = self;
-	(void)op;
-	um_kspace_apply(&f->k, x, y);
-	if (dx != NULL)
-		um_kspace_apply(&f->k, dx, dy);
-	return UM_OK;
-}
-
-static um_status pullback(void *self, const um_array *op, const um_array *x, const um_array *v, um_array *jtv)
-{
-	const struct self *f = self;
-	(void)op, (void)x;
-	um_kspace_transpose(&f->k, v, jtv);
-	return UM_OK;
-}
-
-static um_status noise(void *self, um_array *sigma, um_array *op)
-{
-	const struct self *f = self;
-	(void)op;
-	for (int64_t i = 0; i < sigma->dim[1]; i++)
-		um_row_d(sigma, 0)[i] = f->sigma / sqrt(2);
-	return UM_OK;
-}
-
-static um_status solve(void *self, const um_array *op, const um_array *sigma, double a2, double b2,
-	const um_array *r, um_array *out)
-{
-	const struct self *f = self;
-	(void)op;
-	um_kspace_solve(&f->k, sigma, a2, b2, r, out);
-	return UM_OK;
-}
-
 static const um_forward_ops ops = {
-	.create = create, .destroy = destroy, .apply = apply, .pullback = pullback, .noise = noise,
-	.solve = solve,
+	.create = create, .destroy = um_kspace_destroy, .apply = um_kspace_apply, .pullback = um_kspace_pullback,
+	.noise = um_kspace_noise, .solve = um_kspace_solve,
 };
 
 UM_PLUGIN = {

@@ -36,17 +36,6 @@ static const um_param params[] = {
 		"imaginary part, in units of the image (the transform is orthonormal)."),
 };
 
-struct self {
-	double sigma;
-	um_kspace k;
-};
-
-static void destroy(void *self)
-{
-	um_kspace_free(&((struct self *)self)->k);
-	free(self);
-}
-
 /* How many columns or points are sampled, and how many columns, or what side of a square, in the centre. */
 static um_status count(const struct mri *p, bool lines, int64_t rows, int64_t columns, int64_t *many,
 	int64_t *centre)
@@ -101,70 +90,33 @@ static um_status create(void **self, const void *p_, const um_env *env, um_forwa
 	const struct mri *p = p_;
 	const int64_t *s = env->shape, pixels = s[3] * s[4];
 	um_status st = UM_OK;
-	struct self *f = calloc(1, sizeof(*f));
+	um_kspace *k = calloc(1, sizeof(*k));
 	double *mask = calloc((size_t)pixels, sizeof(*mask));
 	int64_t *place = calloc((size_t)pixels, sizeof(*place));
-	if (f == NULL || mask == NULL || place == NULL)
+	if (k == NULL || mask == NULL || place == NULL)
 		UM_TRY(um_fail(UM_ENOMEM, "no memory for mri"));
-	f->sigma = p->sigma;
 	if (*p->mask != '\0')
 		UM_TRY(um_mask_read(p->mask, false, s[3], s[4], mask));
 	else
 		UM_TRY(draw(p, env->seed, s[3], s[4], mask));
 	find_places(s[3], s[4], mask, place);
 	UM_TRY(um_kspace_new(s[0] * s[1] * s[2], s[3], s[4], 1 / sqrt((double)pixels),
-		um_mask_count(pixels, mask), place, &f->k));
-	info->ny = 2 * f->k.planes * f->k.n;
+		um_mask_count(pixels, mask), place, k));
+	k->sigma = p->sigma;
+	info->ny = 2 * k->planes * k->n;
 	info->linear = true;
-	*self = f;
-	f = NULL;
+	*self = k;
+	k = NULL;
 out:
 	free(place);
 	free(mask);
-	free(f);
+	free(k);
 	return st;
 }
 
-static um_status apply(void *self, const um_array *op, const um_array *x, const um_array *dx, um_array *y,
-	um_array *dy)
-{
-	const struct self *f = self;
-	(void)op;
-	um_kspace_apply(&f->k, x, y);
-	if (dx != NULL)
-		um_kspace_apply(&f->k, dx, dy);
-	return UM_OK;
-}
-
-static um_status pullback(void *self, const um_array *op, const um_array *x, const um_array *v, um_array *jtv)
-{
-	const struct self *f = self;
-	(void)op, (void)x;
-	um_kspace_transpose(&f->k, v, jtv);
-	return UM_OK;
-}
-
-static um_status noise(void *self, um_array *sigma, um_array *op)
-{
-	const struct self *f = self;
-	(void)op;
-	for (int64_t i = 0; i < sigma->dim[1]; i++)
-		um_row_d(sigma, 0)[i] = f->sigma;
-	return UM_OK;
-}
-
-static um_status solve(void *self, const um_array *op, const um_array *sigma, double a2, double b2,
-	const um_array *r, um_array *out)
-{
-	const struct self *f = self;
-	(void)op;
-	um_kspace_solve(&f->k, sigma, a2, b2, r, out);
-	return UM_OK;
-}
-
 static const um_forward_ops ops = {
-	.create = create, .destroy = destroy, .apply = apply, .pullback = pullback, .noise = noise,
-	.solve = solve,
+	.create = create, .destroy = um_kspace_destroy, .apply = um_kspace_apply, .pullback = um_kspace_pullback,
+	.noise = um_kspace_noise, .solve = um_kspace_solve,
 };
 
 UM_PLUGIN = {
