@@ -289,13 +289,19 @@ static char *read_config(const char *dir)
 	return (char *)cfg;
 }
 
+static bool says(const um_node *group, const char *key)
+{
+	const um_node *n = group != NULL ? um_node_get(group, key) : NULL;
+	return n != NULL && n->type == UM_NODE_TEXT && *n->text;
+}
+
 static void read_pipeline(struct report *p)
 {
 	const um_node *image = NULL;
 	p->cfg = read_config(p->run.dir);
 	if (p->cfg && um_config_parse(p->cfg, "pipeline.cfg", &p->root) == UM_OK)
 		image = um_node_get(p->root, "image");
-	p->images = image == NULL || (um_node_get(image, "mesh") == NULL && um_node_get(image, "surface") == NULL);
+	p->images = !says(image, "mesh") && !says(image, "surface");
 }
 
 um_status um_report_write(const char *dir)

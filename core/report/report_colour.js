@@ -77,10 +77,10 @@ function extent(values) {
 
 // The factor and the words of a unit that make a number of that size readable.
 function unitFor(unit, size) {
-	if (!unit.startsWith("Jy"))
+	if (!/^jy\b/i.test(unit))
 		return [1, unit];
-	const [factor, prefix] = size < 1e-3 ? [1e6, "\u00b5"] : size < 1 ? [1e3, "m"] : [1, ""];
-	return [factor, prefix + unit];
+	const [factor, prefix] = size < 1e-4 ? [1e6, "\u00b5"] : size < 0.1 ? [1e3, "m"] : [1, ""];
+	return [factor, prefix + "Jy" + unit.slice(2).toLowerCase()];
 }
 
 // Fills an off-screen canvas of one pixel a pixel.

@@ -3,7 +3,7 @@
 // between cells, the colour scale, and what the posterior says of a pixel.
 "use strict";
 
-const SHOWS = { mean: "Mean", sd: "Std. deviation", relative: "Deviation / mean", sample: "Samples" };
+const SHOWS = { mean: "Mean", sd: "Std. dev.", relative: "Std. / mean", sample: "Samples" };
 
 // The values that are shown of an item: a sample where there are any, else the mean.
 function shownValues(item, s) {
@@ -59,10 +59,11 @@ function thinned(item) {
 
 function explorer(room, items, link) {
 	const sky = items.some(i => i.info.uas > 0), coloured = items.every(i => i.info.colours);
-	const first = Math.max(0, items.findIndex(i => i.number > 0));
+	const first = Math.max(0, items.findIndex(i => i.draws.length > 0) >= 0 ? items.findIndex(i => i.draws.length > 0)
+		: items.findIndex(i => i.number > 0)), bright = items[first].mean.indexOf(Math.max(...items[first].mean)) % (items[first].info.rows * items[first].info.columns);
 	const s = { at: first, other: items.findIndex((i, k) => k !== first && i.number > 0), blinking: false, flipped: false, show: "mean",
 		sample: 0, plane: 0, playing: false, rate: 4, map: sky ? "afmhot" : "viridis", stretch: "linear", range: "shared", smooth: sky,
-		marker: null };
+		marker: { column: bright % items[first].info.columns, row: Math.floor(bright / items[first].info.columns) } };
 	if (s.other < 0)
 		s.other = items.length > 1 ? (first + 1) % items.length : -1;
 	const off = document.createElement("canvas");
@@ -107,7 +108,7 @@ function explorer(room, items, link) {
 					set({ at: (s.at + by + items.length) % items.length, flipped: false });
 					thumbs.children[s.at].focus();
 				}
-			} }, c, el("span", {}, item.name)));
+			} }, c, el("span", {}, item.name.replace(/[/+]/g, "$&\u200b"))));
 	});
 	room.append(thumbs, el("div", { class: "explorer" },
 		el("div", {}, top, el("div", { class: "frame" }, canvas, tag), scale, player),
@@ -244,7 +245,7 @@ function explorer(room, items, link) {
 	}
 
 	function compass(g, w, h, item) {
-		const field = item.info.columns * item.info.uas, steps = ticks(0, 0.45 * field, 1);
+		const field = item.info.columns * item.info.uas, steps = ticks(0, 0.42 * field, 3);
 		const size = steps[steps.length - 1] || 0.25 * field, long = w * size / field, x = w - 18, y = h - 16;
 		g.lineCap = "round";
 		shadowed(g, () => {

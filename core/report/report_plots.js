@@ -54,17 +54,17 @@ function plots(room, cells, link) {
 			tables();
 	}
 
-	// Axes that hold the data; error bars that reach zero do not stretch a logarithmic one.
+	// Axes that hold data and model; error bars stretch them by a quarter at most.
 	function axes(p, w, h) {
-		const good = v => v !== null && (!p.log_y || v > 0), ys = [];
-		p.y.forEach((v, i) => {
-			const e = p.sigma ? p.sigma[i] || 0 : 0;
-			ys.push(v, v + e, ...(p.log_y ? [] : [v - e]));
-		});
+		const good = v => v !== null && (!p.log_y || v > 0), ys = [...p.y];
 		for (const k of ["q50", "q975", ...(p.log_y ? [] : ["q025"])])
 			if (p[k])
 				ys.push(...p[k]);
 		let [x0, x1] = extent(p.x.filter(v => v !== null)), [y0, y1] = extent(ys.filter(good));
+		if (p.sigma && !p.log_y) {
+			const more = (y1 - y0) / 4, [low] = extent(p.y.map((v, i) => v - p.sigma[i])), [, high] = extent(p.y.map((v, i) => v + p.sigma[i]));
+			[y0, y1] = [Math.max(Math.min(y0, low), y0 - more), Math.min(Math.max(y1, high), y1 + more)];
+		}
 		const left = 62, right = 12, top = 10, bottom = 44, room = v => v || 1;
 		if (p.log_y) {
 			y0 = Math.log10(Math.max(y0, y1 * 1e-6)) - 0.05;
