@@ -92,7 +92,7 @@ function start() {
 		explorer(room, cells.filter(c => c.images).map(unpack), link);
 	if (cells.some(c => c.plots && c.plots.length > 0))
 		plots(room, cells.filter(c => c.plots && c.plots.length > 0), link);
-	// The pictures say the same without a script: they are folded, not lost.
+	// The pictures say the same without a script: they are folded.
 	for (const d of document.querySelectorAll("details.pictures"))
 		d.open = false;
 }

@@ -275,7 +275,8 @@ static void plots(void)
 		for (int style = 0; style < 16; style++) {
 			const um_plot p = { "amp", "Amplitude", "baseline (Gλ)", style & 2 ? NULL : "Jy", count[k],
 				x, y, style & 2 ? NULL : s, style & 4 ? NULL : lo, style & 4 ? NULL : mid,
-				style & 4 ? NULL : hi, style & 1, style & 8 };
+				style & 4 ? NULL : hi, style & 1, style & 8,
+				style & 4 ? NULL : y, style & 4 ? NULL : hi, NULL };
 			CHECK_OK(um_plot_write(in("p.png"), &p));
 			size_of(in("p.png"), &w, &h);
 			CHECK(style & 8 ? w == 672 && h == 676 : w == 860 && h == 500);
