@@ -2,6 +2,7 @@
 /* Curves as inline SVG; colours come from the page. */
 #include <math.h>
 #include <string.h>
+#include "canvas.h"
 #include "columns.h"
 #include "curves.h"
 
@@ -15,8 +16,10 @@
 
 struct frame {
 	const um_columns *c;
-	double x0, x1, y0, y1; /* what the frame shows */
-	int lower, upper;      /* columns of the band, 0: none */
+	um_axis x, y;
+	bool unit;        /* 0..1 on both axes */
+	double half;      /* of the interval that a value belongs to; 0: a point */
+	int lower, upper; /* columns of the band, 0: none */
 };
 
 static bool is_called(const char *s, const char *a, const char *b)
@@ -44,34 +47,31 @@ static void range(const struct frame *f, int from, int to, double *lo, double *h
 /* False where there is nothing to draw. */
 static bool set_frame(struct frame *f, bool steps)
 {
-	range(f, 0, 1, &f->x0, &f->x1);
-	range(f, 1, f->c->columns, &f->y0, &f->y1);
-	if (!(f->x1 > f->x0) || !(f->y1 >= f->y0))
+	double x0, x1, y0, y1;
+	range(f, 0, 1, &x0, &x1);
+	range(f, 1, f->c->columns, &y0, &y1);
+	if (!(x1 > x0) || !(y1 >= y0))
 		return false;
-	if (steps) {
-		double half = 0.5 * (f->x1 - f->x0) / (double)(f->c->rows - 1);
-		f->x0 -= half;
-		f->x1 += half;
-		f->y0 = fmin(f->y0, 0);
-	} else if (f->x0 >= 0 && f->x1 <= 1 && f->y0 >= 0 && f->y1 <= 1) {
-		f->x0 = f->y0 = 0;
-		f->x1 = f->y1 = 1;
-		return true;
-	}
-	double room = f->y1 > f->y0 ? 0.06 * (f->y1 - f->y0) : 1;
-	f->y1 += room;
-	f->y0 -= steps ? 0 : room;
+	f->unit = !steps && x0 >= 0 && x1 <= 1 && y0 >= 0 && y1 <= 1;
+	f->half = steps ? 0.5 * (x1 - x0) / (double)(f->c->rows - 1) : 0;
+	const double room = f->unit ? 0 : 0.06 * (y1 - y0);
+	if (f->unit)
+		x0 = y0 = 0, x1 = y1 = 1;
+	else if (steps)
+		y0 = fmin(y0, room);
+	f->x = um_axis_linear(x0 - f->half, x1 + f->half, 5);
+	f->y = um_axis_linear(y0 - room, y1 + room, 5);
 	return true;
 }
 
 static double at_x(const struct frame *f, double x)
 {
-	return LEFT + (W - LEFT - RIGHT) * (x - f->x0) / (f->x1 - f->x0);
+	return LEFT + (W - LEFT - RIGHT) * um_axis_place(&f->x, x);
 }
 
 static double at_y(const struct frame *f, double y)
 {
-	return TOP + (H - TOP - BOTTOM) * (f->y1 - y) / (f->y1 - f->y0);
+	return TOP + (H - TOP - BOTTOM) * (1 - um_axis_place(&f->y, y));
 }
 
 static void to(um_text *t, const struct frame *f, bool pen, double x, double y)
@@ -79,32 +79,37 @@ static void to(um_text *t, const struct frame *f, bool pen, double x, double y)
 	um_text_print(t, "%c%.1f %.1f", pen ? 'L' : 'M', at_x(f, x), at_y(f, y));
 }
 
-static void add_path(um_text *t, const struct frame *f, int k, bool steps)
+static void add_path(um_text *t, const struct frame *f, int k)
 {
 	bool pen = false;
-	const double half = steps ? 0.5 * (f->x1 - f->x0) / (double)f->c->rows : 0;
 	for (long r = 0; r < f->c->rows; r++) {
 		const double x = value(f, r, 0), y = value(f, r, k);
 		if (!isfinite(x) || !isfinite(y)) {
 			pen = false;
 			continue;
 		}
-		to(t, f, pen, x - half, y);
+		to(t, f, pen, x - f->half, y);
 		pen = true;
-		if (steps)
-			to(t, f, true, x + half, y);
+		if (f->half > 0)
+			to(t, f, true, x + f->half, y);
 	}
 }
 
+/* There along the lower edge, back along the upper one. */
 static void add_band(um_text *t, const struct frame *f)
 {
 	const long n = f->c->rows;
+	bool pen = false;
 	um_text_add(t, "<path class=\"band\" d=\"");
-	for (long i = 0, drawn = 0; i < 2 * n; i++) {
-		const long r = i < n ? i : 2 * n - 1 - i;
-		const double x = value(f, r, 0), y = value(f, r, i < n ? f->lower : f->upper);
-		if (isfinite(x) && isfinite(y))
-			to(t, f, drawn++ > 0, x, y);
+	for (long i = 0; i < 2 * n; i++) {
+		const bool back = i >= n;
+		const long r = back ? 2 * n - 1 - i : i;
+		const double x = value(f, r, 0), y = value(f, r, back ? f->upper : f->lower), half = back ? -f->half : f->half;
+		if (!isfinite(x) || !isfinite(y))
+			continue;
+		to(t, f, pen, x - half, y);
+		to(t, f, true, x + half, y);
+		pen = true;
 	}
 	um_text_add(t, "Z\"/>");
 }
@@ -112,15 +117,57 @@ static void add_band(um_text *t, const struct frame *f)
 static void add_axes(um_text *t, const struct frame *f)
 {
 	um_text_print(t, "<path class=\"axis\" d=\"M%g %gV%gH%g\"/>", LEFT, TOP, H - BOTTOM, W - RIGHT);
-	for (int i = 0; i < 3; i++) {
-		const double x = f->x0 + 0.5 * i * (f->x1 - f->x0), y = f->y0 + 0.5 * i * (f->y1 - f->y0);
-		um_text_print(t, "<text x=\"%.1f\" y=\"%g\" text-anchor=\"%s\">", at_x(f, x), H - 12,
-			i == 0 ? "start" : i == 1 ? "middle" : "end");
-		um_text_number(t, x);
-		um_text_print(t, "</text><text x=\"%g\" y=\"%.1f\" text-anchor=\"end\">", LEFT - 6, at_y(f, y) + 4);
-		um_text_number(t, y);
+	for (int i = 0; i < f->x.n; i++) {
+		um_text_print(t, "<text x=\"%.1f\" y=\"%g\" text-anchor=\"middle\">", at_x(f, f->x.tick[i]), H - 12);
+		um_text_number(t, f->x.tick[i]);
 		um_text_add(t, "</text>");
 	}
+	for (int i = 0; i < f->y.n; i++) {
+		um_text_print(t, "<text x=\"%g\" y=\"%.1f\" text-anchor=\"end\">", LEFT - 6, at_y(f, f->y.tick[i]) + 4);
+		um_text_number(t, f->y.tick[i]);
+		um_text_add(t, "</text>");
+	}
+}
+
+static bool is_ideal(const char *name)
+{
+	return is_called(name, "expected", "ideal");
+}
+
+static bool is_curve(const struct frame *f, int k)
+{
+	return k != f->lower && k != f->upper && !is_ideal(f->c->name[k]);
+}
+
+static void add_curves(um_text *t, const struct frame *f)
+{
+	for (int k = 1, n = 0; k < f->c->columns; k++) {
+		if (k == f->lower || k == f->upper)
+			continue;
+		um_text_print(t, is_curve(f, k) ? "<path class=\"curve c%d\" d=\"" : "<path class=\"dashed\" d=\"", n % 6);
+		n += is_curve(f, k);
+		add_path(t, f, k);
+		um_text_add(t, "\"><title>");
+		um_text_html(t, f->c->name[k]);
+		um_text_add(t, "</title></path>");
+	}
+}
+
+static void add_caption(um_text *t, const struct frame *f, const char *name)
+{
+	um_text_add(t, "<figcaption><b>");
+	um_text_html(t, name);
+	um_text_add(t, "</b> ");
+	for (int k = 1, n = 0; k < f->c->columns; k++) {
+		if (!is_curve(f, k))
+			continue;
+		um_text_print(t, "<span class=\"key c%d\">", n++ % 6);
+		um_text_html(t, f->c->name[k]);
+		um_text_add(t, "</span> ");
+	}
+	um_text_add(t, "<span>against ");
+	um_text_html(t, f->c->name[0]);
+	um_text_add(t, "</span></figcaption>");
 }
 
 void um_curves_html(um_text *t, const char *path, const char *name, bool steps)
@@ -138,33 +185,13 @@ void um_curves_html(um_text *t, const char *path, const char *name, bool steps)
 		um_text_add(t, "\">");
 		if (f.lower > 0 && f.upper > 0)
 			add_band(t, &f);
-		if (!steps && f.x0 == 0 && f.x1 == 1 && f.y0 == 0 && f.y1 == 1)
+		if (f.unit)
 			um_text_print(t, "<path class=\"dashed\" d=\"M%g %gL%g %g\"/>", LEFT, H - BOTTOM, W - RIGHT, TOP);
-		for (int k = 1, n = 0; k < c.columns; k++) {
-			if (k == f.lower || k == f.upper)
-				continue;
-			const bool ideal = is_called(c.name[k], "expected", "ideal");
-			um_text_print(t, ideal ? "<path class=\"dashed\" d=\"" : "<path class=\"curve c%d\" d=\"", n % 6);
-			n += !ideal;
-			add_path(t, &f, k, steps);
-			um_text_add(t, "\"><title>");
-			um_text_html(t, c.name[k]);
-			um_text_add(t, "</title></path>");
-		}
+		add_curves(t, &f);
 		add_axes(t, &f);
-		um_text_add(t, "</svg><figcaption><b>");
-		um_text_html(t, name);
-		um_text_add(t, "</b> ");
-		for (int k = 1, n = 0; k < c.columns; k++) {
-			if (k == f.lower || k == f.upper || is_called(c.name[k], "expected", "ideal"))
-				continue;
-			um_text_print(t, "<span class=\"key c%d\">", n++ % 6);
-			um_text_html(t, c.name[k]);
-			um_text_add(t, "</span> ");
-		}
-		um_text_add(t, "<span class=\"against\">against ");
-		um_text_html(t, c.name[0]);
-		um_text_add(t, "</span></figcaption></figure>\n");
+		um_text_add(t, "</svg>");
+		add_caption(t, &f, name);
+		um_text_add(t, "</figure>\n");
 	}
 	um_columns_free(&c);
 }

@@ -10,6 +10,8 @@
 #include "plotdata.h"
 #include "rundir.h"
 
+#define MOST ((size_t)2000) /* points of a plot */
+
 /* Text that is not UTF-8 becomes null. */
 static json_t *text(const char *s)
 {
@@ -79,6 +81,28 @@ static void thin_plot(json_t *plot, size_t most)
 	json_object_set_new(plot, "of", json_integer((json_int_t)have));
 }
 
+/* Names once, in "names", and their numbers in "label". */
+static void number_labels(json_t *plot)
+{
+	size_t i;
+	json_t *v, *label = json_object_get(plot, "label"), *seen = json_object(), *names = json_array(), *numbers = json_array();
+	json_array_foreach(label, i, v) {
+		const char *name = json_is_string(v) ? json_string_value(v) : "";
+		if (json_object_get(seen, name) == NULL) {
+			json_object_set_new(seen, name, json_integer((json_int_t)json_array_size(names)));
+			json_array_append_new(names, json_string(name));
+		}
+		json_array_append(numbers, json_object_get(seen, name));
+	}
+	if (label != NULL) {
+		json_object_set(plot, "label", numbers);
+		json_object_set(plot, "names", names);
+	}
+	json_decref(seen);
+	json_decref(names);
+	json_decref(numbers);
+}
+
 static json_t *read_plot(const char *dir, const char *file)
 {
 	char *path = um_format("%s/%s", dir, file), *name = um_strdup(file);
@@ -94,35 +118,66 @@ static json_t *read_plot(const char *dir, const char *file)
 	return plot;
 }
 
-static size_t length_of(const json_t *j)
+/* A plot on its way into the page. */
+struct thinned {
+	json_t *all, *some;
+	size_t points, bytes;
+};
+
+static void set_points(struct thinned *t, size_t points)
 {
-	char *s = json_dumps(j, JSON_COMPACT | JSON_REAL_PRECISION(5));
-	size_t n = s != NULL ? strlen(s) : SIZE_MAX;
+	json_decref(t->some);
+	t->points = points;
+	t->some = json_deep_copy(t->all);
+	thin_plot(t->some, points);
+	number_labels(t->some);
+	char *s = json_dumps(t->some, JSON_COMPACT | JSON_REAL_PRECISION(5));
+	t->bytes = s != NULL ? strlen(s) : SIZE_MAX / 1024;
 	free(s);
-	return n;
+}
+
+/* The largest plot loses a quarter of its points, or, where that are few, goes. */
+static bool shrink(struct thinned *plot, int n)
+{
+	int most = 0;
+	for (int i = 1; i < n; i++)
+		if (plot[i].bytes > plot[most].bytes)
+			most = i;
+	if (n == 0 || plot[most].bytes == 0)
+		return false;
+	if (plot[most].points > 50) {
+		set_points(&plot[most], plot[most].points * 3 / 4);
+	} else {
+		json_decref(plot[most].some);
+		plot[most].some = NULL;
+		plot[most].bytes = 0;
+	}
+	return true;
 }
 
 json_t *um_plots_read(const char *dir, size_t room)
 {
 	um_names files = um_names_list(dir, ".json");
 	json_t *list = json_array();
+	struct thinned *plot = um_new(sizeof(*plot) * (size_t)(files.n + 1));
+	size_t total;
 	for (int i = 0; i < files.n; i++) {
-		json_t *plot = read_plot(dir, files.name[i]);
-		const size_t fair = room / (size_t)(files.n - i);
-		size_t points = 2000, need = SIZE_MAX;
-		for (; plot != NULL && points >= 50; points /= 2) {
-			json_t *some = json_deep_copy(plot);
-			thin_plot(some, points);
-			need = length_of(some);
-			if (need <= fair) {
-				json_array_append_new(list, some);
-				room -= need;
-				break;
-			}
-			json_decref(some);
-		}
-		json_decref(plot);
+		plot[i].all = read_plot(dir, files.name[i]);
+		const size_t have = json_array_size(json_object_get(plot[i].all, "x"));
+		if (have > 0)
+			set_points(&plot[i], have < MOST ? have : MOST);
 	}
+	do {
+		total = 0;
+		for (int i = 0; i < files.n; i++)
+			total += plot[i].bytes;
+	} while (total > room && shrink(plot, files.n));
+	for (int i = 0; i < files.n; i++) {
+		if (plot[i].some != NULL)
+			json_array_append_new(list, plot[i].some);
+		json_decref(plot[i].all);
+	}
+	free(plot);
 	um_names_free(&files);
 	return list;
 }

@@ -7,8 +7,8 @@
 #include <stddef.h>
 
 /* The plots whose numbers lie in dir (um_plot_numbers) as an array of objects with "name" and, in "of", how many
- * points there were; thinned to at most 2000 points and to about room bytes together, plots that cannot be
- * thinned so far left out. */
+ * points there were, and labels as "names" and their numbers; thinned to at most 2000 points and to room bytes
+ * together, plots that cannot be thinned so far left out. */
 json_t *um_plots_read(const char *dir, size_t room);
 
 #endif

@@ -75,10 +75,24 @@ function ticks(lo, hi, n) {
 	return out;
 }
 
+// Without truths that were shown before: several forward models may look at the same one.
+function different(cells) {
+	const truths = cells.filter(c => c.number === 0), kept = [];
+	for (const t of truths)
+		if (!kept.some(k => k.images.mean.data === t.images.mean.data && k.images.mean.hi === t.images.mean.hi))
+			kept.push(t);
+	if (kept.length === 1)
+		kept[0].name = "truth";
+	return [...kept, ...cells.filter(c => c.number > 0)];
+}
+
 function start() {
 	const cells = [];
 	for (const block of document.querySelectorAll("script.data"))
 		cells.push(JSON.parse(block.textContent));
+	for (const plot of cells.flatMap(c => c.plots || []))
+		if (plot.label)
+			plot.label = plot.label.map(i => plot.names[i]);
 	for (const table of document.querySelectorAll("main table"))
 		if (table.tHead)
 			sortable(table);
@@ -87,9 +101,9 @@ function start() {
 	const room = document.getElementById("explore");
 	room.hidden = false;
 	room.append(el("h2", {}, "Explore"));
-	const link = { change: () => {} };
+	const link = { at: 0, change: () => {} };
 	if (cells.some(c => c.images))
-		explorer(room, cells.filter(c => c.images).map(unpack), link);
+		explorer(room, different(cells.filter(c => c.images)).map(unpack), link);
 	if (cells.some(c => c.plots && c.plots.length > 0))
 		plots(room, cells.filter(c => c.plots && c.plots.length > 0), link);
 	// The pictures say the same without a script: they are folded.

@@ -66,6 +66,7 @@ function explorer(room, items, link) {
 		marker: { column: bright % items[first].info.columns, row: Math.floor(bright / items[first].info.columns) } };
 	if (s.other < 0)
 		s.other = items.length > 1 ? (first + 1) % items.length : -1;
+	const limits = [Math.min(...items.map(i => Math.min(i.bottom, i.info.mean.lo))), Math.max(...items.map(i => Math.max(i.top, i.info.mean.hi)))];
 	const off = document.createElement("canvas");
 	const thumbs = el("div", { class: "thumbs", role: "radiogroup", "aria-label": "Cell" });
 	const canvas = el("canvas", { tabindex: "0", role: "img", id: "image" });
@@ -89,17 +90,20 @@ function explorer(room, items, link) {
 	const blink = el("button", { type: "button", class: "button", id: "blink", onclick: () => set({ blinking: !s.blinking, flipped: false }) }, "Blink");
 	const options = el("div", { class: "options" });
 	const add = (id, words, ...parts) => options.append(el("label", { for: id }, words), el("div", { class: "bar" }, ...parts));
-	if (!coloured)
+	const flat = items.every(i => i.info.rows === 1);
+	if (!coloured && !flat)
 		add("map", "Colours", select("map", Object.keys(MAPS).map(k => [k, k]), s.map, v => set({ map: v })));
-	add("stretch", "Stretch", select("stretch", Object.keys(STRETCHES).map(k => [k, k]), s.stretch, v => set({ stretch: v })));
-	add("range", "Range", select("range", [["shared", "shared by all cells"], ["own", "of this cell"]], s.range, v => set({ range: v })));
-	if (items.some(i => i.info.rows > 1))
+	if (!flat) {
+		add("stretch", "Stretch", select("stretch", Object.keys(STRETCHES).map(k => [k, k]), s.stretch, v => set({ stretch: v })));
+		add("range", "Range", select("range", [["shared", "shared by all cells"], ["own", "of this cell"]], s.range, v => set({ range: v })));
 		add("smooth", "Pixels", select("smooth", [["yes", "smooth"], ["no", "square"]], s.smooth ? "yes" : "no", v => set({ smooth: v === "yes" })));
+	}
 	if (items.length > 1)
 		add("other", "Blink with", select("other", items.map((i, k) => [String(k), i.name]), String(s.other), v => set({ other: Number(v) })), blink);
 	items.forEach((item, k) => {
 		const c = el("canvas", { width: "96", height: "96" });
 		item.thumb = c;
+		item.limits = limits;
 		thumbs.append(el("button", { type: "button", class: "thumb", role: "radio", onclick: () => set({ at: k, flipped: false }),
 			onkeydown: e => {
 				const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[e.key];
@@ -143,7 +147,7 @@ function explorer(room, items, link) {
 		controls();
 		draw();
 		if (change.at !== undefined)
-			link.change(items[s.at].number);
+			link.change(link.at = items[s.at].number);
 	}
 
 	function controls() {
@@ -168,7 +172,7 @@ function explorer(room, items, link) {
 		const colours = palette(s.map), range = i => rangeOf(i, items, { ...s, show: "mean" });
 		for (const i of items) {
 			if (i.info.rows === 1)
-				curve(i.thumb.getContext("2d"), 96, 96, i, i.mean, range(i), 0);
+				curve(i.thumb.getContext("2d"), 96, 96, i, i.mean, 0);
 			else {
 				paint(off, i, i.mean, Math.min(s.plane, i.info.planes - 1), range(i), s.stretch, colours);
 				i.thumb.getContext("2d").drawImage(off, 0, 0, 96, 96);
@@ -180,14 +184,15 @@ function explorer(room, items, link) {
 
 	function draw() {
 		const item = current(), { rows, columns } = item.info, line = rows === 1;
-		const h = Math.round(line ? 0.6 * canvas.clientWidth : canvas.clientWidth * Math.min(1.4, rows / columns));
+		const h = Math.round(canvas.clientWidth * (!line ? Math.min(1.4, rows / columns) : columns === 2 ? 1 : 0.6));
+		canvas.parentNode.classList.toggle("plain", line);
 		if (h !== height) {
 			height = h;
 			canvas.style.height = h + "px";
 		}
 		const { g, w } = pen(canvas), values = shownValues(item, s), range = rangeOf(item, items, s);
 		if (line)
-			curve(g, w, h, item, values, range, 14);
+			curve(g, w, h, item, values, 24);
 		else {
 			paint(off, item, values, Math.min(s.plane, item.info.planes - 1), range, s.stretch, palette(s.map));
 			g.imageSmoothingEnabled = s.smooth;
@@ -196,8 +201,8 @@ function explorer(room, items, link) {
 			if (item.info.uas > 0)
 				compass(g, w, h, item);
 		}
-		if (s.marker && s.marker.column < columns && s.marker.row < rows)
-			cross(g, (s.marker.column + 0.5) * w / columns, (s.marker.row + 0.5) * h / rows, w, h, line);
+		if (s.marker && !(line && columns === 2) && s.marker.column < columns && s.marker.row < rows)
+			cross(g, (s.marker.column + 0.5) * w / columns, (s.marker.row + 0.5) * h / rows, h, line);
 		const words = s.show === "sample" && item.draws.length > 0 ? `sample ${s.sample % item.draws.length + 1} of ${item.draws.length}`
 			: item.sd || s.show === "mean" ? SHOWS[s.show].toLowerCase() : "mean";
 		tag.textContent = item.number === 0 ? item.name : `${item.name}, ${words}`;
@@ -206,82 +211,6 @@ function explorer(room, items, link) {
 		slider.value = String(s.sample % most() + 1);
 		colourBar(item, range);
 		readout(item);
-	}
-
-	// A vector as a curve, with the band of its deviation.
-	function curve(g, w, h, item, values, range, pad) {
-		const n = item.info.columns, x = i => pad + (w - 2 * pad) * (n > 1 ? i / (n - 1) : 0.5);
-		const lo = Math.min(range[0], item.bottom), hi = Math.max(range[1], item.top);
-		const y = v => h - pad - (h - 2 * pad) * (v - lo) / (hi - lo || 1);
-		g.fillStyle = colour("card");
-		g.fillRect(0, 0, w, h);
-		if (item.sd) {
-			g.beginPath();
-			for (let i = 0; i < n; i++)
-				g.lineTo(x(i), y(item.mean[i] + item.sd[i]));
-			for (let i = n - 1; i >= 0; i--)
-				g.lineTo(x(i), y(item.mean[i] - item.sd[i]));
-			g.globalAlpha = 0.25;
-			g.fillStyle = colour("model");
-			g.fill();
-			g.globalAlpha = 1;
-		}
-		g.beginPath();
-		for (let i = 0; i < n; i++)
-			g.lineTo(x(i), y(values[i]));
-		g.strokeStyle = colour("data");
-		g.lineWidth = 1.6;
-		g.stroke();
-	}
-
-	function shadowed(g, path) {
-		for (const [style, width] of [["rgba(0,0,0,.55)", 4], ["#fff", 1.6]]) {
-			g.strokeStyle = style;
-			g.lineWidth = width;
-			g.beginPath();
-			path();
-			g.stroke();
-		}
-	}
-
-	function compass(g, w, h, item) {
-		const field = item.info.columns * item.info.uas, steps = ticks(0, 0.42 * field, 3);
-		const size = steps[steps.length - 1] || 0.25 * field, long = w * size / field, x = w - 18, y = h - 16;
-		g.lineCap = "round";
-		shadowed(g, () => {
-			g.moveTo(16, y);
-			g.lineTo(16 + long, y);
-			g.moveTo(x, y - 26);
-			g.lineTo(x, y);
-			g.lineTo(x - 26, y);
-		});
-		g.font = "600 12.5px system-ui, 'DejaVu Sans', sans-serif";
-		g.textAlign = "center";
-		const bar = size >= 1e6 ? number(size / 1e6) + "\u2033" : size >= 1e3 ? number(size / 1e3) + " mas" : number(size) + " \u00b5as";
-		for (const [text, tx, ty] of [[bar, 16 + Math.max(long / 2, 24), y - 8], ["N", x, y - 32], ["E", x - 35, y + 4]]) {
-			g.lineWidth = 3;
-			g.strokeStyle = "rgba(0,0,0,.55)";
-			g.strokeText(text, tx, ty);
-			g.fillStyle = "#fff";
-			g.fillText(text, tx, ty);
-		}
-	}
-
-	function cross(g, x, y, w, h, line) {
-		if (line) {
-			g.strokeStyle = colour("soft");
-			g.beginPath();
-			g.moveTo(x, 0);
-			g.lineTo(x, h);
-			g.stroke();
-			return;
-		}
-		shadowed(g, () => {
-			for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
-				g.moveTo(x + 5 * dx, y + 5 * dy);
-				g.lineTo(x + 13 * dx, y + 13 * dy);
-			}
-		});
 	}
 
 	function colourBar(item, range) {

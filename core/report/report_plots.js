@@ -15,7 +15,7 @@ function chosen(label, choice) {
 }
 
 function plots(room, cells, link) {
-	const s = { cell: cells[0], name: "", choice: "", near: -1 };
+	const s = { cell: cells.find(c => c.number === link.at) || cells[0], name: "", choice: "", near: -1 };
 	const canvas = el("canvas", { tabindex: "0", role: "img", id: "plot" });
 	const top = el("div", { class: "bar top" }), head = el("h3", {}), legend = el("div", { class: "legend" });
 	const said = el("p", { class: "where", id: "point", "aria-live": "polite" }), note = el("p", { class: "hint" }), worst = el("div", {});
