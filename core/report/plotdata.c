@@ -68,7 +68,7 @@ static json_t *thin(const json_t *a, size_t n)
 	return out;
 }
 
-/* Adds "of": how many points there are, and leaves at most "most" of them. */
+/* Leaves at most "most" points; adds "of", how many there were at first. */
 static void thin_plot(json_t *plot, size_t most)
 {
 	const char *key;
@@ -78,7 +78,8 @@ static void thin_plot(json_t *plot, size_t most)
 	json_object_foreach_safe(plot, next, key, v)
 		if (json_is_array(v))
 			json_object_set_new(plot, key, thin(v, n));
-	json_object_set_new(plot, "of", json_integer((json_int_t)have));
+	if (json_object_get(plot, "of") == NULL)
+		json_object_set_new(plot, "of", json_integer((json_int_t)have));
 }
 
 /* Names once, in "names", and their numbers in "label". */
@@ -163,9 +164,10 @@ json_t *um_plots_read(const char *dir, size_t room)
 	size_t total;
 	for (int i = 0; i < files.n; i++) {
 		plot[i].all = read_plot(dir, files.name[i]);
-		const size_t have = json_array_size(json_object_get(plot[i].all, "x"));
-		if (have > 0)
-			set_points(&plot[i], have < MOST ? have : MOST);
+		if (json_array_size(json_object_get(plot[i].all, "x")) == 0)
+			continue;
+		thin_plot(plot[i].all, MOST);
+		set_points(&plot[i], json_array_size(json_object_get(plot[i].all, "x")));
 	}
 	do {
 		total = 0;

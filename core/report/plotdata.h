@@ -5,10 +5,11 @@
 
 #include <jansson.h>
 #include <stddef.h>
+#include <umbra/status.h>
 
 /* The plots whose numbers lie in dir (um_plot_numbers) as an array of objects with "name" and, in "of", how many
  * points there were, and labels as "names" and their numbers; thinned to at most 2000 points and to room bytes
  * together, plots that cannot be thinned so far left out. */
-json_t *um_plots_read(const char *dir, size_t room);
+UM_API json_t *um_plots_read(const char *dir, size_t room);
 
 #endif
