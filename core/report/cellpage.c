@@ -41,7 +41,8 @@ void um_page_cell(um_text *t, const um_cell *c, int number, bool images, size_t 
 	char *figures = um_format("%s/figures", c->dir), *path = um_format("%s/trace.csv", c->dir);
 	json_t *numbers = images ? um_viewer_images(c->dir, "mean.fits", "std.fits", "samples.fits", room / 2) : NULL;
 	char *s = json_dumps(numbers, JSON_COMPACT);
-	json_t *plots = um_plots_read(figures, (room - (s != NULL ? strlen(s) : 0)) / 3);
+	const size_t used = s != NULL ? strlen(s) : 0;
+	json_t *plots = um_plots_read(figures, used < room ? (room - used) / 3 : 0);
 	free(s);
 	if (numbers != NULL || json_array_size(plots) > 0)
 		add_data(&data, c->name, number, numbers, plots);

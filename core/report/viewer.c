@@ -12,7 +12,8 @@
 #define UAS (3.14159265358979323846 / 180 / 3600e6)
 #define MOST_SAMPLES 128
 #define MOST_PIXELS 65536 /* of a plane */
-#define MOST_BYTES ((off_t)1 << 29) /* of a cube that is read */
+#define MOST_BYTES ((off_t)1 << 28) /* of a cube that is read */
+#define WORDS 400 /* bytes besides the numbers */
 
 /* How images are cut down. */
 struct cut {
@@ -151,7 +152,7 @@ json_t *um_viewer_images(const char *dir, const char *mean, const char *std, con
 	bool spread = load(dir, std, &s) && um_array_len(&s.data) == n && !is_constant(&s.data);
 	if (spread && load(dir, samples, &x) && um_array_len(&x.data) % n == 0)
 		c.samples = um_array_len(&x.data) / n;
-	if (!choose(&c, spread, (double)room))
+	if (room < WORDS || !choose(&c, spread, (double)(room - WORDS)))
 		goto out;
 	const bool colours = c.planes == 3 && c.shown_planes == 3 && m.sky.pixel == 0;
 	out = um_new(sizeof(*out) * (size_t)(numbers(&c) * (c.shown > 1 ? c.shown : 1)));

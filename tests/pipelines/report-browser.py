@@ -258,6 +258,13 @@ def main(program, report, folder):
         check(b.value("document.documentElement.scrollWidth") <= width, "%d pixels are wide enough" % width)
         check(len(set(page)) > 300, "%d pixels wide%s: not blank" % (width, ", dark" if dark else ""))
         check((share(page, lambda r, g, bl: r + g + bl > 600) < 0.3) == dark, "dark" if dark else "light")
+    b.size(1300, 1000)
+    b.send("Emulation.setScriptExecutionDisabled", value=True)
+    b.send("Page.reload")
+    time.sleep(1.5)
+    check(b.value("document.getElementById('explore').hidden"), "without a script the explorer stays away")
+    check(b.value("[...document.querySelectorAll('.pictures img')].filter(i => i.naturalWidth > 0 && i.clientWidth > 0).length") > 3,
+        "and pictures are there")
     b.close()
     sys.exit(bool(bad))
 
