@@ -9,6 +9,7 @@
 #include "curves.h"
 #include "page.h"
 #include "report.h"
+#include "sheet.h"
 #include "trace.h"
 
 #define MOST_TEXT ((size_t)150000) /* of a file in the page */
@@ -143,6 +144,7 @@ static void add_comparison(struct report *p)
 	um_text piece = { 0 };
 	char *dir = um_format("%s/compare", p->run.dir);
 	um_page_pictures(&piece, dir, "Comparison of all cells", share(p, 4));
+	um_sheets_html(&piece, dir, "Comparison of all cells");
 	add_section(p, "Comparison", "", &piece);
 	free(dir);
 }
@@ -162,7 +164,9 @@ static void add_calibration(struct report *p)
 static void add_explorer(struct report *p)
 {
 	um_names seen = { 0 };
-	um_text_add(&p->t, "<section id=\"explore\" aria-label=\"Explore\" hidden></section>\n");
+	um_text_add(&p->t, "<section id=\"explore\" aria-label=\"Explore\" hidden></section>\n"
+		"<noscript><p class=\"lead\">With JavaScript this page plays samples and shows numbers of pixels and data; "
+		"it asks nothing of a network.</p></noscript>\n");
 	for (int i = 0; p->images && i < p->run.ncells && i < UM_PAGE_CELLS; i++) {
 		const um_cell *c = &p->run.cells[i];
 		const int before = seen.n;
