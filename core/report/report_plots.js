@@ -61,7 +61,9 @@ function plots(room, cells, link) {
 			if (p[k])
 				ys.push(...p[k]);
 		let [x0, x1] = extent(p.x.filter(v => v !== null)), [y0, y1] = extent(ys.filter(good));
-		if (p.sigma && !p.log_y) {
+		if (p.sigma && p.log_y) {
+			y1 = Math.max(y1, Math.min(2 * y1, extent(p.y.map((v, i) => v + p.sigma[i]))[1]));
+		} else if (p.sigma) {
 			const more = (y1 - y0) / 4, [low] = extent(p.y.map((v, i) => v - p.sigma[i])), [, high] = extent(p.y.map((v, i) => v + p.sigma[i]));
 			[y0, y1] = [Math.max(Math.min(y0, low), y0 - more), Math.min(Math.max(y1, high), y1 + more)];
 		}
@@ -92,7 +94,7 @@ function plots(room, cells, link) {
 		g.lineWidth = 1;
 		g.strokeStyle = colour("line");
 		g.fillStyle = colour("soft");
-		const across = ticks(a.x0, a.x1, Math.max(3, (a.right - a.left) / 110));
+		const across = ticks(a.x0, a.x1, Math.max(5, (a.right - a.left) / 110));
 		const up = !p.log_y ? ticks(a.y0, a.y1, 6) : ticks(a.y0, a.y1, 5).filter(v => Number.isInteger(v)).map(v => 10 ** v);
 		if (p.log_y && up.length < 3)
 			for (let d = Math.floor(a.y0); d <= a.y1; d++)
@@ -210,6 +212,8 @@ function plots(room, cells, link) {
 			const table = wanted.find(d => d.querySelector("summary").textContent === name + ".csv").querySelector("table").cloneNode(true);
 			for (const b of table.querySelectorAll("button.sort"))
 				b.replaceWith(...b.childNodes);
+			for (const th of table.tHead.rows[0].cells)
+				th.textContent = th.textContent.replace(/^chi2_?/, "\u03c7\u00b2 ");
 			sortable(table);
 			for (const row of table.tBodies[0].rows) {
 				const pick = () => {
