@@ -36,7 +36,7 @@ RPATH   = -Wl,-rpath,'$$ORIGIN'
 TO_LIB  = $(shell realpath -m -s --relative-to=$(PREFIX)/bin $(LIBDIR))
 
 LIB_C   = $(filter-out core/cli/%,$(wildcard core/*/*.c core/nn/ops/*.c))
-LIB_O   = $(LIB_C:%.c=$B/%.o)
+LIB_O   = $(LIB_C:%.c=$B/%.o) $B/report_css.o $B/report_js.o
 CLI_O   = $(patsubst %.c,$B/%.o,$(wildcard core/cli/*.c))
 LIB     = $B/libumbra.so
 PLUGS   = $(patsubst %.c,$B/%.so,$(wildcard plugins/*/*.c))
@@ -66,6 +66,15 @@ $B/core/nn/%.o: NN = $(NN_C)
 $B/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(UM_C) $(NN) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+# Style and script of the report, as arrays of bytes.
+$B/report_%.c:
+	@mkdir -p $(@D)
+	@{ echo 'extern const unsigned char um_report_$*[]; const unsigned char um_report_$*[] = {'; \
+	  cat $^ | od -An -v -tu1 | sed 's/[0-9][0-9]*/&,/g'; echo '0 };'; } >$@
+$B/report_css.c: core/report/report.css
+$B/report_js.c: $(wildcard core/report/*.js)
+$B/report_%.o: $B/report_%.c
+	$(Q)$(CC) $(UM_C) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 $(LIB): $(LIB_O)
 	$(Q)$(CC) -shared -Wl,-soname,libumbra.so.1 -Wl,--version-script=core/exports.map $(UM_LD) $(LDFLAGS) $^ $(PKG_L) $(DEFS) -o $@
 	@ln -sf libumbra.so $B/libumbra.so.1

@@ -11,24 +11,39 @@
 #define MOST 256 /* samples that count */
 #define DEGREE (3.14159265358979323846 / 180)
 
-/* n points of the data, and room for the model at each. */
+/* n points of the data, and room for names and the model at each. */
 struct points {
 	int64_t n;
-	double *x, *y, *sigma, *lo, *mid, *hi, *column;
+	double *x, *y, *sigma, *lo, *inner_lo, *mid, *inner_hi, *hi, *column;
+	char (*name)[UM_SCENE_NAME];
+	const char **label;
 };
+
+static void points_free(struct points *p)
+{
+	free(p->x);
+	free(p->name);
+	free(p->label);
+}
 
 static um_status points_new(int64_t n, int64_t samples, struct points *p)
 {
 	p->n = n;
-	p->x = calloc((size_t)(6 * n + samples + 1), sizeof(double));
-	if (p->x == NULL)
+	p->x = calloc((size_t)(8 * n + samples + 1), sizeof(double));
+	p->name = calloc((size_t)n + 1, sizeof(*p->name));
+	p->label = calloc((size_t)n + 1, sizeof(*p->label));
+	if (p->x == NULL || p->name == NULL || p->label == NULL)
 		return um_fail(UM_ENOMEM, "no memory for a picture of %lld data", (long long)n);
+	for (int64_t i = 0; i < n; i++)
+		p->label[i] = p->name[i];
 	p->y = p->x + n;
 	p->sigma = p->y + n;
 	p->lo = p->sigma + n;
 	p->mid = p->lo + n;
 	p->hi = p->mid + n;
-	p->column = p->hi + n;
+	p->inner_lo = p->hi + n;
+	p->inner_hi = p->inner_lo + n;
+	p->column = p->inner_hi + n;
 	return UM_OK;
 }
 
@@ -44,6 +59,8 @@ static void summarize(struct points *p, int64_t samples, int64_t i)
 {
 	qsort(p->column, (size_t)samples, sizeof(double), ascending);
 	p->lo[i] = um_quantile(p->column, samples, 0.025);
+	p->inner_lo[i] = um_quantile(p->column, samples, 0.16);
+	p->inner_hi[i] = um_quantile(p->column, samples, 0.84);
 	p->mid[i] = um_quantile(p->column, samples, 0.5);
 	p->hi[i] = um_quantile(p->column, samples, 0.975);
 }
@@ -104,6 +121,7 @@ static um_status plot_product(const um_scene *s, int k)
 	struct points p = { 0 };
 	um_status st = points_new(o->n, s->samples, &p);
 	for (int64_t i = 0; st == UM_OK && i < o->n; i++) {
+		um_scene_name(s, k, i, p.name[i]);
 		p.x[i] = place(s, o, i);
 		p.y[i] = drawn(o, s->y + at, i);
 		p.sigma[i] = drawn_sigma(o, s->y + at, s->sigma + at, i);
@@ -116,10 +134,11 @@ static um_status plot_product(const um_scene *s, int k)
 	if (st == UM_OK) {
 		const um_plot plot = { .name = shows[o->product].name, .title = shows[o->product].title,
 			.xlabel = place_label(o), .ylabel = shows[o->product].ylabel, .n = o->n, .x = p.x, .y = p.y,
-			.sigma = p.sigma, .lo = p.lo, .mid = p.mid, .hi = p.hi, .log_y = shows[o->product].log_y };
+			.sigma = p.sigma, .lo = p.lo, .mid = p.mid, .hi = p.hi, .inner_lo = p.inner_lo,
+			.inner_hi = p.inner_hi, .label = p.label, .log_y = shows[o->product].log_y };
 		st = um_sink_plot(s->sink, &plot);
 	}
-	free(p.x);
+	points_free(&p);
 	return st;
 }
 
@@ -139,6 +158,7 @@ static um_status plot_residuals(const um_scene *s, int k)
 		for (int64_t b = 0; b < s->samples; b++)
 			p.column[b] = um_scene_difference(o->product, s->y[at + i], um_row_d(&s->f, b)[at + i]);
 		summarize(&p, s->samples, i);
+		um_scene_name(s, k, i, p.name[i]);
 		p.x[i] = place(s, o, i);
 		p.y[i] = p.mid[i] / s->sigma[at + i];
 	}
@@ -146,10 +166,11 @@ static um_status plot_residuals(const um_scene *s, int k)
 		snprintf(name, sizeof(name), "residual_%s", um_product_name(o->product));
 		snprintf(title, sizeof(title), "Residuals of %s", shows[o->product].residual);
 		const um_plot plot = { .name = name, .title = title, .xlabel = place_label(o),
-			.ylabel = "(data \xe2\x88\x92 model) / sigma", .n = o->len, .x = p.x, .y = p.y };
+			.ylabel = "(data \xe2\x88\x92 model) / sigma", .n = o->len, .x = p.x, .y = p.y,
+			.label = p.label };
 		st = um_sink_plot(s->sink, &plot);
 	}
-	free(p.x);
+	points_free(&p);
 	return st;
 }
 
@@ -159,17 +180,20 @@ static um_status plot_coverage(const um_scene *s)
 	struct points p = { 0 };
 	um_status st = points_new(2 * d->nrows, 0, &p);
 	for (int64_t i = 0; st == UM_OK && i < d->nrows; i++) {
-		p.x[2 * i] = d->rows[i].u / 1e9;
-		p.y[2 * i] = d->rows[i].v / 1e9;
+		const um_uvrow *r = &d->rows[i];
+		snprintf(p.name[2 * i], UM_SCENE_NAME, "%s-%s", d->stations[r->t1].name, d->stations[r->t2].name);
+		p.label[2 * i + 1] = p.name[2 * i];
+		p.x[2 * i] = r->u / 1e9;
+		p.y[2 * i] = r->v / 1e9;
 		p.x[2 * i + 1] = -p.x[2 * i];
 		p.y[2 * i + 1] = -p.y[2 * i];
 	}
 	const um_plot plot = { .name = "uv_coverage", .title = "(u, v) coverage",
 		.xlabel = "u (10\xe2\x81\xb9 wavelengths)", .ylabel = "v (10\xe2\x81\xb9 wavelengths)",
-		.n = 2 * d->nrows, .x = p.x, .y = p.y, .square = true };
+		.n = 2 * d->nrows, .x = p.x, .y = p.y, .label = p.label, .square = true };
 	if (st == UM_OK)
 		st = um_sink_plot(s->sink, &plot);
-	free(p.x);
+	points_free(&p);
 	return st;
 }
 

@@ -18,6 +18,11 @@ UM_USED um_status um_scene_plots(const um_scene *s);
 UM_USED um_status um_scene_beams(const um_scene *s);
 UM_USED um_status um_scene_tables(const um_scene *s);
 
+/* What datum i of product k is: its stations, "AA-LM" or "AA-LM-SM". A triangle has the same name in any
+ * order of its stations; a quadrangle has not. */
+enum { UM_SCENE_NAME = 112 };
+void um_scene_name(const um_scene *s, int k, int64_t i, char name[UM_SCENE_NAME]);
+
 /* A difference in the unit of sigma's datum; of closure phases the one on the circle. */
 double um_scene_difference(um_product p, double datum, double model);
 

@@ -11,7 +11,7 @@
 #include "uvscene.h"
 
 struct line {
-	char name[112];
+	char name[UM_SCENE_NAME];
 	int64_t n;                     /* real numbers */
 	double sum;
 	double part[UM_PRODUCTS];      /* of each product of the model */
@@ -63,16 +63,19 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* A triangle is the same in any order of its stations; a quadrangle is not. */
-static void closure_name(const um_uvdata *d, const um_closure *c, int n, char *out, size_t room)
+void um_scene_name(const um_scene *s, int k, int64_t i, char name[UM_SCENE_NAME])
 {
-	const char *name[4];
-	for (int i = 0; i < n; i++)
-		name[i] = d->stations[c->station[i]].name;
-	if (n == 3)
-		qsort(name, 3, sizeof(*name), by_name);
-	snprintf(out, room, "%s-%s-%s%s%s", name[0], name[1], name[2], n == 4 ? "-" : "",
-		n == 4 ? name[3] : "");
+	const um_observable *o = &s->v->m->o[k];
+	const um_uvrow *r = &s->v->d->rows[i % o->n];
+	const int terms = um_product_terms(o->product), pair[2] = { r->t1, r->t2 };
+	const int *who = terms ? o->closure[i % o->n].station : pair;
+	const char *part[4];
+	for (int j = 0; j < (terms ? terms : 2); j++)
+		part[j] = s->v->d->stations[who[j]].name;
+	if (terms == 3)
+		qsort(part, 3, sizeof(*part), by_name);
+	snprintf(name, UM_SCENE_NAME, "%s-%s%s%s%s%s", part[0], part[1], terms > 2 ? "-" : "", terms > 2 ? part[2] : "",
+		terms > 3 ? "-" : "", terms > 3 ? part[3] : "");
 }
 
 static um_status add_closures(const um_scene *s, int k, struct table *t)
@@ -80,9 +83,9 @@ static um_status add_closures(const um_scene *s, int k, struct table *t)
 	const um_observable *o = &s->v->m->o[k];
 	um_status st = UM_OK;
 	struct line *l;
-	char name[112];
+	char name[UM_SCENE_NAME];
 	for (int64_t i = 0; i < o->len; i++) {
-		closure_name(s->v->d, &o->closure[i % o->n], um_product_terms(o->product), name, sizeof(name));
+		um_scene_name(s, k, i, name);
 		UM_TRY(line_of(t, name, &l));
 		l->n++;
 		l->sum += share(s, k, i);

@@ -276,26 +276,30 @@ void um_cell_finish(const um_cell_out *c)
 	um_checkpoint_remove(c->folder);
 }
 
-/* Where the figure of this name goes. */
-static um_status figure_path(const um_cell_out *c, const char *name, char **path)
+/* Where the figure of this name goes, as a file that ends so. */
+static um_status figure_path(const um_cell_out *c, const char *name, const char *end, char **path)
 {
 	if (strchr(name, '/') != NULL || name[0] == '.')
 		return um_fail(UM_EPLUGIN, "'%s' is not a plain file name", name);
 	char *dir = um_format("%s/figures", c->folder);
 	um_status st = um_file_mkdirs(dir);
 	if (st == UM_OK)
-		*path = um_format("%s/%s.png", dir, name);
+		*path = um_format("%s/%s%s", dir, name, end);
 	free(dir);
 	return st;
 }
 
 static um_status plot(void *state, const um_plot *p)
 {
-	char *path = NULL;
-	um_status st = figure_path(state, p->name, &path);
-	if (st == UM_OK)
-		st = um_plot_write(path, p);
+	char *path = NULL, *numbers = NULL;
+	um_status st = UM_OK;
+	UM_TRY(figure_path(state, p->name, ".png", &path));
+	UM_TRY(figure_path(state, p->name, ".json", &numbers));
+	UM_TRY(um_plot_write(path, p));
+	UM_TRY(um_plot_numbers(numbers, p));
+out:
 	free(path);
+	free(numbers);
 	return st;
 }
 
@@ -306,7 +310,7 @@ static um_status picture(void *state, const um_picture *p)
 	const um_scale scale = { .map = UM_AFMHOT, .label = p->unit };
 	const um_figure f = { .title = p->title, .panels = &panel, .npanels = 1, .scales = &scale,
 		.nscales = 1, .smooth = p->pixel > 0, .pixel = p->pixel };
-	um_status st = figure_path(state, p->name, &path);
+	um_status st = figure_path(state, p->name, ".png", &path);
 	if (st == UM_OK)
 		st = um_figure_write(path, &f);
 	free(path);
@@ -317,7 +321,7 @@ static um_status images(void *state, const char *name, const char *title, const 
 {
 	const um_cell_out *c = state;
 	char *path = NULL;
-	um_status st = figure_path(c, name, &path);
+	um_status st = figure_path(c, name, ".png", &path);
 	if (st == UM_OK)
 		st = um_figure_gallery(path, title, x, NULL, c->plan->env.pixel, c->plan->env.mesh);
 	free(path);

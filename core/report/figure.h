@@ -57,6 +57,10 @@ UM_API UM_USED um_status um_figure_write(const char *path, const um_figure *figu
 /* Draws data with error bars and the model's quantiles (sink.h) into a PNG file. */
 UM_API UM_USED um_status um_plot_write(const char *path, const um_plot *plot);
 
+/* Writes the numbers of a plot as JSON: title, xlabel, ylabel, log_y, square, and the columns x, y, sigma, q025,
+ * q16, q50, q84, q975 and label as far as there are any; numbers that are not finite are null. */
+UM_API UM_USED um_status um_plot_numbers(const char *path, const um_plot *plot);
+
 /* The usual pictures of a cell, written into the existing folder dir: mean.png, where there
  * is more than one sample std.png and samples.png (up to 16 on one scale), and, where truth is not NULL, truth.png with truth,
  * mean and error. samples is [S][frames][bands][channels][rows][columns], or shorter from

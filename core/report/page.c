@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "base/mem.h"
 #include "page.h"
 
@@ -10,6 +11,7 @@
 static const struct {
 	const char *file, *caption;
 } known[] = {
+	{ "comparison.png", "Posterior means above, standard deviations below, on common scales" },
 	{ "mean.png", "Posterior mean" },
 	{ "std.png", "Posterior standard deviation" },
 	{ "truth.png", "Truth, mean and error" },
@@ -109,7 +111,7 @@ void um_page_table(um_text *t, const um_rundir *r)
 		"<table aria-describedby=\"about-metrics\">\n");
 	head_row(t, r);
 	um_text_add(t, "<tbody>\n");
-	for (int i = 0; i < r->ncells; i++) {
+	for (int i = 0; i < r->ncells && i < UM_PAGE_CELLS; i++) {
 		const um_cell *c = &r->cells[i];
 		um_text_print(t, "<tr><th scope=\"row\"><a href=\"#cell-%d\">", i + 1);
 		um_text_html(t, c->name);
@@ -125,6 +127,9 @@ void um_page_table(um_text *t, const um_rundir *r)
 		um_text_add(t, "</tr>\n");
 	}
 	um_text_add(t, "</tbody></table></div>\n");
+	if (r->ncells > UM_PAGE_CELLS)
+		um_text_print(t, "<p class=\"lead\">%d more cells are in run.json and compare/metrics.csv.</p>\n",
+			r->ncells - UM_PAGE_CELLS);
 }
 
 static uint32_t big_endian(const unsigned char *b)
@@ -132,7 +137,8 @@ static uint32_t big_endian(const unsigned char *b)
 	return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
 }
 
-bool um_page_picture(um_text *t, const char *path, const char *caption, const char *what)
+/* One PNG file; false, and nothing added, where it is none. */
+static bool add_picture(um_text *t, const char *path, const char *caption, const char *what)
 {
 	unsigned char *png;
 	size_t n;
@@ -157,10 +163,17 @@ bool um_page_picture(um_text *t, const char *path, const char *caption, const ch
 	return good;
 }
 
-int um_page_pictures(um_text *t, const char *dir, const char *what)
+/* Bytes of text that a picture takes. */
+static size_t cost(const char *path, const char *what)
+{
+	struct stat s;
+	return stat(path, &s) == 0 ? (size_t)s.st_size / 3 * 4 + 6 * strlen(what) + 500 : 0;
+}
+
+int um_page_pictures(um_text *t, const char *dir, const char *what, size_t room)
 {
 	um_names files = um_names_list(dir, ".png");
-	int count = 0;
+	um_text without = { 0 };
 	if (files.n == 0)
 		return 0;
 	um_text_add(t, "<div class=\"figures\">\n");
@@ -170,13 +183,27 @@ int um_page_pictures(um_text *t, const char *dir, const char *what)
 			if (name == NULL || (k < KNOWN && strcmp(name, known[k].file) != 0))
 				continue;
 			char *path = um_format("%s/%s", dir, name);
-			name[strlen(name) - 4] = '\0';
-			count += um_page_picture(t, path, k < KNOWN ? known[k].caption : name, what);
+			size_t need = cost(path, what);
+			if (need > room) {
+				um_text_add(&without, without.len > 0 ? ", " : "");
+				um_text_html(&without, name);
+			} else {
+				name[strlen(name) - 4] = '\0';
+				add_picture(t, path, k < KNOWN ? known[k].caption : name, what);
+				room -= need;
+			}
 			free(path);
 			free(name);
 			files.name[i] = NULL;
 		}
 	um_text_add(t, "</div>\n");
+	if (without.len > 0) {
+		um_text_add(t, "<p class=\"lead\">Left in the folder to keep this page small: ");
+		um_text_bytes(t, without.s, without.len);
+		um_text_add(t, ".</p>\n");
+	}
+	const int count = files.n;
+	um_text_free(&without);
 	um_names_free(&files);
 	return count;
 }

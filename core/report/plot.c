@@ -84,19 +84,27 @@ static double at_y(const struct drawing *d, double v)
 	return d->frame.y + d->frame.h * (1 - um_axis_place(&d->y, v));
 }
 
+/* A bar at each point; bars that overlap are darker. */
+static void draw_band(const struct drawing *d, const double *lo, const double *hi, double half)
+{
+	const um_plot *p = d->p;
+	for (int64_t i = 0; lo && hi && i < p->n; i++) {
+		if (!um_drawable(p->x[i]) || !shown(p, hi[i]) || !um_drawable(lo[i]))
+			continue;
+		double top = at_y(d, hi[i]), h = fmax(at_y(d, lo[i]) - top, 1.5);
+		cairo_rectangle(d->c->cr, at_x(d, i) - half, top, 2 * half, h);
+		um_canvas_colour(d->c, UM_ORANGE, p->n > 500 ? 0.18 : 0.32);
+		cairo_fill(d->c->cr);
+	}
+}
+
 static void draw_model(const struct drawing *d)
 {
 	const um_plot *p = d->p;
 	cairo_t *cr = d->c->cr;
 	double half = 1.5 * d->size;
-	for (int64_t i = 0; p->lo && p->hi && i < p->n; i++) {
-		if (!um_drawable(p->x[i]) || !shown(p, p->hi[i]) || !um_drawable(p->lo[i]))
-			continue;
-		double top = at_y(d, p->hi[i]), h = fmax(at_y(d, p->lo[i]) - top, 1.5);
-		cairo_rectangle(cr, at_x(d, i) - half, top, 2 * half, h);
-		um_canvas_colour(d->c, UM_ORANGE, p->n > 500 ? 0.18 : 0.32);
-		cairo_fill(cr);
-	}
+	draw_band(d, p->lo, p->hi, half);
+	draw_band(d, p->inner_lo, p->inner_hi, half);
 	um_canvas_colour(d->c, UM_ORANGE, 1);
 	cairo_set_line_width(cr, fmax(1.2, 0.6 * d->size));
 	for (int64_t i = 0; p->mid && i < p->n; i++) {
@@ -134,8 +142,8 @@ static void draw_data(const struct drawing *d)
 /* One row above the frame, right to left, so that it never hides data. */
 static void draw_legend(const struct drawing *d)
 {
-	static const char *const names[3] = { "95 % of samples", "median of samples", "data" };
-	const bool band = d->p->lo && d->p->hi, middle = d->p->mid != NULL;
+	const bool band = d->p->lo && d->p->hi, middle = d->p->mid != NULL, inner = d->p->inner_lo && d->p->inner_hi;
+	const char *const names[3] = { inner ? "68 % and 95 % of samples" : "95 % of samples", "median of samples", "data" };
 	const bool there[3] = { band, middle, band || middle };
 	const um_box frame = d->frame;
 	cairo_t *cr = d->c->cr;

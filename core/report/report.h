@@ -5,9 +5,9 @@
 
 #include <umbra/status.h>
 
-/* Reads a run directory and writes DIR/report.html: one file with its pictures inside, no
- * script, nothing loaded from elsewhere. What is missing is left out; text from files is
- * escaped. UM_EDATA where there is no usable run.json. The file appears whole or not at all. */
+/* Reads a run directory and writes DIR/report.html: one file of less than 5 MB with its pictures, numbers and
+ * script inside, nothing loaded from elsewhere; readable without the script. What is missing is left out, what is
+ * too much is thinned and says so; text from files is escaped. UM_EDATA where there is no usable run.json. The file appears whole or not at all. */
 UM_API UM_USED um_status um_report_write(const char *dir);
 
 #endif

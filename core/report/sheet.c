@@ -86,7 +86,7 @@ void um_sheets_html(um_text *t, const char *dir, const char *what)
 	for (int i = 0; i < files.n; i++) {
 		unsigned char *text = NULL;
 		size_t n;
-		if (strcmp(files.name[i], "trace.csv") == 0)
+		if (strcmp(files.name[i], "trace.csv") == 0 || strcmp(files.name[i], "metrics.csv") == 0)
 			continue;
 		char *path = um_format("%s/%s", dir, files.name[i]);
 		if (um_bytes_read(path, BYTES, &text, &n) != UM_OK)

@@ -103,6 +103,17 @@ void um_text_html(um_text *t, const char *s)
 	um_text_html_n(t, s, strlen(s));
 }
 
+void um_text_script(um_text *t, const char *json)
+{
+	for (const char *p = json; *p; ) {
+		size_t n = strcspn(p, "<>");
+		um_text_bytes(t, p, n);
+		p += n;
+		if (*p)
+			um_text_add(t, *p++ == '<' ? "\\u003c" : "\\u003e");
+	}
+}
+
 void um_text_base64(um_text *t, const unsigned char *b, size_t n)
 {
 	static const char code[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

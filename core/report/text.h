@@ -28,6 +28,10 @@ void um_text_html(um_text *t, const char *s);
 /* As um_text_html for n bytes that may hold NUL. */
 void um_text_html_n(um_text *t, const char *s, size_t n);
 
+/* JSON from jansson, or anything else that is ASCII, into a script element: < and > are written as \u003c and
+ * \u003e, so that nothing in it ends the element. */
+void um_text_script(um_text *t, const char *json);
+
 void um_text_base64(um_text *t, const unsigned char *bytes, size_t n);
 
 /* Length of the well-formed UTF-8 sequence that begins n > 0 bytes, 0 where there is none. */

@@ -2,9 +2,7 @@
 /* Sparklines: the rows of a trace, averaged into at most as many points as a small picture
  * can show. */
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
-#include "base/mem.h"
+#include "columns.h"
 #include "trace.h"
 
 #define MAXCOLUMNS 9
@@ -12,68 +10,8 @@
 #define W 240.0
 #define H 48.0
 
-struct trace {
-	int columns;
-	char *name[MAXCOLUMNS];
-	long rows;
-	double *v; /* [rows][columns], NaN where a number is missing */
-};
-
-static void read_header(struct trace *tr, char *line)
-{
-	for (char *p = line; tr->columns < MAXCOLUMNS; p++) {
-		size_t n = strcspn(p, ",");
-		bool last = p[n] == '\0';
-		p[n] = '\0';
-		tr->name[tr->columns++] = p;
-		p += n;
-		if (last)
-			return;
-	}
-}
-
-static void read_row(struct trace *tr, const char *p)
-{
-	double *row = tr->v + tr->rows * tr->columns;
-	for (int k = 0; k < tr->columns; k++) {
-		char *end = (char *)p;
-		double v = *p && *p != ',' ? strtod(p, &end) : NAN;
-		row[k] = end > p ? v : NAN;
-		p = end + strcspn(end, ",");
-		p += *p == ',';
-	}
-	tr->rows++;
-}
-
-/* Cuts text into lines in place. */
-static char *next_line(char **at)
-{
-	char *line = *at;
-	if (*line == '\0')
-		return NULL;
-	size_t n = strcspn(line, "\r\n");
-	*at = line + n;
-	*at += strspn(*at, "\r\n");
-	line[n] = '\0';
-	return line;
-}
-
-static void read_trace(struct trace *tr, char *text)
-{
-	char *line, *at = text;
-	size_t lines = 1;
-	for (const char *p = text; *p; p++)
-		lines += *p == '\n' || *p == '\r';
-	if ((line = next_line(&at)) == NULL)
-		return;
-	read_header(tr, line);
-	tr->v = malloc(lines * (size_t)tr->columns * sizeof(*tr->v));
-	while (tr->v && (line = next_line(&at)) != NULL)
-		read_row(tr, line);
-}
-
 /* Means of column k over at most POINTS runs of rows; returns how many. */
-static int reduce(const struct trace *tr, int k, double out[POINTS])
+static int reduce(const um_columns *tr, int k, double out[POINTS])
 {
 	int n = tr->rows < POINTS ? (int)tr->rows : POINTS;
 	for (int i = 0; i < n; i++) {
@@ -122,7 +60,7 @@ static void add_line(um_text *t, const double *v, int n)
 	um_text_add(t, "\"/>");
 }
 
-static void add_spark(um_text *t, const struct trace *tr, int k, const char *what)
+static void add_spark(um_text *t, const um_columns *tr, int k, const char *what)
 {
 	double v[POINTS];
 	bool logarithmic = false;
@@ -147,20 +85,13 @@ static void add_spark(um_text *t, const struct trace *tr, int k, const char *wha
 
 void um_trace_html(um_text *t, const char *path, const char *what)
 {
-	struct trace tr = { 0 };
-	unsigned char *text;
-	size_t n;
-	if (um_bytes_read(path, (size_t)256 << 20, &text, &n) != UM_OK)
-		um_log(UM_WARN, "%s", um_message());
-	if (text == NULL)
-		return;
-	read_trace(&tr, (char *)text);
+	um_columns tr;
+	um_columns_read(path, MAXCOLUMNS, &tr);
 	if (tr.rows > 1) {
 		um_text_print(t, "<div class=\"sparks\" title=\"%ld rows of trace.csv\">\n", tr.rows);
 		for (int k = 1; k < tr.columns; k++)
 			add_spark(t, &tr, k, what);
 		um_text_add(t, "</div>\n");
 	}
-	free(tr.v);
-	free(text);
+	um_columns_free(&tr);
 }

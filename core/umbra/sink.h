@@ -55,7 +55,8 @@ UM_API UM_USED um_status um_sink_checkpoint(um_sink *s, int n, const char *const
 UM_API UM_USED um_status um_sink_restore(um_sink *s, int n, const char *const names[],
 	um_array *const arrays[], bool *found);
 
-/* Points with error bars and the band that the posterior samples cover. */
+/* Points with error bars and the bands that the posterior samples cover: a figure, and its numbers in a JSON
+ * file of the same name. */
 typedef struct um_plot {
 	const char *name;              /* file name without ending: "amplitude" */
 	const char *title, *xlabel, *ylabel;
@@ -64,6 +65,8 @@ typedef struct um_plot {
 	const double *lo, *mid, *hi;   /* model: 2.5, 50 and 97.5 % quantiles, or NULL */
 	bool log_y;
 	bool square;                   /* a unit is as long on both axes */
+	const double *inner_lo, *inner_hi; /* model: 16 and 84 % quantiles, or NULL */
+	const char *const *label;      /* [n] what each point is, as "AA-LM"; or NULL */
 } um_plot;
 
 UM_API UM_USED um_status um_sink_plot(um_sink *s, const um_plot *plot);

@@ -311,7 +311,9 @@ static um_status on_plot(void *state, const um_plot *p)
 	CHECK(p->n > 0 && p->title != NULL);
 	for (int64_t i = 0; i < p->n; i++) {
 		CHECK(isfinite(p->x[i]) && isfinite(p->y[i]));
-		CHECK(p->lo == NULL || (p->lo[i] <= p->mid[i] && p->mid[i] <= p->hi[i] && p->sigma[i] > 0));
+		CHECK(p->lo == NULL || (p->lo[i] <= p->inner_lo[i] && p->inner_lo[i] <= p->mid[i] && p->mid[i] <= p->inner_hi[i]
+			&& p->inner_hi[i] <= p->hi[i] && p->sigma[i] > 0));
+		CHECK(p->label != NULL && strchr(p->label[i], '-') != NULL);
 	}
 	return UM_OK;
 }

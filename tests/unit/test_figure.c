@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include "check.h"
 #include "../../core/report/figure.h"
+#include "../../core/report/plotdata.h"
 
 /* fontconfig keeps its tables to the end, where the leak checker does not always see them. */
 UM_API const char *__lsan_default_suppressions(void);
@@ -255,6 +256,38 @@ static void refusals(void)
 	CHECK(access(in("x.png"), F_OK) != 0);
 }
 
+/* The numbers of a plot come back as they were, and as few as a page has room for. */
+static void numbers(const double *x, const double *sigma, int n)
+{
+	const char *label[1000];
+	for (int i = 0; i < n; i++)
+		label[i] = i % 2 ? "AA-LM" : "AA-\"SM\"";
+	const um_plot p = { .title = "Amplitude", .n = n, .x = x, .y = x, .sigma = sigma, .inner_lo = x, .label = label };
+	CHECK_OK(um_plot_numbers(in("p.json"), &p));
+	json_t *j = json_load_file(in("p.json"), 0, NULL), *list = um_plots_read(folder, 1 << 20);
+	CHECK_FATAL(j != NULL && json_array_size(list) == 1);
+	const json_t *column = json_object_get(j, "x");
+	CHECK(json_array_size(column) == (size_t)n && json_is_null(json_array_get(column, 4)));
+	for (int i = 5; i < n; i++)
+		CHECK_NEAR(json_number_value(json_array_get(column, (size_t)i)), x[i], 1e-5 * x[i]);
+	CHECK(json_is_null(json_array_get(json_object_get(j, "sigma"), 5)) && json_object_get(j, "q50") == NULL);
+	CHECK(json_equal(json_object_get(j, "x"), json_object_get(j, "q16")));
+	CHECK(strcmp(json_string_value(json_array_get(json_object_get(j, "label"), 2)), "AA-\"SM\"") == 0);
+	CHECK(json_array_size(json_object_get(json_array_get(list, 0), "names")) == 2);
+	json_decref(list);
+	list = um_plots_read(folder, 5000);
+	const json_t *some = json_array_get(list, 0);
+	const size_t kept = json_array_size(json_object_get(some, "x"));
+	CHECK(kept >= 50 && kept < (size_t)n && json_integer_value(json_object_get(some, "of")) == n);
+	CHECK(kept == json_array_size(json_object_get(some, "label")));
+	json_decref(list);
+	list = um_plots_read(folder, 100);
+	CHECK(json_array_size(list) == 0);
+	json_decref(list);
+	json_decref(j);
+	unlink(in("p.json"));
+}
+
 static void plots(void)
 {
 	enum { N = 700 };
@@ -275,7 +308,8 @@ static void plots(void)
 		for (int style = 0; style < 16; style++) {
 			const um_plot p = { "amp", "Amplitude", "baseline (Gλ)", style & 2 ? NULL : "Jy", count[k],
 				x, y, style & 2 ? NULL : s, style & 4 ? NULL : lo, style & 4 ? NULL : mid,
-				style & 4 ? NULL : hi, style & 1, style & 8 };
+				style & 4 ? NULL : hi, style & 1, style & 8,
+				style & 4 ? NULL : y, style & 4 ? NULL : hi, NULL };
 			CHECK_OK(um_plot_write(in("p.png"), &p));
 			size_of(in("p.png"), &w, &h);
 			CHECK(style & 8 ? w == 672 && h == 676 : w == 860 && h == 500);
@@ -285,6 +319,7 @@ static void plots(void)
 	const um_plot negative = { .n = N, .x = x, .y = y, .log_y = true };
 	CHECK_OK(um_plot_write(in("p.png"), &negative));
 	unlink(in("p.png"));
+	numbers(x, s, N);
 	const um_plot none = { .n = 3 };
 	CHECK_FAILS(um_plot_write(in("p.png"), &none), UM_EARG, "needs x and y");
 }

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The report and the comparison of run directories that are made here: complete ones, nearly
  * empty ones, and ones whose files were written to do harm. */
+#include <math.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 #include <umbra/fits.h>
+#include <umbra/rng.h>
 #include "check.h"
 #include "../../core/report/compare.h"
 #include "../../core/report/figure.h"
 #include "../../core/report/report.h"
+#include "../../core/report/viewer.h"
 
 /* fontconfig keeps its tables to the end, where the leak checker does not always see them. */
 UM_API const char *__lsan_default_suppressions(void);
@@ -152,7 +155,10 @@ static void report(void)
 	CHECK(strstr(s, "<summary>triangles.csv</summary>") != NULL && times(s, "class=\"sheet\"") == 1);
 	CHECK(strstr(s, "<tr><th scope=\"row\">AA-JC-PV</th><td>3</td><td>3.105</td>"
 		"<td class=\"text\">&lt;i&gt;</td></tr>\n<tr><th scope=\"row\">AA-AZ-LM</th><td>13</td><td></td>") != NULL);
-	CHECK(strstr(s, "<script") == NULL && strstr(s, "http://") == NULL && strstr(s, "https://") == NULL);
+	/* one script, which the page's policy knows by its hash, and no way to a network */
+	CHECK(times(s, "<script") == 1 && strstr(s, "http://") == NULL && strstr(s, "https://") == NULL);
+	CHECK(strstr(s, "content=\"default-src 'none'; img-src data:; style-src 'sha256-") != NULL);
+	CHECK(times(s, "unsafe") == 0);
 	free(s);
 	char *again = get("report.html");
 	CHECK_OK(um_report_write(dir)); /* a second report replaces the first */
@@ -209,11 +215,20 @@ static void hostile_text(void)
 	put("f,\"/trace.csv", "step,<script>t\n1,2\n2,4,5,6\n,,\nx\n");
 	put("f,\"/figures/not.png", "this is no picture");
 	put_picture("f,\"/figures/\"><script>.png");
+	put("f,\"/figures/p.json", "{\"title\": \"</script><script>4\xe2\x80\xa8\", \"x\": [1], \"y\": [2], \"label\": [\"<!--\"]}");
+	put("f,\"/figures/q.json", "not JSON");
+	make("calibrate");
+	make("calibrate/<script>");
+	put("calibrate/<script>/verdict.json", "{\"verdict\": \"<script>\", \"reasons\": [\"<script>5\", 6], \"n\": 7}");
+	put("calibrate/<script>/<script>.csv", "x,<script>6\n0,1\n1,2\n");
 	CHECK_OK(um_report_write(dir));
 	char *s = get("report.html");
-	CHECK(strstr(s, "<script") == NULL && strstr(s, "<img src=x") == NULL && strstr(s, "<i>") == NULL);
+	CHECK(times(s, "<script") == 2 && times(s, "<script>") == 1 && times(s, "</script>") == 2);
+	CHECK(strstr(s, "\\u003c/script\\u003e\\u003cscript\\u003e4\\u2028") != NULL && strstr(s, "<!--") == NULL);
+	CHECK(strstr(s, "&lt;script&gt;5") != NULL && strstr(s, "&lt;script&gt;6</span>") != NULL);
+	CHECK( strstr(s, "<img src=x") == NULL && strstr(s, "<i>") == NULL);
 	CHECK(strstr(s, "onload=\"") == NULL && times(s, "</pre>") == 1);
-	CHECK(times(s, "</title>") == 1 && times(s, "<img ") == 1);
+	CHECK(times(s, "</title>") == 2 && times(s, "<img ") == 1); /* the page's and a curve's */
 	CHECK(strstr(s, "\xff") == NULL && strstr(s, "\x07") == NULL && strstr(s, "\xef\xbf\xbd") != NULL);
 	CHECK(strstr(s, "&lt;script&gt;t") != NULL && strstr(s, "<td>yes</td>") != NULL);
 	free(s);
@@ -282,5 +297,142 @@ static void comparison(void)
 	end();
 }
 
+/* A cube [samples][rows][columns] of a ramp that grows with the sample. */
+static void put_cube(const char *name, int samples, int rows, int columns)
+{
+	um_array a;
+	const um_sky sky = { .pixel = 1e-11 };
+	CHECK_OK(um_array_new(&a, UM_F32, 3, (const int64_t[]){ samples, rows, columns }));
+	for (int64_t i = 0; i < um_array_len(&a); i++)
+		((float *)a.data)[i] = (float)(i % columns + 1) * (float)(1 + i / (rows * columns));
+	CHECK_OK(um_fits_write(in(name), &(um_fits_file){ .data = &a, .sky = &sky, .bunit = "Jy/pixel", .axis3 = "SAMPLE" }));
+	um_array_free(&a);
+}
+
+static int letter(char c)
+{
+	static const char code[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	return (int)(strchr(code, c) - code);
+}
+
+/* Number i of an image set, as a script reads it. */
+static double decoded(const json_t *set, int i, int bytes)
+{
+	const char *s = json_string_value(json_object_get(set, "data"));
+	double lo = json_number_value(json_object_get(set, "lo")), hi = json_number_value(json_object_get(set, "hi"));
+	int q = 0;
+	for (int k = bytes - 1; k >= 0; k--) {
+		int bit = 8 * (bytes * i + k), at = bit / 6, shift = bit % 6;
+		int two = letter(s[at]) << 6 | (s[at + 1] == '=' ? 0 : letter(s[at + 1]));
+		q = q << 8 | (two >> (4 - shift) & 255);
+	}
+	double t = q / (bytes == 1 ? 255.0 : 65535.0);
+	return lo + (hi - lo) * t * t;
+}
+
+/* Images are quantised so that they come back, and thinned to the room that there is. */
+static void viewer(void)
+{
+	enum { N = 40 };
+	begin();
+	put_image("mean.fits", N, N, 3);
+	put_image("std.fits", N, N, 1);
+	put_cube("samples.fits", 10, N, N);
+	json_t *j = um_viewer_images(dir, "mean.fits", "std.fits", "samples.fits", 1 << 20);
+	CHECK_FATAL(j != NULL);
+	CHECK(json_integer_value(json_object_get(j, "shown")) == 10 && json_integer_value(json_object_get(j, "block")) == 1);
+	CHECK_REL(json_number_value(json_object_get(j, "uas")), 1e-11 * 206264806247.096, 1e-6);
+	const json_t *mean = json_object_get(j, "mean"), *draws = json_object_get(j, "draws");
+	for (int i = 0; i < N * N; i++) {
+		CHECK_NEAR(decoded(mean, i, 2), 3.0 * (i % N) / N, 1e-4);
+		CHECK_NEAR(decoded(draws, 7 * N * N + i, 1), 8.0 * (i % N + 1), 0.005 * 400);
+	}
+	json_decref(j);
+	/* half the room for mean and deviation: blocks of 2, then what is left for samples */
+	j = um_viewer_images(dir, "mean.fits", "std.fits", "samples.fits", 6400);
+	CHECK_FATAL(j != NULL);
+	CHECK(json_integer_value(json_object_get(j, "block")) == 2 && json_integer_value(json_object_get(j, "rows")) == N / 2);
+	CHECK(json_integer_value(json_object_get(j, "samples")) == 10 && json_integer_value(json_object_get(j, "shown")) == 7);
+	CHECK_NEAR(decoded(json_object_get(j, "mean"), 3, 2), 3.0 * 6.5 / N, 1e-4);
+	CHECK_NEAR(decoded(json_object_get(j, "sd"), 3, 2), sqrt((36 + 49) / 2.0) / N, 1e-4);
+	char *s = json_dumps(j, JSON_COMPACT);
+	CHECK(strlen(s) <= 6400);
+	free(s);
+	json_decref(j);
+	CHECK(um_viewer_images(dir, "mean.fits", "std.fits", "samples.fits", 100) == NULL);
+	CHECK(um_viewer_images(dir, "none.fits", NULL, NULL, 1 << 20) == NULL);
+	end();
+}
+
+static void put_noise(const char *name)
+{
+	enum { N = 300 };
+	double *v = malloc(sizeof(*v) * N * N);
+	um_rng r = um_rng_new(1, "noise", 0);
+	for (int i = 0; i < N * N; i++)
+		v[i] = um_uniform(&r);
+	const um_scale scale = { 0 };
+	const um_panel p = { .data = v, .rows = N, .columns = N };
+	CHECK_OK(um_figure_write(in(name), &(um_figure){ .panels = &p, .npanels = 1, .scales = &scale, .nscales = 1 }));
+	free(v);
+}
+
+/* Whatever the run, the page stays below 5 MB and says what it left out. */
+static void many_cells(void)
+{
+	enum { CELLS = 250 };
+	static const char *const file[] = { "mean.fits", "samples.fits", "std.fits", "figures/mean.png", "figures/std.png" };
+	char name[64];
+	begin();
+	put_noise("mean.png");
+	put_image("mean.fits", 64, 64, 3);
+	put_cube("samples.fits", 20, 64, 64);
+	FILE *f = fopen(in("run.json"), "w");
+	fprintf(f, "{\"cells\": {");
+	for (int i = 0; i < CELLS; i++) {
+		fprintf(f, "%s\"c%d\": {\"status\": \"done\", \"reason\": null}", i > 0 ? "," : "", i);
+		snprintf(name, sizeof(name), "c%d", i);
+		make(name);
+		snprintf(name, sizeof(name), "c%d/figures", i);
+		make(name);
+		for (int k = 0; k < 5; k++) {
+			snprintf(name, sizeof(name), "c%d/%s", i, file[k]);
+			CHECK(link(in(k < 2 ? file[k] : k == 2 ? "mean.fits" : "mean.png"), in(name)) == 0);
+		}
+	}
+	fprintf(f, "}}");
+	fclose(f);
+	CHECK_OK(um_report_write(dir));
+	char *s = get("report.html");
+	CHECK(strlen(s) < 5000000 && strlen(s) > 1000000);
+	CHECK(times(s, "class=\"data\">{") == 200 && strstr(s, "Left in the folder to keep this page small: ") != NULL);
+	CHECK(strstr(s, "50 more cells") != NULL && strstr(s, "id=\"cell-200\"") != NULL);
+	free(s);
+	end();
+}
+
+/* Curves of a calibration, drawn without a script. */
+static void calibration(void)
+{
+	begin();
+	put("run.json", "{}");
+	make("calibrate");
+	make("calibrate/eht");
+	make("calibrate/eht/tv+dpi");
+	put("calibrate/eht/tv+dpi/verdict.json", "{\"verdict\": \"FAIL\", \"reason\": \"too narrow\", \"replicates\": 64}");
+	put("calibrate/eht/tv+dpi/ranks.csv", "rank,flux,lower,upper\n0,4,1,7\n1,9,1,7\n2,3,1,7\n");
+	put("calibrate/eht/tv+dpi/coverage.csv", "level,mean,ideal\n0,0,0\n0.5,0.3,0.5\n1,1,1\n");
+	put("calibrate/eht/tv+dpi/empty.csv", "x\n1\n");
+	CHECK_OK(um_report_write(dir));
+	char *s = get("report.html");
+	CHECK(strstr(s, "<h2>Calibration</h2>") != NULL && strstr(s, "<h3>eht/tv+dpi<span class=\"badge failed\">FAIL</span></h3>") != NULL);
+	CHECK(strstr(s, "too narrow") != NULL && times(s, "<figure class=\"curves\">") == 2);
+	CHECK(times(s, "<path class=\"band\"") == 1 && times(s, "<path class=\"curve c0\"") == 2);
+	CHECK(times(s, "<path class=\"dashed\"") == 2); /* the diagonal, and the column that is ideal */
+	CHECK(strstr(s, "replicates</th><td>64") != NULL && strstr(s, " nan") == NULL && strstr(s, ">nan") == NULL);
+	free(s);
+	end();
+}
+
 CHECK_MAIN(CHECK_CASE(report), CHECK_CASE(nearly_empty), CHECK_CASE(hostile_text),
-	CHECK_CASE(no_way_out), CHECK_CASE(comparison))
+	CHECK_CASE(no_way_out), CHECK_CASE(comparison), CHECK_CASE(viewer), CHECK_CASE(many_cells), CHECK_CASE(calibration))
