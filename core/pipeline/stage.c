@@ -43,6 +43,7 @@ static const um_param infer_table[] = {
 	UM_PARAM(um_stage_settings, time_limit, "0", 0, 1e9, "s", "A cell that takes longer fails; 0: no limit."),
 	UM_PARAM(um_stage_settings, skip_impossible, "false", 0, 0, "",
 		"Leave out cells that cannot work instead of refusing the file."),
+	/* sweep is read apart, in sweep.c */
 };
 static const um_param compare_table[] = {
 	UM_CHOICE(um_stage_settings, stage, NULL, "compare", "Puts all cells into one table and one picture."),
@@ -101,6 +102,10 @@ void um_plan_help(FILE *out)
 		if (i == UM_SIMULATE)
 			group_help(out, "truth", "a FITS file, or a group", "What is measured: an image in instrument units, or a group "
 				"that says which draw of a prior or image of a data set, in the units of priors.", "a simulate", um_truth_table);
+		if (i == UM_INFER)
+			fprintf(out, "  sweep: a list of groups { key = \"priors.tv.weight\"; values = [1.0, 10.0]; }; default ()\n"
+				"      A cell for each value of a parameter of forward, priors or inference that it uses, and of several keys "
+				"for each combination: FORWARD/tv+map@priors.tv.weight=10.\n");
 		if (i == UM_TRAIN)
 			group_help(out, "data", "a group", "What a prior learns from: files or draws. An inference sees only "
 				"measurements of them.", "a train", um_data_table);
@@ -131,13 +136,15 @@ void um_stage_read(um_plan *p, um_node *node, um_problems *problems)
 {
 	static const char *const simulate_skip[] = { "truth", NULL };
 	static const char *const train_skip[] = { "data", NULL };
+	static const char *const infer_skip[] = { "sweep", NULL };
 	int kind = stage_kind(node, problems);
 	if (kind < 0)
 		return;
 	p->stage = um_grow(p->stage, sizeof(*p->stage) * (size_t)(p->nstage + 1));
 	um_stage *s = &p->stage[p->nstage++];
 	*s = (um_stage){ .kind = (um_stage_kind)kind, .node = node };
-	const char *const *skip = kind == UM_SIMULATE ? simulate_skip : kind == UM_TRAIN ? train_skip : NULL;
+	const char *const *skip = kind == UM_SIMULATE ? simulate_skip : kind == UM_TRAIN ? train_skip :
+		kind == UM_INFER ? infer_skip : NULL;
 	if (um_params_fill(kinds[kind].table, kinds[kind].n, sizeof(s->set), node, skip, kinds[kind].name,
 		problems, &s->params) != UM_OK)
 		um_problems_add(problems, UM_EPARAM, node, "%s", um_message());

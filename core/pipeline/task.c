@@ -252,7 +252,7 @@ out:
 static um_status read_simulated(struct task *k)
 {
 	um_status st = UM_OK;
-	char *folder = um_format("%s/simulate/%s", k->dir, k->plan->forward[k->t->forward].key);
+	char *folder = um_format("%s/simulate/%s", k->dir, um_plan_forward_key(k->plan, k->t->forward));
 	char *data = um_format("%s/measurements.fits", folder), *truth = um_format("%s/truth.fits", folder);
 	um_array y = { 0 }, sigma = { 0 }, op = { 0 };
 	UM_TRY(um_fits_read_array(data, 1, NULL, &y));
