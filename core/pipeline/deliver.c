@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <umbra/pareto.h>
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -221,8 +222,33 @@ static um_status counts(um_cell_out *c)
 	um_status st = UM_OK;
 	UM_TRY(um_cell_metric(c, "seconds", c->earlier + um_clock() - c->started));
 	UM_TRY(um_cell_metric(c, "peak_mb", um_cell_peak_mb(c)));
-	UM_TRY(um_cell_metric(c, "nfe", c->earlier_calls + (double)um_problem_calls(c->problem)));
+	UM_TRY(um_cell_metric(c, "nfe", c->earlier_calls + (double)(um_problem_calls(c->problem) - c->evidence.calls)));
 	UM_TRY(um_cell_metric(c, "samples", c->samples.data != NULL ? (double)c->samples.dim[0] : 0));
+out:
+	return st;
+}
+
+/* What samples with a known density say of log p(y). */
+static um_status evidence(um_cell_out *c)
+{
+	um_status st = UM_OK;
+	um_evidence_figures f;
+	bool told = false;
+	if (!um_evidence_estimate(&c->evidence, c->problem, &f))
+		return UM_OK;
+	for (int i = 0; i < c->nmetric; i++)
+		told |= strcmp(c->metric[i].name, "pareto_k") == 0;
+	if (isfinite(f.lower)) {
+		UM_TRY(um_cell_metric(c, "log_evidence_lower", f.lower));
+		UM_TRY(um_cell_metric(c, "log_evidence_lower_se", f.lower_se));
+		UM_TRY(um_cell_metric(c, "log_evidence_is", f.is));
+		UM_TRY(um_cell_metric(c, "log_evidence_is_se", f.is_se));
+	}
+	if (isfinite(f.k) && !told)
+		UM_TRY(um_cell_metric(c, "pareto_k", f.k));
+	if (isfinite(f.is) && f.k > um_pareto_limit(c->evidence.n))
+		um_log(UM_WARN, "log_evidence_is is not to be believed: the importance weights of %lld samples have a tail of Pareto "
+			"k = %.2f, above %.2f; log_evidence_lower holds", (long long)c->evidence.n, f.k, um_pareto_limit(c->evidence.n));
 out:
 	return st;
 }
@@ -237,6 +263,7 @@ um_status um_cell_deliver(um_cell_out *c, um_forward *f, const um_array *y, cons
 	UM_TRY(um_cell_write_trace(c));
 	if (c->samples.data == NULL)
 		goto out;
+	UM_TRY(evidence(c));
 	UM_TRY(align(c, f, truth, &aligned));
 	int64_t dim[UM_MAXRANK];
 	memcpy(dim, c->samples.dim, sizeof(dim));
