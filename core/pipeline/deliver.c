@@ -220,10 +220,12 @@ double um_cell_peak_mb(const um_cell_out *c)
 static um_status counts(um_cell_out *c)
 {
 	um_status st = UM_OK;
+	UM_TRY(um_cell_metric(c, "samples", c->samples.data != NULL ? (double)c->samples.dim[0] : 0));
+	if (c->problem == NULL)
+		goto out; /* another program did the work */
 	UM_TRY(um_cell_metric(c, "seconds", c->earlier + um_clock() - c->started));
 	UM_TRY(um_cell_metric(c, "peak_mb", um_cell_peak_mb(c)));
 	UM_TRY(um_cell_metric(c, "nfe", c->earlier_calls + (double)(um_problem_calls(c->problem) - c->evidence.calls)));
-	UM_TRY(um_cell_metric(c, "samples", c->samples.data != NULL ? (double)c->samples.dim[0] : 0));
 out:
 	return st;
 }

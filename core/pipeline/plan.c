@@ -29,6 +29,11 @@ um_stage_kind um_plan_kind(const um_plan *p, const um_task *t)
 	return p->stage[t->stage].kind;
 }
 
+bool um_plan_is_cell(const um_plan *p, const um_task *t)
+{
+	return um_plan_kind(p, t) == UM_INFER || um_plan_kind(p, t) == UM_IMPORT;
+}
+
 static int find_item(const um_item *items, int n, const char *key)
 {
 	for (int i = 0; key != NULL && i < n; i++)
@@ -467,12 +472,16 @@ static void read_run(um_plan *p, um_problems *problems)
 			add_training(p, i, problems);
 		} else if (s->kind == UM_COMPARE) {
 			int k = i;
-			while (k > 0 && p->stage[k].kind != UM_INFER)
+			while (k > 0 && p->stage[k].kind != UM_INFER && p->stage[k].kind != UM_IMPORT)
 				k--;
-			if (p->stage[k].kind != UM_INFER)
+			if (p->stage[k].kind != UM_INFER && p->stage[k].kind != UM_IMPORT)
 				um_problems_add(problems, UM_EPARAM, s->node, "there is nothing to compare: no infer stage "
 					"comes before");
 			add_task(p, um_strdup("compare"), i, -1, -1, -1, s->node, problems);
+		} else if (s->kind == UM_IMPORT && s->params != NULL) {
+			int f = stage_forward(p, s, problems);
+			if (um_import_check(s, problems) && f >= 0)
+				add_task(p, um_format("%s/%s", s->set.forward, s->set.name), i, f, -1, -1, s->node, problems);
 		} else if (s->kind == UM_SIMULATE && s->params != NULL) {
 			int f = stage_forward(p, s, problems);
 			if (f >= 0)

@@ -42,14 +42,14 @@ typedef struct um_image_settings {
 	const char *transform;
 } um_image_settings;
 
-typedef enum um_stage_kind { UM_SIMULATE, UM_TRAIN, UM_INFER, UM_COMPARE } um_stage_kind;
+typedef enum um_stage_kind { UM_SIMULATE, UM_TRAIN, UM_INFER, UM_IMPORT, UM_COMPARE } um_stage_kind;
 
 /* The keys of a stage; which of them a kind of stage knows is in stage.c. */
 typedef struct um_stage_settings {
-	const char *stage, *forward, *prior, *learner, *truth_file, *align, *storage;
-	um_texts priors, inference;
+	const char *stage, *forward, *prior, *learner, *truth_file, *align, *storage, *name;
+	um_texts priors, inference, files;
 	int64_t samples;
-	double time_limit, seconds;
+	double time_limit, seconds, factor;
 	bool skip_impossible;
 } um_stage_settings;
 
@@ -71,7 +71,7 @@ typedef struct um_stage {
 
 /* One thing that a process of its own does. */
 typedef struct um_task {
-	char *name;   /* "simulate/eht", "train/ring", "eht/tv+dpi", "eht/tv+dpi@priors.tv.weight=10", "compare" */
+	char *name;   /* "simulate/eht", "eht/clean", "train/ring", "eht/tv+dpi", "eht/tv+dpi@priors.tv.weight=10", "compare" */
 	int stage;
 	int forward, prior, inference; /* indices into the plan, or -1; a fit has the prior, or all three */
 } um_task;
@@ -120,8 +120,9 @@ UM_API const void *um_item_params(const um_item *item);
 /* The index of the prior that factor k of a prior names, or -1. */
 UM_API int um_plan_named(const um_plan *p, int prior, int k);
 
-/* What kind of stage a task belongs to. */
+/* What kind of stage a task belongs to, and whether it makes a cell: samples of images. */
 UM_API um_stage_kind um_plan_kind(const um_plan *p, const um_task *t);
+UM_API bool um_plan_is_cell(const um_plan *p, const um_task *t);
 
 /* The stage that trains a prior, or an inference, or NULL; whether task t uses what task k makes. */
 UM_API const um_stage *um_plan_training(const um_plan *p, int prior);
@@ -174,6 +175,14 @@ UM_API int64_t um_sweep_count(const um_plan *p, um_sweep *w, const um_task *cell
 /* Makes cell, whose forward, prior and inference are the file's own, number c of them: they become variants. A new
  * text "priors.tv.weight=10,inference.map.starts=2", or NULL where the cell uses no key. */
 UM_API char *um_sweep_cell(um_plan *p, const um_sweep *w, int64_t c, um_task *cell, um_problems *problems);
+
+/* ---- private to core/pipeline: import.c ---------------------------------------------- */
+
+/* Complains about an import stage that cannot work; false where there was something. */
+UM_API bool um_import_check(const um_stage *s, um_problems *problems);
+/* The images of its files, in instrument units (unit of the forward model, or NULL), float [count][image]; those of another
+ * size or field are brought to the pipeline's by um_regrid, or refused. */
+UM_API UM_USED um_status um_import_read(const um_stage *s, const um_env *env, const char *unit, um_array *x);
 
 /* ---- private to core/pipeline: training.c, data.c -------------------------------- */
 

@@ -155,6 +155,17 @@ static void add_truth(um_input **list, int *n, const um_plan *p, int i)
 			um_format("simulate.%s.truth.%lld", um_plan_forward_key(p, i), (long long)k + 1), sim->data.files.v[k]);
 }
 
+/* The images of import stages, or of that of one task. */
+static void add_imports(um_input **list, int *n, const um_plan *p, const um_task *task)
+{
+	for (int i = 0; i < p->nstage; i++) {
+		const um_stage *s = &p->stage[i];
+		for (int64_t k = 0; s->kind == UM_IMPORT && (task == NULL || task->stage == i) && k < s->set.files.n; k++)
+			add_input(list, n, s->set.files.n == 1 ? um_format("import.%s", s->set.name) :
+				um_format("import.%s.%lld", s->set.name, (long long)k + 1), s->set.files.v[k]);
+	}
+}
+
 int um_plan_inputs(const um_plan *p, int t, um_input **list)
 {
 	int n = 0;
@@ -171,6 +182,7 @@ int um_plan_inputs(const um_plan *p, int t, um_input **list)
 	}
 	add_priors(list, &n, p, task);
 	add_inference(list, &n, p, task);
+	add_imports(list, &n, p, task);
 	return n;
 }
 

@@ -97,11 +97,12 @@ static um_status write_record(struct run *r)
 static void record_task(struct run *r, const struct child *c)
 {
 	const um_stage_kind kind = um_plan_kind(r->plan, &r->plan->task[c - r->child]);
-	if (kind != UM_INFER && kind != UM_TRAIN)
+	const bool cell = um_plan_is_cell(r->plan, &r->plan->task[c - r->child]);
+	if (!cell && kind != UM_TRAIN)
 		return;
 	if (kind == UM_TRAIN && json_object_get(r->record, "training") == NULL)
 		json_object_set_new(r->record, "training", json_object());
-	json_t *cells = json_object_get(r->record, kind == UM_INFER ? "cells" : "training");
+	json_t *cells = json_object_get(r->record, cell ? "cells" : "training");
 	json_t *skipped = json_object_get(r->record, "skipped");
 	if (c->state == LEFT_OUT || c->state == WAITING)
 		return;
@@ -274,7 +275,7 @@ static struct child *next(struct run *r)
 {
 	for (int i = 0; i < r->plan->ntask; i++) {
 		struct child *c = &r->child[i];
-		if (c->state == RUNNING && um_plan_kind(r->plan, &r->plan->task[i]) != UM_INFER)
+		if (c->state == RUNNING && !um_plan_is_cell(r->plan, &r->plan->task[i]))
 			return NULL;
 		if (c->state != WAITING)
 			continue;

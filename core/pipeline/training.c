@@ -121,7 +121,7 @@ bool um_plan_needs(const um_plan *p, const um_task *t, const um_task *k)
 	const um_stage_kind kind = um_plan_kind(p, k);
 	int used[2];
 	if (kind == UM_SIMULATE)
-		return um_plan_kind(p, t) == UM_INFER && um_plan_simulation(p, t->forward) == &p->stage[k->stage];
+		return um_plan_is_cell(p, t) && um_plan_simulation(p, t->forward) == &p->stage[k->stage];
 	if (kind != UM_TRAIN)
 		return false;
 	if (k->inference >= 0)
