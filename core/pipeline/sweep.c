@@ -57,18 +57,17 @@ static bool check_parameter(const um_plan *p, const um_sweep_key *k, const um_no
 static bool find_item(um_plan *p, um_sweep_key *k, const um_node *at, um_problems *problems)
 {
 	const char *dot = strchr(k->path, '.'), *next = dot != NULL ? strchr(dot + 1, '.') : NULL;
-	if (next == NULL || next[1] == '\0') {
-		um_problems_add(problems, UM_EPARAM, at, "expected a parameter with its group and key, such as \"priors.tv.weight\"");
-		return false;
-	}
-	char *group = um_format("%.*s", (int)(dot - k->path), k->path);
-	char *key = um_format("%.*s", (int)(next - dot - 1), dot + 1);
-	k->inside = next + 1;
+	char *group = um_format("%.*s", (int)strcspn(k->path, "."), k->path);
+	char *key = next != NULL ? um_format("%.*s", (int)(next - dot - 1), dot + 1) : NULL;
+	k->inside = next != NULL ? next + 1 : "";
 	k->item = -1;
 	for (um_kind i = UM_FORWARD; i <= UM_INFERENCE; i++)
 		if (strcmp(group, um_kind_names[i]) == 0)
 			k->kind = i;
-	if (k->kind == UM_FORWARD)
+	if (k->kind != 0 && *k->inside == '\0') {
+		um_problems_add(problems, UM_EPARAM, at, "expected a parameter with its group and key, such as \"priors.tv.weight\"");
+		k->kind = 0;
+	} else if (k->kind == UM_FORWARD)
 		k->item = um_plan_forward(p, key);
 	else if (k->kind == UM_PRIOR)
 		k->item = um_plan_prior(p, key);
@@ -76,7 +75,7 @@ static bool find_item(um_plan *p, um_sweep_key *k, const um_node *at, um_problem
 		k->item = um_plan_inference(p, key);
 	else
 		um_problems_add(problems, UM_EPARAM, at, "a sweep changes parameters of the groups forward, priors and inference, "
-			"not of '%s'", group);
+			"not of '%s': \"priors.tv.weight\"", group);
 	if (k->kind != 0 && k->item < 0)
 		um_plan_no_such(at, group, key, um_node_get(p->root, group), problems);
 	free(group);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Distances between posteriors and agreement of priors, against closed forms. */
+/* Distances between posteriors, agreement of priors and regridding, against closed forms. */
 #include <umbra/rng.h>
 #include "check.h"
+#include "../../core/data/regrid.h"
 #include "../../core/report/agreement.h"
 #include "../../core/report/energy.h"
 
@@ -94,4 +95,41 @@ static void agreement(void)
 	CHECK(um_agreement_of(2, mean, none).share == 1);
 }
 
-CHECK_MAIN(CHECK_CASE(energy_of_normals), CHECK_CASE(energy_of_one_law), CHECK_CASE(energy_of_points), CHECK_CASE(agreement))
+/* Sums, centroids and constants stay; halving pixels and averaging them again changes nothing. */
+static void regrid(void)
+{
+	double from[5 * 6], fine[10 * 12], back[5 * 6], odd[9 * 8], sum = 0, x = 0, y = 0, all = 0;
+	um_rng rng = um_rng_new(2, "regrid", 0);
+	for (int i = 0; i < 30; i++)
+		sum += from[i] = um_uniform(&rng);
+	um_regrid(5, 6, from, 2, 10, 12, fine);
+	CHECK_REL(fine[3 * 12 + 7], from[1 * 6 + 3] / 4, 1e-12);
+	um_regrid(10, 12, fine, 0.5, 5, 6, back);
+	for (int i = 0; i < 30; i++)
+		CHECK_REL(back[i], from[i], 1e-12);
+	um_regrid(5, 6, from, 1.3, 9, 8, odd); /* 6.5 x 7.8 new pixels hold all */
+	for (int i = 0; i < 9; i++)
+		for (int j = 0; j < 8; j++) {
+			all += odd[i * 8 + j];
+			y += odd[i * 8 + j] * (i - 4.0) / 1.3 / sum;
+			x += odd[i * 8 + j] * (j - 3.5) / 1.3 / sum;
+		}
+	CHECK_REL(all, sum, 1e-12);
+	for (int i = 0; i < 5; i++)
+		for (int j = 0; j < 6; j++) {
+			y -= from[i * 6 + j] * (i - 2.0) / sum;
+			x -= from[i * 6 + j] * (j - 2.5) / sum;
+		}
+	CHECK_NEAR(x, 0, 0.05); /* a pixel's share is about its middle but at the edges of what it covers */
+	CHECK_NEAR(y, 0, 0.05);
+	um_regrid(5, 6, from, 1, 3, 4, back); /* the middle */
+	CHECK_REL(back[0], from[1 * 6 + 1], 1e-12);
+	for (int i = 0; i < 30; i++)
+		from[i] = 7;
+	um_regrid(5, 6, from, 1.7, 3, 3, odd);
+	for (int i = 0; i < 9; i++)
+		CHECK_REL(odd[i], 7 / (1.7 * 1.7), 1e-12);
+}
+
+CHECK_MAIN(CHECK_CASE(energy_of_normals), CHECK_CASE(energy_of_one_law), CHECK_CASE(energy_of_points), CHECK_CASE(agreement),
+	CHECK_CASE(regrid))
