@@ -74,11 +74,13 @@ static bool follow(struct estimate *e, pid_t pid, const um_page *page, struct ti
 			t->seconds = now - begun;
 			return true;
 		}
-		if (page->done > t->done || (page->done > 0 && first == 0)) {
-			if (first == 0)
+		if (page->done > 0 && (page->done != t->done || page->total != t->total)) {
+			if (first == 0 || page->done < t->done || page->total != t->total) { /* or a part with steps of its own begins */
 				first = now;
-			if (half == 0 && (first == now || now - first > STEPS / 2)) {
-				half = first == now ? 0 : now;
+				half = 0;
+				from = page->done;
+			} else if (half == 0 && now - first > STEPS / 2) {
+				half = now;
 				from = page->done;
 			}
 			last = now;
@@ -86,7 +88,7 @@ static bool follow(struct estimate *e, pid_t pid, const um_page *page, struct ti
 			t->total = page->total;
 		}
 		const bool at_end = first > 0 && t->done >= t->total;
-		const bool some = t->done >= from + FEW || (t->done > from && now - first > 3 * STEPS);
+		const bool some = (half > 0 && t->done >= from + FEW) || (t->done > from && now - first > 3 * STEPS);
 		const bool enough = first > 0 && some && now - first > STEPS && !at_end;
 		const bool late = now - (first > 0 ? last : begun) > PATIENCE;
 		if (!enough && !late && !e->stop)
