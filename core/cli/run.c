@@ -156,7 +156,7 @@ int um_cmd_check(int argc, char *argv[])
 		if (status == 0 && p.estimate) {
 			p.o.file = p.files[i];
 			p.o.program = self(path);
-			worst = um_estimate(&p.o);
+			worst = um_estimate(&p.o, stdout);
 		} else if (status == 0 && isatty(STDOUT_FILENO)) {
 			printf("%s: ok\n", p.files[i]);
 		}

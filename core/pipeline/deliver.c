@@ -93,7 +93,7 @@ out:
 	return st;
 }
 
-/* The forward model's figures of the mean image and averaged over the samples. */
+/* The forward model's figures of the mean image, and their mean and standard deviation over the samples. */
 static um_status forward_stats(um_cell_out *c, um_forward *f, const um_array *y, const um_array *sigma,
 	const um_array *op, const um_array *mean)
 {
@@ -101,7 +101,8 @@ static um_status forward_stats(um_cell_out *c, um_forward *f, const um_array *y,
 	um_status st = UM_OK;
 	const int n = um_forward_nstats(f);
 	um_array mean32 = { 0 };
-	double *v = um_new(sizeof(double) * (size_t)(n * BATCH)), *sum = um_new(sizeof(double) * (size_t)(n + 1));
+	double *v = um_new(sizeof(double) * (size_t)(n * BATCH)), *sum = um_new(sizeof(double) * 2 * (size_t)(n + 1));
+	double *square = sum + n;
 	UM_TRY(um_array_new(&mean32, UM_F32, 6, mean->dim));
 	UM_TRY(um_array_copy(&mean32, mean));
 	UM_TRY(um_forward_stats(f, op, &mean32, y, sigma, v));
@@ -117,13 +118,18 @@ static um_status forward_stats(um_cell_out *c, um_forward *f, const um_array *y,
 		um_array part = um_array_rows(&c->samples, at, count - at < BATCH ? count - at : BATCH);
 		UM_TRY(um_forward_stats(f, op, &part, y, sigma, v));
 		for (int64_t b = 0; b < part.dim[0]; b++)
-			for (int i = 0; i < n; i++)
+			for (int i = 0; i < n; i++) {
 				sum[i] += v[b * n + i] / (double)count;
+				square[i] += v[b * n + i] * v[b * n + i] / (double)count;
+			}
 	}
 	for (int i = 0; i < n; i++) {
-		char *name = um_format("%s_samples", um_forward_stat(f, i));
+		char *name = um_format("%s_samples", um_forward_stat(f, i)), *spread = um_format("%s_sd", name);
 		st = um_cell_metric(c, name, sum[i]);
+		if (st == UM_OK && count > 1)
+			st = um_cell_metric(c, spread, sqrt(fmax(0, square[i] - sum[i] * sum[i])));
 		free(name);
+		free(spread);
 		if (st != UM_OK)
 			goto out;
 	}

@@ -40,6 +40,7 @@ struct estimate {
 	int threads;
 	bool stop;
 	struct timed *task;    /* one a task of the plan */
+	FILE *out;
 };
 
 /* MB that a process has held at most, where /proc tells; else 0. */
@@ -154,20 +155,20 @@ static void show_time(double s, char text[32])
 		snprintf(text, 32, "%.1f h", s / 3600);
 }
 
-static void show(const struct timed *t, int width)
+static void show(const struct estimate *e, const struct timed *t, int width)
 {
 	char time[32], memory[32] = "?";
 	show_time(t->failed ? NAN : t->seconds, time);
 	if (t->mb > 0)
 		snprintf(memory, sizeof(memory), "%.0f MB", t->mb);
-	printf("%-*s  %10s  %10s  ", width, t->name, time, memory);
+	fprintf(e->out, "%-*s  %10s  %10s  ", width, t->name, time, memory);
 	if (t->why != NULL)
-		printf("%s\n", t->why);
+		fprintf(e->out, "%s\n", t->why);
 	else if (t->ended)
-		printf("ran to its end\n");
+		fprintf(e->out, "ran to its end\n");
 	else
-		printf("%lld of %lld steps, %.3g s each\n", (long long)t->done, (long long)t->total, t->each);
-	fflush(stdout);
+		fprintf(e->out, "%lld of %lld steps, %.3g s each\n", (long long)t->done, (long long)t->total, t->each);
+	fflush(e->out);
 }
 
 static void show_all(const struct estimate *e)
@@ -184,8 +185,8 @@ static void show_all(const struct estimate *e)
 		most = fmax(most, t->mb);
 	}
 	show_time(sum, time);
-	printf("one after another: about %s, at most %.0f MB at a time; figures and reports not counted", time, most);
-	printf(unknown > 0 ? "; without %d that are not known\n" : "\n", unknown);
+	fprintf(e->out, "one after another: about %s, at most %.0f MB at a time; figures and reports not counted", time, most);
+	fprintf(e->out, unknown > 0 ? "; without %d that are not known\n" : "\n", unknown);
 }
 
 /* ---- the whole -------------------------------------------------------------------------------- */
@@ -228,7 +229,7 @@ static um_status measure_all(struct estimate *e)
 		if ((int)strlen(e->task[i].name) > width)
 			width = (int)strlen(e->task[i].name);
 	}
-	printf("%-*s  %10s  %10s  from\n", width, "", "time", "memory");
+	fprintf(e->out, "%-*s  %10s  %10s  from\n", width, "", "time", "memory");
 	for (int i = 0; i < e->plan->ntask && !e->stop; i++) {
 		struct timed *t = &e->task[i];
 		const char *first = missing(e, i);
@@ -241,7 +242,7 @@ static um_status measure_all(struct estimate *e)
 			UM_TRY(measure(e, i));
 		}
 		if (!e->stop)
-			show(t, width);
+			show(e, t, width);
 	}
 	if (!e->stop)
 		show_all(e);
@@ -249,9 +250,9 @@ out:
 	return st;
 }
 
-int um_estimate(const um_run_options *o)
+int um_estimate(const um_run_options *o, FILE *out)
 {
-	struct estimate e = { .o = o };
+	struct estimate e = { .o = o, .out = out };
 	const long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	e.threads = o->threads > 0 ? o->threads : cores / o->jobs > 0 ? (int)(cores / o->jobs) : 1;
 	um_threads_advise();

@@ -154,8 +154,8 @@ UM_API int um_plan_add(um_plan *p, um_kind kind, um_node *node, const char *key,
 /* Complains that group has no such key, with the nearest one. */
 UM_API void um_plan_no_such(const um_node *at, const char *what, const char *key, const um_node *group,
 	um_problems *problems);
-/* Whether prior i is, or names, or is made of one that names, the prior "what". */
-UM_API bool um_plan_rests_on(const um_plan *p, int i, int what);
+/* Whether a prior is, or names, or is made of one that names, the prior "what". */
+UM_API bool um_plan_rests_on(const um_plan *p, int prior, int what);
 
 /* sweep = ( { key = "priors.tv.weight"; values = [10.0, 100.0]; }, ... ) of an infer stage. */
 typedef struct um_sweep_key {

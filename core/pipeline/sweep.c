@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "pipeline/plan.h"
 
-#define MOST 10000 /* cells of one */
+#define MOST 1000 /* cells of one */
 
 /* The plugin that a key of this form changes, and in *rest the parameter: "weight", or "[1].weight" of a product. */
 static const um_item *owner(const um_plan *p, const um_sweep_key *k, const char **rest)

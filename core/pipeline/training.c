@@ -98,14 +98,20 @@ static void used_priors(const um_plan *p, const um_task *t, int used[2])
 	used[1] = kind == UM_INFER ? -1 : um_plan_prior(p, p->stage[t->stage].data.prior);
 }
 
-bool um_plan_rests_on(const um_plan *p, int i, int what)
+/* steps: of priors that, by mistake, name each other. */
+static bool rests_on(const um_plan *p, int i, int what, int steps)
 {
 	if (i < 0 || i == what)
 		return i == what;
-	for (int k = 0; k < p->prior[i].n; k++)
-		if (um_plan_rests_on(p, um_plan_named(p, i, k), what))
+	for (int k = 0; k < p->prior[i].n && steps < p->nprior; k++)
+		if (rests_on(p, um_plan_named(p, i, k), what, steps + 1))
 			return true;
 	return false;
+}
+
+bool um_plan_rests_on(const um_plan *p, int prior, int what)
+{
+	return rests_on(p, prior, what, 0);
 }
 
 bool um_plan_learned(const um_plan *p, int prior)

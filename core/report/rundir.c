@@ -174,14 +174,20 @@ void um_metric_title(const char *key, char title[80], char small[40])
 		strcpy(small, m->small);
 		return;
 	}
+	static const struct { const char *tail, *small; } ends[] = { { "_mean", "of mean" }, { "_samples", "of samples" },
+		{ "_samples_sd", "sd over samples" } };
 	bool chi2 = strncmp(key, "chi2_", 5) == 0;
-	const char *tail = strrchr(key, '_');
-	bool mean = tail && strcmp(tail, "_mean") == 0, samples = tail && strcmp(tail, "_samples") == 0;
 	strcpy(title, chi2 ? "\xcf\x87\xc2\xb2 " : "");
 	strncat(title, chi2 ? key + 5 : key, 60);
-	strcpy(small, mean ? "of mean" : samples ? "of samples" : "");
-	if ((mean || samples) && strlen(title) > strlen(tail))
-		title[strlen(title) - strlen(tail)] = '\0';
+	*small = '\0';
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+		const size_t n = strlen(key), tail = strlen(ends[i].tail), shown = strlen(title);
+		if (n <= tail || shown <= tail || strcmp(key + n - tail, ends[i].tail) != 0)
+			continue;
+		title[shown - tail] = '\0';
+		strcpy(small, ends[i].small);
+		break;
+	}
 }
 
 static void gather_columns(um_rundir *r)

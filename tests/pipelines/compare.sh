@@ -115,7 +115,7 @@ c=$T/sky/compare
 there "$c/ring.csv" "$c/ring.png"
 true_that "a truth that was regridded" "$(value full/other nrmse) < 0.5"
 sed 's/JY\/PIXEL/JY\/BEAM /' "$T/truth.fits" >"$T/beam.fits"
-status 3 "$UMBRA" check "$T/sky.cfg" --set 'run.[1].files=beam.fits'
+status 3 "$UMBRA" check "$T/sky.cfg" --set "run.[1].files=$T/beam.fits"
 says "its unit is JY/BEAM, that of the forward model JY/PIXEL"
-status 0 "$UMBRA" check "$T/sky.cfg" --set 'run.[1].files=beam.fits' --set 'run.[1].factor=2.0'
+status 0 "$UMBRA" check "$T/sky.cfg" --set "run.[1].files=$T/beam.fits" --set 'run.[1].factor=2.0'
 exit $bad

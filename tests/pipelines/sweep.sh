@@ -103,4 +103,8 @@ do
 	status 2 "$UMBRA" check "$T/r.cfg"
 	says "$(echo "${try#*|}" | sed 's/^p\.cfg/'"$(echo "$T/r.cfg" | sed 's/[\/&]/\\&/g')"'/')"
 done
+sed '13s/priors.tv.weight/priors.white.sigma/; s/{ plugin = "score"; score = "white"; probes = 0; }/{ plugin = "score"; score = "diffusion"; }/' \
+	"$T/p.cfg" >"$T/r.cfg"
+status 2 "$UMBRA" check "$T/r.cfg"
+says "priors that name each other have no score"
 exit $bad
