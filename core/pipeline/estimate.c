@@ -186,7 +186,9 @@ static void show_all(const struct estimate *e)
 	}
 	show_time(sum, time);
 	fprintf(e->out, "one after another: about %s, at most %.0f MB at a time; figures and reports not counted", time, most);
-	fprintf(e->out, unknown > 0 ? "; without %d that are not known\n" : "\n", unknown);
+	if (unknown > 0)
+		fprintf(e->out, "; without %d that are not known", unknown);
+	fprintf(e->out, "\n");
 }
 
 /* ---- the whole -------------------------------------------------------------------------------- */

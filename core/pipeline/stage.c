@@ -51,15 +51,20 @@ static const um_param infer_table[] = {
 static const um_param import_table[] = {
 	UM_CHOICE(um_stage_settings, stage, NULL, "import", "Takes images that another program made as a cell, FORWARD/NAME."),
 	UM_PARAM_TEXT(um_stage_settings, name, NULL, "Of the cell."),
-	UM_PARAM_TEXT(um_stage_settings, forward, NULL, "A key of the group forward: the images are judged by its measurements and its truth."),
-	UM_PLACES(um_stage_settings, files, NULL, "FITS images and cubes, or folders of them: the samples of the cell, in instrument "
-		"units. On the sky those of another size or field are regridded, keeping the flux of each pixel."),
+	UM_PARAM_TEXT(um_stage_settings, forward, NULL, "A key of the group forward: the images are judged by its "
+		"measurements and its truth."),
+	UM_PLACES(um_stage_settings, files, NULL, "FITS images and cubes, or folders of them: the samples of the cell, in "
+		"instrument units. On the sky those of another size or field are regridded, keeping the flux of each pixel."),
 	UM_PARAM(um_stage_settings, factor, "1", -1e30, 1e30, "", "What every pixel is multiplied by. Files that state another unit than "
 		"the forward model need it."),
 	ALIGN,
 };
 static const um_param compare_table[] = {
-	UM_CHOICE(um_stage_settings, stage, NULL, "compare", "Puts all cells side by side, in tables and pictures."),
+	UM_CHOICE(um_stage_settings, stage, NULL, "compare", "Puts all cells side by side, into the folder compare: metrics.csv; "
+		"comparison.png, means and standard deviations on common scales; for priors that share forward and inference "
+		"agreement-*.fits, agreement.png and agreement.csv (the part of the variance that is between priors, and where all "
+		"agree); distances.csv, energy distances 2 E|X - Y| - E|X - X'| - E|Y - Y'| between cells of one forward model, with "
+		"|.| the root mean square over pixels, in their unit; ring.csv and ring.png, ring features of images of the sky."),
 };
 static const um_param train_table[] = {
 	UM_CHOICE(um_stage_settings, stage, NULL, "train", "Fits a prior to data, or an inference to many measurements."),

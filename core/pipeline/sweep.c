@@ -33,8 +33,10 @@ static bool check_parameter(const um_plan *p, const um_sweep_key *k, const um_no
 	const char *rest;
 	const um_item *item = owner(p, k, &rest);
 	if (item == NULL) {
-		um_problems_add(problems, UM_EPARAM, at, "%s is %s product of priors: write priors.%s.%sNAME", p->prior[k->item].key,
-			p->prior[k->item].node->type == UM_NODE_LIST ? "a" : "no", p->prior[k->item].key, p->prior[k->item].node->type == UM_NODE_LIST ? "[0]." : "");
+		const um_prior_item *prior = &p->prior[k->item];
+		const bool list = prior->node->type == UM_NODE_LIST;
+		um_problems_add(problems, UM_EPARAM, at, "%s is %s product of priors: write priors.%s.%sNAME", prior->key,
+			list ? "a" : "no", prior->key, list ? "[0]." : "");
 		return false;
 	}
 	if (item->params == NULL)
@@ -244,7 +246,7 @@ static void copy_texts(um_node *to, const um_node *from)
 		copy_texts(to->child[i], from->child[i]);
 }
 
-/* The item of this index with the changes made to it, n of which are in c; renamed: other parts of it that changed. */
+/* The item of this index as node says, with those of the n changes that are its own. */
 static int add_variant(um_plan *p, um_kind kind, int index, um_node *node, const char *key, int n, const change *c,
 	um_problems *problems)
 {

@@ -3,8 +3,8 @@
  * posterior means m_k and variances v_k. By the law of total variance the pixel then has the variance
  *   total = within + between, within = mean of v_k, between = mean of (m_k - mean of m)^2,
  * and between / total is the part of what is uncertain that comes from the choice of a prior: near 0 the data decide (or
- * all priors say the same), near 1 the prior does. A pixel agrees where the intervals m_k +- 2 sqrt(v_k) of all priors have a point in
- * common. */
+ * all priors say the same), near 1 the prior does. A pixel agrees where the intervals m_k +- 2 sqrt(v_k) of all priors
+ * have a point in common. */
 #ifndef UM_REPORT_AGREEMENT_H
 #define UM_REPORT_AGREEMENT_H
 
