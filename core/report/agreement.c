@@ -118,7 +118,7 @@ static void add_cell(struct groups *all, const um_cell *c)
 {
 	char *name, *prior;
 	um_image mean = { 0 }, std = { 0 };
-	if (strcmp(c->status, "done") != 0 || c->dir == NULL || !split(c, &name, &prior))
+	if (!um_cell_is_done(c) || c->dir == NULL || !split(c, &name, &prior))
 		return;
 	struct group *g = find_group(all, name, c->forward);
 	if (!read_moments(c, g, &mean, &std)) {
@@ -193,7 +193,8 @@ static um_status write_fits(const struct group *g, const char *folder)
 	const int extra = g->map.rank - 2;
 	const um_fits_file f = { .data = &g->map, .sky = sky, .history = history,
 		.axis3 = extra == 1 ? "PLANE" : "CHANNEL", .axis4 = extra == 2 ? "PLANE" : NULL };
-	char *path = um_format("%s/agreement-%s.fits", folder, g->name), *temp = um_file_begin(path);
+	/* keys have no '.', and "+" is for folders of cells */
+	char *path = um_format("%s/agreement-%s.%s.fits", folder, g->forward, g->inference), *temp = um_file_begin(path);
 	um_status st = um_file_commit(temp, path, um_fits_write(temp, &f));
 	free(temp);
 	free(path);

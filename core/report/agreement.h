@@ -19,7 +19,7 @@ UM_API um_agreement um_agreement_of(int k, const double *mean, const double *sd)
 
 /* For done cells of one forward model and one inference, that differ in the prior (or in a swept parameter of it) and have
  * a spread: two or more make a group. Writes into folder for each group
- *   agreement-FORWARD+INFERENCE.fits: planes (the last FITS axis) share, agree (1 or 0), between and within,
+ *   agreement-FORWARD.INFERENCE.fits: planes (the last FITS axis) share, agree (1 or 0), between and within,
  * and for all together agreement.png, shares and what agrees, and agreement.csv: forward, inference, priors, and over the
  * pixels sum of between / sum of total, and the part that agrees. Nothing where there is no group. */
 struct um_mesh;

@@ -17,11 +17,6 @@
 #include "rundir.h"
 #include "text.h"
 
-static bool is_done(const um_cell *c)
-{
-	return strcmp(c->status, "done") == 0;
-}
-
 static um_status write_table(const um_rundir *r, const char *path)
 {
 	um_text t = { 0 };
@@ -32,7 +27,7 @@ static um_status write_table(const um_rundir *r, const char *path)
 	}
 	um_text_add(&t, "\n");
 	for (int i = 0; i < r->ncells; i++) {
-		if (!is_done(&r->cells[i]))
+		if (!um_cell_is_done(&r->cells[i]))
 			continue;
 		um_csv_text(&t, r->cells[i].name);
 		for (int k = 0; k < r->metrics.n; k++) {
@@ -119,7 +114,7 @@ static struct picture read_picture(const um_rundir *r)
 		free(title);
 		free(sim);
 		for (int k = i; k < r->ncells; k++)
-			if (is_done(&r->cells[k]) && r->cells[k].dir && strcmp(r->cells[k].forward, f) == 0)
+			if (um_cell_is_done(&r->cells[k]) && r->cells[k].dir && strcmp(r->cells[k].forward, f) == 0)
 				add_column(&p, r->cells[k].name, r->cells[k].dir, "mean.fits", "std.fits");
 	}
 	um_names_free(&seen);

@@ -80,7 +80,7 @@ struct posterior {
 
 static bool is_rival(const um_rundir *r, int i, const char *forward)
 {
-	return strcmp(r->cells[i].status, "done") == 0 && r->cells[i].dir != NULL && strcmp(r->cells[i].forward, forward) == 0;
+	return um_cell_is_done(&r->cells[i]) && r->cells[i].dir != NULL && strcmp(r->cells[i].forward, forward) == 0;
 }
 
 /* Every so many-th sample, at most most of them. */

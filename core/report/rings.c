@@ -27,9 +27,9 @@ static struct interval interval_of(const um_cell *c, const char *feature)
 		number(c, feature, "_p84") };
 }
 
-static bool is_done(const um_cell *c)
+static bool is_shown(const um_cell *c)
 {
-	return strcmp(c->status, "done") == 0 && c->metrics != NULL;
+	return um_cell_is_done(c) && c->metrics != NULL;
 }
 
 /* Names X for which there are metrics X and X_p50, with the prefix of rings. */
@@ -53,7 +53,7 @@ static um_status write_table(const um_rundir *r, const um_names *features, const
 	um_text t = { 0 };
 	um_text_add(&t, "cell,feature,of_mean,p16,p50,p84\n");
 	for (int i = 0; i < r->ncells; i++)
-		for (int k = 0; is_done(&r->cells[i]) && k < features->n; k++) {
+		for (int k = 0; is_shown(&r->cells[i]) && k < features->n; k++) {
 			const struct interval v = interval_of(&r->cells[i], features->name[k]);
 			const double all[] = { v.mean, v.p16, v.p50, v.p84 };
 			um_csv_text(&t, r->cells[i].name);
@@ -76,7 +76,7 @@ static um_axis axis_of(const um_rundir *r, const char *feature)
 {
 	double lo = INFINITY, hi = -INFINITY;
 	for (int i = 0; i < r->ncells; i++) {
-		const struct interval v = is_done(&r->cells[i]) ? interval_of(&r->cells[i], feature) : (struct interval){ NAN, NAN, NAN, NAN };
+		const struct interval v = is_shown(&r->cells[i]) ? interval_of(&r->cells[i], feature) : (struct interval){ NAN, NAN, NAN, NAN };
 		lo = fmin(lo, fmin(v.mean, v.p16));
 		hi = fmax(hi, fmax(v.mean, v.p84));
 	}
@@ -128,7 +128,7 @@ static um_status draw(const um_rundir *r, const um_names *features, int cells, c
 			um_canvas_text(&c, b.x + b.w / 2, TOP - 12, UM_CENTRE, PANEL, features->name[k] + strlen("ring_"));
 		double y = TOP + LINE / 2.0;
 		for (int i = 0; i < r->ncells; i++) {
-			if (!is_done(&r->cells[i]))
+			if (!is_shown(&r->cells[i]))
 				continue;
 			if (k < 0)
 				um_canvas_text(&c, NAMES, y + 4, UM_RIGHT, NAMES - 10, r->cells[i].name);
@@ -151,7 +151,7 @@ um_status um_rings_write(const um_rundir *r, const char *folder)
 	int cells = 0;
 	char *table = um_format("%s/ring.csv", folder), *picture = um_format("%s/ring.png", folder);
 	for (int i = 0; i < r->ncells; i++)
-		cells += is_done(&r->cells[i]);
+		cells += is_shown(&r->cells[i]);
 	if (features.n == 0 || cells == 0)
 		goto out;
 	UM_TRY(write_table(r, &features, table));

@@ -81,6 +81,11 @@ json_t *um_rundir_object(const char *path, um_status *st)
 	return j;
 }
 
+bool um_cell_is_done(const um_cell *c)
+{
+	return strcmp(c->status, "done") == 0;
+}
+
 static void read_metrics(um_cell *c)
 {
 	um_status st = UM_OK;

@@ -23,8 +23,8 @@ run = (
 C
 status 0 "$UMBRA" run "$T/p.cfg" -o "$T/run" --quiet --threads 1
 c=$T/run/compare
-there "$c/metrics.csv" "$c/distances.csv" "$c/agreement.csv" "$c/agreement.png" "$c/agreement-noisy+exact.fits" "$c/comparison.png"
-fitsverify -q "$c/agreement-noisy+exact.fits" | grep -q 'verification OK' || { fitsverify "$c/agreement-noisy+exact.fits"; bad=1; }
+there "$c/metrics.csv" "$c/distances.csv" "$c/agreement.csv" "$c/agreement.png" "$c/agreement-noisy.exact.fits" "$c/comparison.png"
+fitsverify -q "$c/agreement-noisy.exact.fits" | grep -q 'verification OK' || { fitsverify "$c/agreement-noisy.exact.fits"; bad=1; }
 [ -e "$c/ring.csv" ] && { echo "rings in what is no sky"; bad=1; }
 
 # value CELL KEY of metrics.csv
