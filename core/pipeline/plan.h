@@ -147,10 +147,11 @@ UM_API const um_param *um_image_table(size_t *n);
 UM_API const um_param *um_stage_table(um_stage_kind kind, size_t *n);
 UM_API void um_stage_read(um_plan *p, um_node *node, um_problems *problems);
 
-/* ---- private to core/pipeline: plan.c, sweep.c ------------------------------------- */
+/* ---- private to core/pipeline: items.c, plan.c, sweep.c ------------------------------------- */
 
 /* Adds a forward, prior or inference: node under a key, as a variant of base where that is not NULL. Its index. */
 UM_API int um_plan_add(um_plan *p, um_kind kind, um_node *node, const char *key, const char *base, um_problems *problems);
+UM_API void um_plan_free_items(um_plan *p);
 /* Complains that group has no such key, with the nearest one. */
 UM_API void um_plan_no_such(const um_node *at, const char *what, const char *key, const um_node *group,
 	um_problems *problems);
