@@ -41,6 +41,18 @@ static void append(um_node *parent, um_node *child)
 	parent->child[parent->n++] = child;
 }
 
+um_node *um_node_clone(const um_node *n)
+{
+	um_node *c = node_new(n->name, n->type, n->file, n->line, n->base);
+	c->integer = n->integer;
+	c->real = n->real;
+	c->filled = n->filled;
+	c->text = n->text != NULL ? um_strdup(n->text) : NULL;
+	for (int i = 0; i < n->n; i++)
+		append(c, um_node_clone(n->child[i]));
+	return c;
+}
+
 um_node *um_node_get(const um_node *group, const char *name)
 {
 	for (int i = 0; group != NULL && group->type == UM_NODE_GROUP && i < group->n; i++)
@@ -325,18 +337,12 @@ static void put(um_node *group, um_node **place, const char *key, um_node *value
 	*place = value;
 }
 
-um_status um_config_set(um_node *root, const char *assignment)
+um_status um_config_put(um_node *root, const char *path, um_node *value, const char *origin)
 {
 	um_status st = UM_OK;
-	const char *eq = strchr(assignment, '=');
-	if (eq == NULL || eq == assignment)
-		return um_fail(UM_EPARAM, "--set %s: write --set KEY=VALUE", assignment);
-	char *path = um_format("%.*s", (int)(eq - assignment), assignment);
-	char *origin = um_format("--set %s", path);
-	um_node *at = root, *value = NULL;
-	UM_TRY(parse_value(eq + 1, origin, &value));
-	relabel(value, origin);
-	for (char *key = path, *dot; key != NULL; key = dot) {
+	um_node *at = root;
+	char *keys = um_strdup(path);
+	for (char *key = keys, *dot; key != NULL; key = dot) {
 		dot = strchr(key, '.');
 		if (dot != NULL)
 			*dot++ = '\0';
@@ -352,6 +358,23 @@ um_status um_config_set(um_node *root, const char *assignment)
 	}
 out:
 	um_node_free(value);
+	free(keys);
+	return st;
+}
+
+um_status um_config_set(um_node *root, const char *assignment)
+{
+	um_status st = UM_OK;
+	const char *eq = strchr(assignment, '=');
+	if (eq == NULL || eq == assignment)
+		return um_fail(UM_EPARAM, "--set %s: write --set KEY=VALUE", assignment);
+	char *path = um_format("%.*s", (int)(eq - assignment), assignment);
+	char *origin = um_format("--set %s", path);
+	um_node *value = NULL;
+	UM_TRY(parse_value(eq + 1, origin, &value));
+	relabel(value, origin);
+	UM_TRY(um_config_put(root, path, value, origin));
+out:
 	free(path);
 	free(origin);
 	return st;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Whole files: written beside, synced, renamed. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -108,6 +109,22 @@ um_status um_file_get(const char *path, char **text, size_t *len)
 bool um_file_exists(const char *path)
 {
 	return access(path, F_OK) == 0;
+}
+
+void um_file_remove_tree(const char *path)
+{
+	struct stat s;
+	DIR *d = lstat(path, &s) == 0 && S_ISDIR(s.st_mode) ? opendir(path) : NULL;
+	for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		char *inside = um_format("%s/%s", path, e->d_name);
+		um_file_remove_tree(inside);
+		free(inside);
+	}
+	if (d != NULL)
+		closedir(d);
+	remove(path);
 }
 
 um_status um_file_mkdirs(const char *path)

@@ -18,6 +18,8 @@ UM_API UM_USED um_status um_file_put(const char *path, const void *text, size_t 
 UM_API UM_USED um_status um_file_get(const char *path, char **text, size_t *len);
 
 UM_API bool um_file_exists(const char *path);
+/* Removes a folder and all that is in it, as far as that can be done; links are not followed. */
+UM_API void um_file_remove_tree(const char *path);
 /* Makes a folder and its parents. */
 UM_API UM_USED um_status um_file_mkdirs(const char *path);
 /* path itself if absolute, else below the current folder. Free the result. */

@@ -15,7 +15,8 @@ static const struct {
 } commands[] = {
 	{ "run", um_cmd_run, "FILE [-o DIR] [--set K=V]... [--resume] [--jobs N] [--threads N] [--only CELL] [--quiet]",
 		"Run a pipeline." },
-	{ "check", um_cmd_check, "[--set K=V]... FILE...", "Check pipeline files without running them." },
+	{ "check", um_cmd_check, "[--set K=V]... [--estimate [--threads N]] FILE...", "Check pipeline files without running them; with "
+		"--estimate say what time and memory they take, from a few steps of each cell." },
 	{ "list", um_cmd_list, "[forward|priors|inference]", "List the plugins." },
 	{ "help", um_cmd_help, "[PLUGIN|COMMAND|pipeline]", "Explain a plugin and its parameters, or the pipeline file." },
 	{ "template", um_cmd_template, "PLUGIN", "Print a commented block for a pipeline file." },

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "pipeline/estimate.h"
 #include "pipeline/run.h"
 #include "pipeline/task.h"
 
@@ -48,6 +49,7 @@ struct options {
 	int nsets;
 	const char **files;
 	int nfiles;
+	bool estimate;
 };
 
 /* The value of an option that needs one. */
@@ -64,7 +66,7 @@ static int parse_one(struct options *p, int argc, char *argv[], int *i)
 	const char *a = argv[*i], *v = NULL;
 	static const char *const with_value[] = { "-o", "--set", "--jobs", "--threads", "--only", NULL };
 	static const char *const words[] = { "-o", "--set", "--jobs", "--threads", "--only", "--resume",
-		"--quiet", NULL };
+		"--quiet", "--estimate", NULL };
 	for (int k = 0; with_value[k] != NULL; k++)
 		if (strcmp(a, with_value[k]) == 0 && (v = value(argc, argv, i)) == NULL)
 			return 2;
@@ -82,6 +84,8 @@ static int parse_one(struct options *p, int argc, char *argv[], int *i)
 		p->o.resume = true;
 	else if (strcmp(a, "--quiet") == 0)
 		p->o.quiet = true;
+	else if (strcmp(a, "--estimate") == 0 && strcmp(argv[0], "check") == 0)
+		p->estimate = true;
 	else if (a[0] == '-' && a[1] != '\0') {
 		const char *near = um_nearest(a, words);
 		fprintf(stderr, "umbra: there is no option %s%s%s%s\n", a, near ? "; did you mean " : "",
@@ -143,13 +147,19 @@ int um_cmd_run(int argc, char *argv[])
 int um_cmd_check(int argc, char *argv[])
 {
 	struct options p;
+	char path[PATH_MAX];
 	int worst = parse(&p, argc, argv), nfiles = worst == 0 ? p.nfiles : 0;
 	for (int i = 0; i < nfiles; i++) {
 		int status = um_check_file(p.files[i], p.sets);
 		if (status == 2 || (status != 0 && worst == 0))
 			worst = status;
-		if (status == 0 && isatty(STDOUT_FILENO))
+		if (status == 0 && p.estimate) {
+			p.o.file = p.files[i];
+			p.o.program = self(path);
+			worst = um_estimate(&p.o, stdout);
+		} else if (status == 0 && isatty(STDOUT_FILENO)) {
 			printf("%s: ok\n", p.files[i]);
+		}
 	}
 	release(&p);
 	return worst;

@@ -41,6 +41,7 @@ static um_problem *new_problem(um_forward *f, um_prior *priors, int npriors, con
 	p->info.draws = npriors == 1 && priors[0].ops.sample != NULL;
 	p->info.solves = f->info.linear && f->ops.solve != NULL;
 	p->info.scale = env->scale;
+	p->info.normalised = npriors == 1 && priors[0].info.normalised;
 	p->info.angles = f->info.angles;
 	p->info.lo = npriors == 1 ? priors[0].info.lo : 0;
 	p->info.unit = npriors == 1 ? priors[0].info.unit : 0;

@@ -131,7 +131,6 @@ out:
 /* Moves rows that are not far to the front; how many there are. */
 static int64_t near_rows(um_fit *w, int64_t count, const float *middle, const float *half)
 {
-	double *lq = w->lq.data;
 	int64_t kept = 0;
 	for (int64_t b = 0; b < count; b++) {
 		const float *u = um_row_f(&w->u, b);
@@ -142,7 +141,7 @@ static int64_t near_rows(um_fit *w, int64_t count, const float *middle, const fl
 			continue;
 		if (kept < b)
 			memcpy(um_row_f(&w->u, kept), u, sizeof(float) * (size_t)w->n);
-		lq[kept++] = lq[b];
+		kept++;
 	}
 	return kept;
 }
@@ -164,7 +163,7 @@ static um_status deliver_near(um_fit *w)
 			good = near_rows(w, count, middle, middle + w->n);
 		um_array u = um_array_rows(&w->u, 0, good);
 		if (good > 0)
-			UM_TRY(um_sink_samples(w->sink, &u, w->lq.data));
+			UM_TRY(um_sink_samples(w->sink, &u, NULL)); /* the density of near ones is another */
 		tried += count;
 		kept += good;
 		left_out += count - good;

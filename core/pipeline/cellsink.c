@@ -38,9 +38,9 @@ static um_status samples(void *state, const um_array *u, const double *logq)
 	um_cell_out *c = state;
 	um_status st = UM_OK;
 	um_array all = { 0 };
-	(void)logq;
 	if (c->problem == NULL)
 		return um_fail(UM_EPLUGIN, "only inference delivers samples");
+	um_evidence_add(&c->evidence, c->problem, u, logq);
 	int64_t old = c->samples.data != NULL ? c->samples.dim[0] : 0;
 	UM_TRY(um_problem_images(c->problem, old + u->dim[0], &all));
 	if (old > 0)
@@ -341,6 +341,7 @@ void um_cell_free(um_cell_out *c)
 	for (int i = 0; i < c->nmetric; i++)
 		free(c->metric[i].name);
 	um_array_free(&c->samples);
+	um_evidence_free(&c->evidence);
 	um_tensors_free(&c->weights);
 	free(c->trace);
 	free(c->folder);

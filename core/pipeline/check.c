@@ -216,6 +216,19 @@ static void check_learner(um_plan *p, const um_task *t, const struct opened *o, 
 			"\"...\"; } or data = { prior = \"...\"; }", p->forward[t->forward].key);
 }
 
+static void check_import(um_plan *p, const um_task *t, const struct opened *o, um_problems *problems)
+{
+	const um_stage *s = &p->stage[t->stage];
+	const um_forward *f = &o->forward[t->forward];
+	um_array x = { 0 };
+	if (f->self == NULL)
+		return;
+	um_status st = um_import_read(s, &p->env, f->info.unit, &x);
+	if (st != UM_OK)
+		um_problems_add(problems, st, um_node_get(s->node, "files"), "%s", um_message());
+	um_array_free(&x);
+}
+
 static void check_training(um_plan *p, const um_task *t, const struct opened *o, um_problems *problems)
 {
 	const um_stage *s = &p->stage[t->stage];
@@ -260,6 +273,9 @@ void um_plan_check(um_plan *p, um_problems *problems)
 			if (t->stage != last_stage)
 				check_source(p, t, &o, problems);
 			last_stage = t->stage;
+		} else if (kind == UM_IMPORT) {
+			check_source(p, t, &o, problems);
+			check_import(p, t, &o, problems);
 		} else if (kind == UM_SIMULATE) {
 			check_simulation(p, t, &o, problems);
 		} else if (kind == UM_TRAIN) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <umbra/pareto.h>
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -92,7 +93,7 @@ out:
 	return st;
 }
 
-/* The forward model's figures of the mean image and averaged over the samples. */
+/* The forward model's figures of the mean image, and their mean and standard deviation over the samples. */
 static um_status forward_stats(um_cell_out *c, um_forward *f, const um_array *y, const um_array *sigma,
 	const um_array *op, const um_array *mean)
 {
@@ -100,7 +101,8 @@ static um_status forward_stats(um_cell_out *c, um_forward *f, const um_array *y,
 	um_status st = UM_OK;
 	const int n = um_forward_nstats(f);
 	um_array mean32 = { 0 };
-	double *v = um_new(sizeof(double) * (size_t)(n * BATCH)), *sum = um_new(sizeof(double) * (size_t)(n + 1));
+	double *v = um_new(sizeof(double) * (size_t)(n * BATCH)), *sum = um_new(sizeof(double) * 2 * (size_t)(n + 1));
+	double *square = sum + n;
 	UM_TRY(um_array_new(&mean32, UM_F32, 6, mean->dim));
 	UM_TRY(um_array_copy(&mean32, mean));
 	UM_TRY(um_forward_stats(f, op, &mean32, y, sigma, v));
@@ -116,13 +118,18 @@ static um_status forward_stats(um_cell_out *c, um_forward *f, const um_array *y,
 		um_array part = um_array_rows(&c->samples, at, count - at < BATCH ? count - at : BATCH);
 		UM_TRY(um_forward_stats(f, op, &part, y, sigma, v));
 		for (int64_t b = 0; b < part.dim[0]; b++)
-			for (int i = 0; i < n; i++)
+			for (int i = 0; i < n; i++) {
 				sum[i] += v[b * n + i] / (double)count;
+				square[i] += v[b * n + i] * v[b * n + i] / (double)count;
+			}
 	}
 	for (int i = 0; i < n; i++) {
-		char *name = um_format("%s_samples", um_forward_stat(f, i));
+		char *name = um_format("%s_samples", um_forward_stat(f, i)), *spread = um_format("%s_sd", name);
 		st = um_cell_metric(c, name, sum[i]);
+		if (st == UM_OK && count > 1)
+			st = um_cell_metric(c, spread, sqrt(fmax(0, square[i] - sum[i] * sum[i])));
 		free(name);
+		free(spread);
 		if (st != UM_OK)
 			goto out;
 	}
@@ -219,10 +226,37 @@ double um_cell_peak_mb(const um_cell_out *c)
 static um_status counts(um_cell_out *c)
 {
 	um_status st = UM_OK;
+	UM_TRY(um_cell_metric(c, "samples", c->samples.data != NULL ? (double)c->samples.dim[0] : 0));
+	if (c->problem == NULL)
+		goto out; /* another program did the work */
 	UM_TRY(um_cell_metric(c, "seconds", c->earlier + um_clock() - c->started));
 	UM_TRY(um_cell_metric(c, "peak_mb", um_cell_peak_mb(c)));
-	UM_TRY(um_cell_metric(c, "nfe", c->earlier_calls + (double)um_problem_calls(c->problem)));
-	UM_TRY(um_cell_metric(c, "samples", c->samples.data != NULL ? (double)c->samples.dim[0] : 0));
+	UM_TRY(um_cell_metric(c, "nfe", c->earlier_calls + (double)(um_problem_calls(c->problem) - c->evidence.calls)));
+out:
+	return st;
+}
+
+/* What samples with a known density say of log p(y). */
+static um_status evidence(um_cell_out *c)
+{
+	um_status st = UM_OK;
+	um_evidence_figures f;
+	bool told = false;
+	if (!um_evidence_estimate(&c->evidence, c->problem, &f))
+		return UM_OK;
+	for (int i = 0; i < c->nmetric; i++)
+		told |= strcmp(c->metric[i].name, "pareto_k") == 0;
+	if (isfinite(f.lower)) {
+		UM_TRY(um_cell_metric(c, "log_evidence_lower", f.lower));
+		UM_TRY(um_cell_metric(c, "log_evidence_lower_se", f.lower_se));
+		UM_TRY(um_cell_metric(c, "log_evidence_is", f.is));
+		UM_TRY(um_cell_metric(c, "log_evidence_is_se", f.is_se));
+	}
+	if (isfinite(f.k) && !told)
+		UM_TRY(um_cell_metric(c, "pareto_k", f.k));
+	if (isfinite(f.is) && f.k > um_pareto_limit(c->evidence.n))
+		um_log(UM_WARN, "log_evidence_is is not to be believed: the importance weights of %lld samples have a tail of Pareto "
+			"k = %.2f, above %.2f; log_evidence_lower holds", (long long)c->evidence.n, f.k, um_pareto_limit(c->evidence.n));
 out:
 	return st;
 }
@@ -237,6 +271,7 @@ um_status um_cell_deliver(um_cell_out *c, um_forward *f, const um_array *y, cons
 	UM_TRY(um_cell_write_trace(c));
 	if (c->samples.data == NULL)
 		goto out;
+	UM_TRY(evidence(c));
 	UM_TRY(align(c, f, truth, &aligned));
 	int64_t dim[UM_MAXRANK];
 	memcpy(dim, c->samples.dim, sizeof(dim));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* From a pipeline file to a plan: groups, plugins, parameters, stages and the tasks
  * that they make, with every problem reported at once. */
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,40 +11,14 @@
 static const char *const top_words[] = { "title", "seed", "image", "forward", "priors", "inference", "run",
 	NULL };
 
-int um_plan_prior(const um_plan *p, const char *key)
-{
-	for (int i = 0; key != NULL && i < p->nprior; i++)
-		if (strcmp(p->prior[i].key, key) == 0)
-			return i;
-	return -1;
-}
-
-const void *um_item_params(const um_item *item)
-{
-	return item->trained != NULL ? item->trained : um_params_data(item->params);
-}
-
 um_stage_kind um_plan_kind(const um_plan *p, const um_task *t)
 {
 	return p->stage[t->stage].kind;
 }
 
-static int find_item(const um_item *items, int n, const char *key)
+bool um_plan_is_cell(const um_plan *p, const um_task *t)
 {
-	for (int i = 0; key != NULL && i < n; i++)
-		if (strcmp(items[i].key, key) == 0)
-			return i;
-	return -1;
-}
-
-int um_plan_forward(const um_plan *p, const char *key)
-{
-	return find_item(p->forward, p->nforward, key);
-}
-
-int um_plan_inference(const um_plan *p, const char *key)
-{
-	return find_item(p->inference, p->ninference, key);
+	return um_plan_kind(p, t) == UM_INFER || um_plan_kind(p, t) == UM_IMPORT;
 }
 
 int um_plan_task(const um_plan *p, const char *name)
@@ -57,8 +32,8 @@ int um_plan_task(const um_plan *p, const char *name)
 const um_stage *um_plan_simulation(const um_plan *p, int forward)
 {
 	for (int i = 0; i < p->nstage; i++)
-		if (p->stage[i].kind == UM_SIMULATE &&
-			um_plan_forward(p, p->stage[i].set.forward) == forward)
+		if (p->stage[i].kind == UM_SIMULATE && p->stage[i].set.forward != NULL &&
+			strcmp(p->stage[i].set.forward, um_plan_forward_key(p, forward)) == 0)
 			return &p->stage[i];
 	return NULL;
 }
@@ -72,54 +47,6 @@ static void check_key(const um_node *n, um_problems *problems)
 		um_problems_add(problems, UM_EPARAM, n, "a key must not contain '*', '+' or '/'");
 }
 
-static um_item read_item(um_kind kind, um_node *node, const char *key, const char *const *skip,
-	um_problems *problems)
-{
-	um_item item = { .key = um_strdup(key), .node = node };
-	const um_node *name = um_node_get(node, "plugin");
-	if (node->type != UM_NODE_GROUP) {
-		um_problems_add(problems, UM_EPARAM, node, "expected a group: %s = { plugin = \"...\"; ... };", key);
-		return item;
-	}
-	if (name == NULL || name->type != UM_NODE_TEXT) {
-		um_problems_add(problems, UM_EPARAM, node, "it needs plugin = \"NAME\"; 'umbra list %s' shows "
-			"the names", um_kind_names[kind]);
-		return item;
-	}
-	if (um_plugin_find(kind, name->text, &item.plugin) != UM_OK) {
-		um_problems_add(problems, UM_EPARAM, name, "%s", um_message());
-		return item;
-	}
-	char *what = um_format("%s/%s", um_kind_names[kind], item.plugin->name);
-	if (um_params_fill(item.plugin->params, item.plugin->nparams, item.plugin->params_size, node, skip,
-		what, problems, &item.params) != UM_OK)
-		um_problems_add(problems, UM_EPLUGIN, node, "%s: a default of its table is wrong: %s", what,
-			um_message());
-	free(what);
-	return item;
-}
-
-/* The keys of a forward group that the host reads. */
-static void read_forward_settings(um_plan *p, int i, um_problems *problems)
-{
-	static const um_param table[] = {
-		UM_PARAM_TEXT(um_forward_settings, plugin, NULL, "The plugin."),
-		UM_FILE(um_forward_settings, truth, "", "The true image where it is known, for the truth metrics."),
-	};
-	um_item *item = &p->forward[i];
-	if (item->plugin == NULL)
-		return;
-	const char **others = um_new(sizeof(*others) * (size_t)(item->node->n + 1));
-	int n = 0;
-	for (int k = 0; k < item->node->n; k++)
-		if (strcmp(item->node->child[k]->name, "plugin") && strcmp(item->node->child[k]->name, "truth"))
-			others[n++] = item->node->child[k]->name;
-	if (um_params_fill(table, 2, sizeof(um_forward_settings), item->node, others,
-		"forward", problems, &p->forward_set_params[i]) == UM_OK && p->forward_set_params[i] != NULL)
-		p->forward_set[i] = *(const um_forward_settings *)um_params_data(p->forward_set_params[i]);
-	free(others);
-}
-
 static const um_node *group(const um_plan *p, const char *name, um_problems *problems)
 {
 	const um_node *g = um_node_get(p->root, name);
@@ -130,66 +57,19 @@ static const um_node *group(const um_plan *p, const char *name, um_problems *pro
 	return g;
 }
 
-static void read_forwards(um_plan *p, um_problems *problems)
+static void read_items(um_plan *p, um_kind kind, um_problems *problems)
 {
-	static const char *const skip[] = { "plugin", "truth", NULL };
-	const um_node *g = group(p, "forward", problems);
-	int n = g != NULL ? g->n : 0;
-	p->forward = um_new(sizeof(*p->forward) * (size_t)(n + 1));
-	p->forward_set = um_new(sizeof(*p->forward_set) * (size_t)(n + 1));
-	p->forward_set_params = um_new(sizeof(*p->forward_set_params) * (size_t)(n + 1));
-	for (int i = 0; i < n; i++) {
-		check_key(g->child[i], problems);
-		p->forward[p->nforward++] = read_item(UM_FORWARD, g->child[i], g->child[i]->name, skip, problems);
-		read_forward_settings(p, i, problems);
-		const um_item *f = &p->forward[i];
-		if (f->plugin != NULL && (f->plugin->caps & UM_SKY) && !(p->image.fov_uas > 0) &&
-			p->image_params != NULL)
-			um_problems_add(problems, UM_EPARAM, g->child[i], "forward/%s sees the sky: set fov_uas "
-				"in the group image", f->plugin->name);
-		if (strcmp(g->child[i]->name, "simulate") == 0 || strcmp(g->child[i]->name, "train") == 0 ||
-			strcmp(g->child[i]->name, "compare") == 0)
-			um_problems_add(problems, UM_EPARAM, g->child[i], "this name is a folder of the run "
+	const um_node *g = group(p, um_kind_names[kind], problems);
+	for (int i = 0; g != NULL && i < g->n; i++) {
+		um_node *node = g->child[i];
+		check_key(node, problems);
+		um_plan_add(p, kind, node, node->name, NULL, problems);
+		if (kind == UM_FORWARD && (strcmp(node->name, "simulate") == 0 || strcmp(node->name, "train") == 0 ||
+			strcmp(node->name, "compare") == 0))
+			um_problems_add(problems, UM_EPARAM, node, "this name is a folder of the run "
 				"directory; choose another");
 	}
 }
-
-static void read_priors(um_plan *p, um_problems *problems)
-{
-	static const char *const skip[] = { "plugin", NULL };
-	const um_node *g = group(p, "priors", problems);
-	int n = g != NULL ? g->n : 0;
-	p->prior = um_new(sizeof(*p->prior) * (size_t)(n + 1));
-	for (int i = 0; i < n; i++) {
-		um_node *node = g->child[i];
-		um_prior_item *prior = &p->prior[p->nprior++];
-		bool list = node->type == UM_NODE_LIST;
-		check_key(node, problems);
-		*prior = (um_prior_item){ .key = um_strdup(node->name), .node = node, .n = list ? node->n : 1 };
-		if (list && node->n == 0)
-			um_problems_add(problems, UM_EPARAM, node, "a product of priors needs at least one");
-		prior->factor = um_new(sizeof(*prior->factor) * (size_t)(prior->n + 1));
-		for (int k = 0; k < prior->n; k++) {
-			um_node *f = list ? node->child[k] : node;
-			prior->factor[k] = read_item(UM_PRIOR, f, node->name, skip, problems);
-			if (prior->factor[k].plugin != NULL && (prior->factor[k].plugin->caps & UM_SKY) &&
-				!(p->image.fov_uas > 0) && p->image_params != NULL)
-				um_problems_add(problems, UM_EPARAM, f, "priors/%s is about the sky: set fov_uas in "
-					"the group image", prior->factor[k].plugin->name);
-		}
-	}
-}
-
-int um_plan_named(const um_plan *p, int prior, int k)
-{
-	const um_item *f = &p->prior[prior].factor[k];
-	if (f->plugin == NULL || f->params == NULL)
-		return -1;
-	return um_plan_prior(p, um_prior_key(f->plugin, um_params_data(f->params)));
-}
-
-static void no_such(const um_node *at, const char *what, const char *key, const um_node *group_node,
-	um_problems *problems);
 
 /* Keys of other priors: they exist, are no products, and lead to an end. */
 static void check_named(const um_plan *p, int i, int k, um_problems *problems)
@@ -201,7 +81,7 @@ static void check_named(const um_plan *p, int i, int k, um_problems *problems)
 	if (key == NULL)
 		return;
 	if (other < 0) {
-		no_such(f->node, "priors", key, um_node_get(p->root, "priors"), problems);
+		um_plan_no_such(f->node, "priors", key, um_node_get(p->root, "priors"), problems);
 		return;
 	}
 	if (p->prior[other].n != 1)
@@ -212,19 +92,6 @@ static void check_named(const um_plan *p, int i, int k, um_problems *problems)
 	if (at >= 0)
 		um_problems_add(problems, UM_EPARAM, f->node, "'%s' names it in turn: priors that name each other "
 			"have no score", key);
-}
-
-static void read_inference(um_plan *p, um_problems *problems)
-{
-	static const char *const skip[] = { "plugin", NULL };
-	const um_node *g = group(p, "inference", problems);
-	int n = g != NULL ? g->n : 0;
-	p->inference = um_new(sizeof(*p->inference) * (size_t)(n + 1));
-	for (int i = 0; i < n; i++) {
-		check_key(g->child[i], problems);
-		p->inference[p->ninference++] = read_item(UM_INFERENCE, g->child[i], g->child[i]->name, skip,
-			problems);
-	}
 }
 
 /* Of a signal on a mesh; false where that is wrong. */
@@ -334,7 +201,7 @@ static void add_task(um_plan *p, char *name, int stage, int forward, int prior, 
 	p->task[p->ntask++] = (um_task){ name, stage, forward, prior, inference };
 }
 
-static void no_such(const um_node *at, const char *what, const char *key, const um_node *group_node,
+void um_plan_no_such(const um_node *at, const char *what, const char *key, const um_node *group_node,
 	um_problems *problems)
 {
 	int n = group_node != NULL && group_node->type == UM_NODE_GROUP ? group_node->n : 0;
@@ -351,9 +218,30 @@ static int stage_forward(um_plan *p, const um_stage *s, um_problems *problems)
 {
 	int f = um_plan_forward(p, s->set.forward);
 	if (f < 0 && s->set.forward != NULL)
-		no_such(um_node_get(s->node, "forward"), "forward", s->set.forward,
+		um_plan_no_such(um_node_get(s->node, "forward"), "forward", s->set.forward,
 			um_node_get(p->root, "forward"), problems);
 	return f;
+}
+
+/* A cell, or those that the sweep makes of it. */
+static void add_cell(um_plan *p, const um_task *cell, um_sweep *sweep, um_problems *problems)
+{
+	const um_node *at = p->stage[cell->stage].node;
+	const int64_t n = um_sweep_count(p, sweep, cell);
+	for (int64_t c = 0; c < n; c++) {
+		um_task t = *cell;
+		char *name = um_format("%s/%s+%s", p->forward[t.forward].key, p->prior[t.prior].key, p->inference[t.inference].key);
+		char *label = um_sweep_cell(p, sweep, c, &t, problems);
+		if (label != NULL) {
+			char *longer = um_format("%s@%s", name, label);
+			free(name);
+			name = longer;
+		}
+		if (strlen(strchr(name, '/')) > NAME_MAX)
+			um_problems_add(problems, UM_EPARAM, at, "the name of the cell %s is too long for a folder", name);
+		free(label);
+		add_task(p, name, t.stage, t.forward, t.prior, t.inference, at, problems);
+	}
 }
 
 static void add_cells(um_plan *p, int stage, um_problems *problems)
@@ -362,22 +250,26 @@ static void add_cells(um_plan *p, int stage, um_problems *problems)
 	int f = stage_forward(p, s, problems);
 	for (int64_t i = 0; i < s->set.priors.n; i++)
 		if (um_plan_prior(p, s->set.priors.v[i]) < 0)
-			no_such(um_node_get(s->node, "priors"), "priors", s->set.priors.v[i],
+			um_plan_no_such(um_node_get(s->node, "priors"), "priors", s->set.priors.v[i],
 				um_node_get(p->root, "priors"), problems);
 	for (int64_t k = 0; k < s->set.inference.n; k++)
 		if (um_plan_inference(p, s->set.inference.v[k]) < 0)
-			no_such(um_node_get(s->node, "inference"), "inference", s->set.inference.v[k],
+			um_plan_no_such(um_node_get(s->node, "inference"), "inference", s->set.inference.v[k],
 				um_node_get(p->root, "inference"), problems);
 	if (s->set.priors.n == 0 || s->set.inference.n == 0)
 		um_problems_add(problems, UM_EPARAM, s->node, "infer needs at least one of priors and one of inference");
+	um_sweep sweep = um_sweep_read(p, s, problems);
 	for (int64_t i = 0; f >= 0 && i < s->set.priors.n; i++)
 		for (int64_t k = 0; k < s->set.inference.n; k++) {
-			int prior = um_plan_prior(p, s->set.priors.v[i]);
-			int inference = um_plan_inference(p, s->set.inference.v[k]);
-			if (prior >= 0 && inference >= 0)
-				add_task(p, um_format("%s/%s+%s", p->forward[f].key, p->prior[prior].key,
-					p->inference[inference].key), stage, f, prior, inference, s->node, problems);
+			const um_task cell = { NULL, stage, f, um_plan_prior(p, s->set.priors.v[i]),
+				um_plan_inference(p, s->set.inference.v[k]) };
+			if (cell.prior >= 0 && cell.inference >= 0)
+				add_cell(p, &cell, &sweep, problems);
 		}
+	for (int i = 0; f >= 0 && i < sweep.n; i++)
+		if (!sweep.key[i].used)
+			um_problems_add(problems, UM_EPARAM, sweep.key[i].node, "no cell of this stage uses %s", sweep.key[i].path);
+	free(sweep.key);
 }
 
 static void add_training(um_plan *p, int stage, um_problems *problems)
@@ -416,12 +308,16 @@ static void read_run(um_plan *p, um_problems *problems)
 			add_training(p, i, problems);
 		} else if (s->kind == UM_COMPARE) {
 			int k = i;
-			while (k > 0 && p->stage[k].kind != UM_INFER)
+			while (k > 0 && p->stage[k].kind != UM_INFER && p->stage[k].kind != UM_IMPORT)
 				k--;
-			if (p->stage[k].kind != UM_INFER)
+			if (p->stage[k].kind != UM_INFER && p->stage[k].kind != UM_IMPORT)
 				um_problems_add(problems, UM_EPARAM, s->node, "there is nothing to compare: no infer stage "
 					"comes before");
 			add_task(p, um_strdup("compare"), i, -1, -1, -1, s->node, problems);
+		} else if (s->kind == UM_IMPORT && s->params != NULL) {
+			int f = stage_forward(p, s, problems);
+			if (um_import_check(s, problems) && f >= 0)
+				add_task(p, um_format("%s/%s", s->set.forward, s->set.name), i, f, -1, -1, s->node, problems);
 		} else if (s->kind == UM_SIMULATE && s->params != NULL) {
 			int f = stage_forward(p, s, problems);
 			if (f >= 0)
@@ -441,12 +337,12 @@ um_status um_plan_load(const char *file, const char *const *sets, um_problems *p
 	problems->fragment = um_node_get(p->root, "run") == NULL;
 	read_top(p, problems);
 	read_image(p, problems);
-	read_forwards(p, problems);
-	read_priors(p, problems);
+	read_items(p, UM_FORWARD, problems);
+	read_items(p, UM_PRIOR, problems);
 	for (int i = 0; i < p->nprior; i++)
 		for (int k = 0; k < p->prior[i].n; k++)
 			check_named(p, i, k, problems);
-	read_inference(p, problems);
+	read_items(p, UM_INFERENCE, problems);
 	read_run(p, problems);
 	um_training_order(p, problems);
 	*out = p;
@@ -456,31 +352,12 @@ out:
 	return st;
 }
 
-static void free_item(um_item *item)
-{
-	free(item->key);
-	free(item->weights);
-	free(item->trained);
-	um_params_free(item->params);
-}
-
 void um_plan_free(um_plan *p)
 {
 	if (p == NULL)
 		return;
 	um_mesh_free(&p->mesh);
-	for (int i = 0; i < p->nforward; i++) {
-		free_item(&p->forward[i]);
-		um_params_free(p->forward_set_params[i]);
-	}
-	for (int i = 0; i < p->nprior; i++) {
-		for (int k = 0; k < p->prior[i].n; k++)
-			free_item(&p->prior[i].factor[k]);
-		free(p->prior[i].factor);
-		free(p->prior[i].key);
-	}
-	for (int i = 0; i < p->ninference; i++)
-		free_item(&p->inference[i]);
+	um_plan_free_items(p);
 	for (int i = 0; i < p->nstage; i++) {
 		um_params_free(p->stage[i].params);
 		um_params_free(p->stage[i].truth_params);
@@ -488,11 +365,6 @@ void um_plan_free(um_plan *p)
 	}
 	for (int i = 0; i < p->ntask; i++)
 		free(p->task[i].name);
-	free(p->forward);
-	free(p->forward_set);
-	free(p->forward_set_params);
-	free(p->prior);
-	free(p->inference);
 	free(p->stage);
 	free(p->task);
 	um_params_free(p->image_params);

@@ -7,9 +7,11 @@
 #include <umbra/host.h>
 #include <umbra/mesh.h>
 
-/* A plugin with parameters under a key of the file. */
+/* A plugin with parameters under a key of the file, or a variant of it that a sweep makes: then it owns
+ * node, and its key is "KEY@priors.tv.weight=10". */
 typedef struct um_item {
 	char *key;
+	char *base;              /* of a variant: KEY; else NULL */
 	um_node *node;
 	const um_plugin *plugin; /* NULL where it could not be found */
 	um_params *params;       /* NULL where they are wrong */
@@ -20,6 +22,7 @@ typedef struct um_item {
 /* The factors of one key in the group priors. */
 typedef struct um_prior_item {
 	char *key;
+	char *base;
 	um_node *node;
 	int n;
 	um_item *factor; /* one that is trained is the only one */
@@ -39,14 +42,14 @@ typedef struct um_image_settings {
 	const char *transform;
 } um_image_settings;
 
-typedef enum um_stage_kind { UM_SIMULATE, UM_TRAIN, UM_INFER, UM_COMPARE } um_stage_kind;
+typedef enum um_stage_kind { UM_SIMULATE, UM_TRAIN, UM_INFER, UM_IMPORT, UM_COMPARE } um_stage_kind;
 
 /* The keys of a stage; which of them a kind of stage knows is in stage.c. */
 typedef struct um_stage_settings {
-	const char *stage, *forward, *prior, *learner, *truth_file, *align, *storage;
-	um_texts priors, inference;
+	const char *stage, *forward, *prior, *learner, *truth_file, *align, *storage, *name;
+	um_texts priors, inference, files;
 	int64_t samples;
-	double time_limit, seconds;
+	double time_limit, seconds, factor;
 	bool skip_impossible;
 } um_stage_settings;
 
@@ -68,7 +71,7 @@ typedef struct um_stage {
 
 /* One thing that a process of its own does. */
 typedef struct um_task {
-	char *name;   /* "simulate/eht", "train/ring", "eht/tv+dpi", "compare" */
+	char *name;   /* "simulate/eht", "eht/clean", "train/ring", "eht/tv+dpi", "eht/tv+dpi@priors.tv.weight=10", "compare" */
 	int stage;
 	int forward, prior, inference; /* indices into the plan, or -1; a fit has the prior, or all three */
 } um_task;
@@ -109,14 +112,17 @@ UM_API int um_plan_task(const um_plan *p, const char *name);
 UM_API int um_plan_prior(const um_plan *p, const char *key);
 UM_API int um_plan_forward(const um_plan *p, const char *key);
 UM_API int um_plan_inference(const um_plan *p, const char *key);
+/* The key in the file of a forward, also of a variant. */
+UM_API const char *um_plan_forward_key(const um_plan *p, int forward);
 /* Parameters of an item, with the model that this run made for it. */
 UM_API const void *um_item_params(const um_item *item);
 
 /* The index of the prior that factor k of a prior names, or -1. */
 UM_API int um_plan_named(const um_plan *p, int prior, int k);
 
-/* What kind of stage a task belongs to. */
+/* What kind of stage a task belongs to, and whether it makes a cell: samples of images. */
 UM_API um_stage_kind um_plan_kind(const um_plan *p, const um_task *t);
+UM_API bool um_plan_is_cell(const um_plan *p, const um_task *t);
 
 /* The stage that trains a prior, or an inference, or NULL; whether task t uses what task k makes. */
 UM_API const um_stage *um_plan_training(const um_plan *p, int prior);
@@ -140,6 +146,44 @@ UM_API void um_plan_help(FILE *out);
 UM_API const um_param *um_image_table(size_t *n);
 UM_API const um_param *um_stage_table(um_stage_kind kind, size_t *n);
 UM_API void um_stage_read(um_plan *p, um_node *node, um_problems *problems);
+
+/* ---- private to core/pipeline: items.c, plan.c, sweep.c ------------------------------------- */
+
+/* Adds a forward, prior or inference: node under a key, as a variant of base where that is not NULL. Its index. */
+UM_API int um_plan_add(um_plan *p, um_kind kind, um_node *node, const char *key, const char *base, um_problems *problems);
+UM_API void um_plan_free_items(um_plan *p);
+/* Complains that group has no such key, with the nearest one. */
+UM_API void um_plan_no_such(const um_node *at, const char *what, const char *key, const um_node *group,
+	um_problems *problems);
+/* Whether a prior is, or names, or is made of one that names, the prior "what". */
+UM_API bool um_plan_rests_on(const um_plan *p, int prior, int what);
+
+/* sweep = ( { key = "priors.tv.weight"; values = [10.0, 100.0]; }, ... ) of an infer stage. */
+typedef struct um_sweep_key {
+	um_node *node, *values;
+	const char *path;    /* "priors.tv.weight" */
+	um_kind kind;
+	int item;            /* index of what it changes */
+	const char *inside;  /* "weight" */
+	bool used;
+} um_sweep_key;
+typedef struct um_sweep { int n; um_sweep_key *key; } um_sweep;
+
+/* The keys of a stage; what is wrong is complained about and left out. Free the list of keys. */
+UM_API um_sweep um_sweep_read(um_plan *p, const um_stage *s, um_problems *problems);
+/* How many cells a cell becomes: the product of the numbers of values of the keys that it uses. */
+UM_API int64_t um_sweep_count(const um_plan *p, um_sweep *w, const um_task *cell);
+/* Makes cell, whose forward, prior and inference are the file's own, number c of them: they become variants. A new
+ * text "priors.tv.weight=10,inference.map.starts=2", or NULL where the cell uses no key. */
+UM_API char *um_sweep_cell(um_plan *p, const um_sweep *w, int64_t c, um_task *cell, um_problems *problems);
+
+/* ---- private to core/pipeline: import.c ---------------------------------------------- */
+
+/* Complains about an import stage that cannot work; false where there was something. */
+UM_API bool um_import_check(const um_stage *s, um_problems *problems);
+/* The images of its files, in instrument units (unit of the forward model, or NULL), float [count][image]; those of another
+ * size or field are brought to the pipeline's by um_regrid, or refused. */
+UM_API UM_USED um_status um_import_read(const um_stage *s, const um_env *env, const char *unit, um_array *x);
 
 /* ---- private to core/pipeline: training.c, data.c -------------------------------- */
 

@@ -80,17 +80,18 @@ static void add_input(um_input **list, int *n, char *name, const char *path)
 	(*list)[(*n)++] = (um_input){ name, um_strdup(path) };
 }
 
-static void add_item(um_input **list, int *n, const char *group, const um_item *item)
+static void add_item(um_input **list, int *n, const char *group, const um_item *item, const char *base)
 {
 	if (item->plugin == NULL)
 		return;
+	const char *key = base != NULL ? base : item->key;
 	for (size_t i = 0; i < item->plugin->nparams; i++) {
 		const um_param *q = &item->plugin->params[i];
 		const um_node *v = um_node_get(item->node, q->name);
 		if (q->type == UM_PATH && v != NULL && v->type == UM_NODE_TEXT && *v->text)
-			add_input(list, n, um_format("%s.%s.%s", group, item->key, q->name), v->text);
+			add_input(list, n, um_format("%s.%s.%s", group, key, q->name), v->text);
 		for (int k = 0; q->type == UM_PATHS && v != NULL && k < v->n; k++)
-			add_input(list, n, um_format("%s.%s.%s.%d", group, item->key, q->name, k + 1),
+			add_input(list, n, um_format("%s.%s.%s.%d", group, key, q->name, k + 1),
 				v->child[k]->text);
 	}
 }
@@ -116,7 +117,7 @@ static void add_priors(um_input **list, int *n, const um_plan *p, const um_task 
 		if (task != NULL && task->prior != i && !drawn)
 			continue;
 		for (int k = 0; k < p->prior[i].n; k++)
-			add_item(list, n, "priors", &p->prior[i].factor[k]);
+			add_item(list, n, "priors", &p->prior[i].factor[k], task != NULL ? p->prior[i].base : p->prior[i].key);
 		if (s != NULL && (task == NULL || fitted))
 			add_data(list, n, s, p->prior[i].key);
 		if (task != NULL && !fitted && weights != NULL)
@@ -133,7 +134,7 @@ static void add_inference(um_input **list, int *n, const um_plan *p, const um_ta
 		const bool fitted = task != NULL && um_plan_kind(p, task) == UM_TRAIN;
 		if (task != NULL && task->inference != i)
 			continue;
-		add_item(list, n, "inference", item);
+		add_item(list, n, "inference", item, task != NULL ? item->base : NULL);
 		if (s != NULL && (task == NULL || fitted))
 			add_data(list, n, s, item->key);
 		if (task != NULL && !fitted && item->weights != NULL)
@@ -146,12 +147,23 @@ static void add_truth(um_input **list, int *n, const um_plan *p, int i)
 {
 	const um_stage *sim = um_plan_simulation(p, i);
 	if (p->forward_set[i].truth != NULL && *p->forward_set[i].truth)
-		add_input(list, n, um_format("forward.%s.truth", p->forward[i].key), p->forward_set[i].truth);
+		add_input(list, n, um_format("forward.%s.truth", um_plan_forward_key(p, i)), p->forward_set[i].truth);
 	if (sim != NULL && sim->set.truth_file != NULL)
-		add_input(list, n, um_format("simulate.%s.truth", p->forward[i].key), sim->set.truth_file);
+		add_input(list, n, um_format("simulate.%s.truth", um_plan_forward_key(p, i)), sim->set.truth_file);
 	for (int64_t k = 0; sim != NULL && k < sim->data.files.n; k++)
-		add_input(list, n, sim->data.files.n == 1 ? um_format("simulate.%s.truth", p->forward[i].key) :
-			um_format("simulate.%s.truth.%lld", p->forward[i].key, (long long)k + 1), sim->data.files.v[k]);
+		add_input(list, n, sim->data.files.n == 1 ? um_format("simulate.%s.truth", um_plan_forward_key(p, i)) :
+			um_format("simulate.%s.truth.%lld", um_plan_forward_key(p, i), (long long)k + 1), sim->data.files.v[k]);
+}
+
+/* The images of import stages, or of that of one task. */
+static void add_imports(um_input **list, int *n, const um_plan *p, const um_task *task)
+{
+	for (int i = 0; i < p->nstage; i++) {
+		const um_stage *s = &p->stage[i];
+		for (int64_t k = 0; s->kind == UM_IMPORT && (task == NULL || task->stage == i) && k < s->set.files.n; k++)
+			add_input(list, n, s->set.files.n == 1 ? um_format("import.%s", s->set.name) :
+				um_format("import.%s.%lld", s->set.name, (long long)k + 1), s->set.files.v[k]);
+	}
 }
 
 int um_plan_inputs(const um_plan *p, int t, um_input **list)
@@ -164,12 +176,13 @@ int um_plan_inputs(const um_plan *p, int t, um_input **list)
 	for (int i = 0; i < p->nforward; i++) {
 		if (task != NULL && task->forward != i)
 			continue;
-		add_item(list, &n, "forward", &p->forward[i]);
-		if (task == NULL || um_plan_kind(p, task) != UM_TRAIN)
+		add_item(list, &n, "forward", &p->forward[i], task != NULL ? p->forward[i].base : NULL);
+		if (task == NULL ? p->forward[i].base == NULL : um_plan_kind(p, task) != UM_TRAIN)
 			add_truth(list, &n, p, i);
 	}
 	add_priors(list, &n, p, task);
 	add_inference(list, &n, p, task);
+	add_imports(list, &n, p, task);
 	return n;
 }
 

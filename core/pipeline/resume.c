@@ -235,7 +235,7 @@ um_status um_rundir_resume(const char *dir, const um_plan *plan, json_t *record,
 		const um_stage_kind kind = um_plan_kind(plan, &plan->task[i]);
 		json_t *entry = json_object_get(json_object_get(old, "cells"), name);
 		const char *status = json_string_value(json_object_get(entry, "status"));
-		if (kind == UM_INFER)
+		if (um_plan_is_cell(plan, &plan->task[i]))
 			done[i] = status != NULL && strcmp(status, "done") == 0 && there(dir, name, "metrics.json") &&
 				there(dir, name, "samples.fits");
 		else if (kind == UM_SIMULATE)

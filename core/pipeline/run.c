@@ -19,6 +19,7 @@
 #include "pipeline/resume.h"
 #include "pipeline/run.h"
 #include "pipeline/show.h"
+#include "pipeline/spawn.h"
 #include "pipeline/task.h"
 
 extern char **environ;
@@ -97,11 +98,12 @@ static um_status write_record(struct run *r)
 static void record_task(struct run *r, const struct child *c)
 {
 	const um_stage_kind kind = um_plan_kind(r->plan, &r->plan->task[c - r->child]);
-	if (kind != UM_INFER && kind != UM_TRAIN)
+	const bool cell = um_plan_is_cell(r->plan, &r->plan->task[c - r->child]);
+	if (!cell && kind != UM_TRAIN)
 		return;
 	if (kind == UM_TRAIN && json_object_get(r->record, "training") == NULL)
 		json_object_set_new(r->record, "training", json_object());
-	json_t *cells = json_object_get(r->record, kind == UM_INFER ? "cells" : "training");
+	json_t *cells = json_object_get(r->record, cell ? "cells" : "training");
 	json_t *skipped = json_object_get(r->record, "skipped");
 	if (c->state == LEFT_OUT || c->state == WAITING)
 		return;
@@ -133,37 +135,14 @@ out:
 
 /* ---- tasks -------------------------------------------------------------------------- */
 
-/* Starts "umbra task DIR NAME": standard error goes to log.txt, the page to UM_PAGE_FD. */
 static um_status spawn_task(struct run *r, struct child *c)
 {
 	um_status st = UM_OK;
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attr;
-	sigset_t none;
-	char threads[16], *log = um_format("%s/log.txt", r->dir);
-	snprintf(threads, sizeof(threads), "%d", r->threads);
-	char *argv[] = { (char *)r->o->program, "task", r->dir, (char *)c->name, threads,
-		r->o->resume ? "resume" : "new", NULL };
-	posix_spawn_file_actions_init(&files);
-	posix_spawnattr_init(&attr);
 	UM_TRY(um_page_new(r->dir, &c->page, &c->fd));
-	sigemptyset(&none);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setpgroup(&attr, 0); /* Ctrl-C reaches tasks through this process alone */
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
-	posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_addopen(&files, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0666);
-	posix_spawn_file_actions_adddup2(&files, 1, 2);
-	posix_spawn_file_actions_adddup2(&files, c->fd, UM_PAGE_FD);
-	int bad = posix_spawn(&c->pid, argv[0], &files, &attr, argv, environ);
-	if (bad)
-		UM_TRY(um_fail(UM_EIO, "%s: cannot be started: %s", argv[0], strerror(bad)));
+	UM_TRY(um_task_spawn(r->o->program, r->dir, c->name, r->threads, r->o->resume, c->fd, &c->pid));
 	c->state = RUNNING;
 	c->started = um_clock();
 out:
-	posix_spawn_file_actions_destroy(&files);
-	posix_spawnattr_destroy(&attr);
-	free(log);
 	return st;
 }
 
@@ -274,7 +253,7 @@ static struct child *next(struct run *r)
 {
 	for (int i = 0; i < r->plan->ntask; i++) {
 		struct child *c = &r->child[i];
-		if (c->state == RUNNING && um_plan_kind(r->plan, &r->plan->task[i]) != UM_INFER)
+		if (c->state == RUNNING && !um_plan_is_cell(r->plan, &r->plan->task[i]))
 			return NULL;
 		if (c->state != WAITING)
 			continue;

@@ -31,21 +31,40 @@ static const um_param simulate_table[] = {
 	UM_PARAM_TEXT(um_stage_settings, forward, NULL, "A key of the group forward."),
 	/* truth is read apart, in data.c: a file, or a group */
 };
+#define ALIGN \
+	UM_CHOICE(um_stage_settings, align, "auto", "auto|none|centre|samples", "Where samples are put, by " \
+		"whole pixels, if the data do not fix their position: by their centroids, or to each other; " \
+		"auto: to the truth where it is known, else to each other, for images of the sky.")
+
 static const um_param infer_table[] = {
 	UM_CHOICE(um_stage_settings, stage, NULL, "infer", "Draws posterior samples."),
 	UM_PARAM_TEXT(um_stage_settings, forward, NULL, "A key of the group forward."),
 	UM_PARAM(um_stage_settings, priors, NULL, 0, 0, "", "Keys of the group priors."),
 	UM_PARAM(um_stage_settings, inference, NULL, 0, 0, "", "Keys of the group inference."),
 	UM_PARAM(um_stage_settings, samples, "64", 1, 1e9, "", "Posterior samples of a cell."),
-	UM_CHOICE(um_stage_settings, align, "auto", "auto|none|centre|samples", "Where samples are put, by "
-		"whole pixels, if the data do not fix their position: by their centroids, or to each other; "
-		"auto: to the truth where it is known, else to each other, for images of the sky."),
+	ALIGN,
 	UM_PARAM(um_stage_settings, time_limit, "0", 0, 1e9, "s", "A cell that takes longer fails; 0: no limit."),
 	UM_PARAM(um_stage_settings, skip_impossible, "false", 0, 0, "",
 		"Leave out cells that cannot work instead of refusing the file."),
+	/* sweep is read apart, in sweep.c */
+};
+static const um_param import_table[] = {
+	UM_CHOICE(um_stage_settings, stage, NULL, "import", "Takes images that another program made as a cell, FORWARD/NAME."),
+	UM_PARAM_TEXT(um_stage_settings, name, NULL, "Of the cell."),
+	UM_PARAM_TEXT(um_stage_settings, forward, NULL, "A key of the group forward: the images are judged by its "
+		"measurements and its truth."),
+	UM_PLACES(um_stage_settings, files, NULL, "FITS images and cubes, or folders of them: the samples of the cell, in "
+		"instrument units. On the sky those of another size or field are regridded, keeping the flux of each pixel."),
+	UM_PARAM(um_stage_settings, factor, "1", -1e30, 1e30, "", "What every pixel is multiplied by. Files that state another unit than "
+		"the forward model need it."),
+	ALIGN,
 };
 static const um_param compare_table[] = {
-	UM_CHOICE(um_stage_settings, stage, NULL, "compare", "Puts all cells into one table and one picture."),
+	UM_CHOICE(um_stage_settings, stage, NULL, "compare", "Puts all cells side by side, into the folder compare: metrics.csv; "
+		"comparison.png, means and standard deviations on common scales; for priors that share forward and inference "
+		"agreement-*.fits, agreement.png and agreement.csv (the part of the variance that is between priors, and where all "
+		"agree); distances.csv, energy distances 2 E|X - Y| - E|X - X'| - E|Y - Y'| between cells of one forward model, with "
+		"|.| the root mean square over pixels, in their unit; ring.csv and ring.png, ring features of images of the sky."),
 };
 static const um_param train_table[] = {
 	UM_CHOICE(um_stage_settings, stage, NULL, "train", "Fits a prior to data, or an inference to many measurements."),
@@ -66,9 +85,10 @@ static const struct { const char *name; const um_param *table; size_t n; } kinds
 	[UM_SIMULATE] = { "simulate", simulate_table, COUNT(simulate_table) },
 	[UM_TRAIN] = { "train", train_table, COUNT(train_table) },
 	[UM_INFER] = { "infer", infer_table, COUNT(infer_table) },
+	[UM_IMPORT] = { "import", import_table, COUNT(import_table) },
 	[UM_COMPARE] = { "compare", compare_table, COUNT(compare_table) },
 };
-static const char *const kind_words[] = { "simulate", "train", "infer", "compare", NULL };
+static const char *const kind_words[] = { "simulate", "train", "infer", "import", "compare", NULL };
 
 const um_param *um_image_table(size_t *n)
 {
@@ -101,6 +121,10 @@ void um_plan_help(FILE *out)
 		if (i == UM_SIMULATE)
 			group_help(out, "truth", "a FITS file, or a group", "What is measured: an image in instrument units, or a group "
 				"that says which draw of a prior or image of a data set, in the units of priors.", "a simulate", um_truth_table);
+		if (i == UM_INFER)
+			fprintf(out, "  sweep: a list of groups { key = \"priors.tv.weight\"; values = [1.0, 10.0]; }; default ()\n"
+				"      A cell for each value of a parameter of forward, priors or inference that it uses, and of several keys "
+				"for each combination: FORWARD/tv+map@priors.tv.weight=10.\n");
 		if (i == UM_TRAIN)
 			group_help(out, "data", "a group", "What a prior learns from: files or draws. An inference sees only "
 				"measurements of them.", "a train", um_data_table);
@@ -114,7 +138,7 @@ static int stage_kind(um_node *node, um_problems *problems)
 	const um_node *s = um_node_get(node, "stage");
 	if (s == NULL || s->type != UM_NODE_TEXT) {
 		um_problems_add(problems, UM_EPARAM, node, "every item of run needs stage = \"simulate\", "
-			"\"train\", \"infer\" or \"compare\"");
+			"\"train\", \"infer\", \"import\" or \"compare\"");
 		return -1;
 	}
 	for (int i = 0; kind_words[i] != NULL; i++)
@@ -122,7 +146,7 @@ static int stage_kind(um_node *node, um_problems *problems)
 			return i;
 	const char *near = um_nearest(s->text, kind_words);
 	um_problems_add(problems, UM_EPARAM, s, "there is no stage '%s'%s%s%s", s->text,
-		near ? "; did you mean '" : "; stages are simulate, train, infer and compare",
+		near ? "; did you mean '" : "; stages are simulate, train, infer, import and compare",
 		near ? near : "", near ? "'?" : "");
 	return -1;
 }
@@ -131,13 +155,15 @@ void um_stage_read(um_plan *p, um_node *node, um_problems *problems)
 {
 	static const char *const simulate_skip[] = { "truth", NULL };
 	static const char *const train_skip[] = { "data", NULL };
+	static const char *const infer_skip[] = { "sweep", NULL };
 	int kind = stage_kind(node, problems);
 	if (kind < 0)
 		return;
 	p->stage = um_grow(p->stage, sizeof(*p->stage) * (size_t)(p->nstage + 1));
 	um_stage *s = &p->stage[p->nstage++];
 	*s = (um_stage){ .kind = (um_stage_kind)kind, .node = node };
-	const char *const *skip = kind == UM_SIMULATE ? simulate_skip : kind == UM_TRAIN ? train_skip : NULL;
+	const char *const *skip = kind == UM_SIMULATE ? simulate_skip : kind == UM_TRAIN ? train_skip :
+		kind == UM_INFER ? infer_skip : NULL;
 	if (um_params_fill(kinds[kind].table, kinds[kind].n, sizeof(s->set), node, skip, kinds[kind].name,
 		problems, &s->params) != UM_OK)
 		um_problems_add(problems, UM_EPARAM, node, "%s", um_message());

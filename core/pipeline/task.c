@@ -252,7 +252,7 @@ out:
 static um_status read_simulated(struct task *k)
 {
 	um_status st = UM_OK;
-	char *folder = um_format("%s/simulate/%s", k->dir, k->plan->forward[k->t->forward].key);
+	char *folder = um_format("%s/simulate/%s", k->dir, um_plan_forward_key(k->plan, k->t->forward));
 	char *data = um_format("%s/measurements.fits", folder), *truth = um_format("%s/truth.fits", folder);
 	um_array y = { 0 }, sigma = { 0 }, op = { 0 };
 	UM_TRY(um_fits_read_array(data, 1, NULL, &y));
@@ -346,6 +346,22 @@ out:
 	return st;
 }
 
+/* Images of another program, judged as those of umbra are. */
+static um_status import(struct task *k)
+{
+	um_status st = UM_OK;
+	um_cell_out c = { .plan = k->plan, .task = k->index, .page = page, .folder = um_format("%s/%s", k->dir, k->t->name) };
+	UM_TRY(open_forward(k));
+	UM_TRY(um_file_mkdirs(c.folder));
+	UM_TRY(read_measurement(k));
+	UM_TRY(um_import_read(&k->plan->stage[k->t->stage], &k->env, k->forward.info.unit, &c.samples));
+	UM_TRY(um_cell_deliver(&c, &k->forward, &k->y, &k->sigma, &k->op, k->truth.data != NULL ? &k->truth : NULL,
+		k->env.pixel > 0 ? &k->sky : NULL));
+out:
+	um_cell_free(&c);
+	return st;
+}
+
 /* ---- the process --------------------------------------------------------------------- */
 
 static um_status load(struct task *k)
@@ -379,7 +395,7 @@ static um_status do_task(struct task *k, const char *name, bool resume)
 	k->env = k->plan->env;
 	k->env.threads = threads;
 	const um_stage_kind kind = um_plan_kind(k->plan, k->t);
-	UM_TRY(kind == UM_INFER ? infer(k, resume) : kind == UM_SIMULATE ? simulate(k) :
+	UM_TRY(kind == UM_INFER ? infer(k, resume) : kind == UM_SIMULATE ? simulate(k) : kind == UM_IMPORT ? import(k) :
 		um_train(k->plan, k->index, k->dir, &k->env, page, resume));
 out:
 	return st;

@@ -6,6 +6,7 @@
 #include <umbra/fits.h>
 #include <umbra/host.h>
 #include <umbra/tensors.h>
+#include "host/evidence.h"
 #include "pipeline/page.h"
 #include "pipeline/plan.h"
 
@@ -29,6 +30,7 @@ typedef struct um_cell_out {
 	um_array samples;   /* in instrument units */
 	um_tensors weights; /* of a fit */
 	um_problem *problem;
+	um_evidence evidence;
 	char *trace;
 	size_t trace_len;
 	bool restored;      /* it comes from an interrupted run */

@@ -98,21 +98,26 @@ static void used_priors(const um_plan *p, const um_task *t, int used[2])
 	used[1] = kind == UM_INFER ? -1 : um_plan_prior(p, p->stage[t->stage].data.prior);
 }
 
-/* Whether prior i is, or names, or is made of one that names, the prior "what". */
-static bool rests_on(const um_plan *p, int i, int what)
+/* steps: of priors that, by mistake, name each other. */
+static bool rests_on(const um_plan *p, int i, int what, int steps)
 {
 	if (i < 0 || i == what)
 		return i == what;
-	for (int k = 0; k < p->prior[i].n; k++)
-		if (rests_on(p, um_plan_named(p, i, k), what))
+	for (int k = 0; k < p->prior[i].n && steps < p->nprior; k++)
+		if (rests_on(p, um_plan_named(p, i, k), what, steps + 1))
 			return true;
 	return false;
+}
+
+bool um_plan_rests_on(const um_plan *p, int prior, int what)
+{
+	return rests_on(p, prior, what, 0);
 }
 
 bool um_plan_learned(const um_plan *p, int prior)
 {
 	for (int i = 0; i < p->nprior; i++)
-		if (um_plan_training(p, i) != NULL && rests_on(p, prior, i))
+		if (um_plan_training(p, i) != NULL && um_plan_rests_on(p, prior, i))
 			return true;
 	return false;
 }
@@ -122,13 +127,13 @@ bool um_plan_needs(const um_plan *p, const um_task *t, const um_task *k)
 	const um_stage_kind kind = um_plan_kind(p, k);
 	int used[2];
 	if (kind == UM_SIMULATE)
-		return um_plan_kind(p, t) == UM_INFER && t->forward == k->forward;
+		return um_plan_is_cell(p, t) && um_plan_simulation(p, t->forward) == &p->stage[k->stage];
 	if (kind != UM_TRAIN)
 		return false;
 	if (k->inference >= 0)
 		return um_plan_kind(p, t) == UM_INFER && t->inference == k->inference;
 	used_priors(p, t, used);
-	return k->prior >= 0 && (rests_on(p, used[0], k->prior) || rests_on(p, used[1], k->prior));
+	return k->prior >= 0 && (um_plan_rests_on(p, used[0], k->prior) || um_plan_rests_on(p, used[1], k->prior));
 }
 
 /* ---- order ------------------------------------------------------------------------------ */

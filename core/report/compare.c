@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* compare/metrics.csv and compare/comparison.png. */
+/* What a comparison consists of; compare/metrics.csv and compare/comparison.png. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,47 +8,14 @@
 #include <unistd.h>
 #include <umbra/fits.h>
 #include "base/mem.h"
+#include "agreement.h"
 #include "compare.h"
+#include "csv.h"
+#include "energy.h"
 #include "figure.h"
+#include "rings.h"
 #include "rundir.h"
 #include "text.h"
-
-static void csv_text(um_text *t, const char *s)
-{
-	if (s[strcspn(s, ",\"\r\n")] == '\0') {
-		um_text_add(t, s);
-		return;
-	}
-	um_text_add(t, "\"");
-	for (; *s; s++)
-		um_text_bytes(t, *s == '"' ? "\"\"" : s, *s == '"' ? 2 : 1);
-	um_text_add(t, "\"");
-}
-
-/* The shortest of 15 to 17 digits that reads back equal. */
-static void csv_value(um_text *t, const json_t *v)
-{
-	char s[40];
-	if (json_is_integer(v)) {
-		um_text_print(t, "%lld", (long long)json_integer_value(v));
-	} else if (json_is_real(v)) {
-		for (int digits = 15; digits <= 17; digits++) {
-			snprintf(s, sizeof(s), "%.*g", digits, json_real_value(v));
-			if (strtod(s, NULL) == json_real_value(v))
-				break;
-		}
-		um_text_add(t, s);
-	} else if (json_is_string(v)) {
-		csv_text(t, json_string_value(v));
-	} else if (json_is_boolean(v)) {
-		um_text_add(t, json_is_true(v) ? "true" : "false");
-	}
-}
-
-static bool is_done(const um_cell *c)
-{
-	return strcmp(c->status, "done") == 0;
-}
 
 static um_status write_table(const um_rundir *r, const char *path)
 {
@@ -56,16 +23,16 @@ static um_status write_table(const um_rundir *r, const char *path)
 	um_text_add(&t, "cell");
 	for (int k = 0; k < r->metrics.n; k++) {
 		um_text_add(&t, ",");
-		csv_text(&t, r->metrics.name[k]);
+		um_csv_text(&t, r->metrics.name[k]);
 	}
 	um_text_add(&t, "\n");
 	for (int i = 0; i < r->ncells; i++) {
-		if (!is_done(&r->cells[i]))
+		if (!um_cell_is_done(&r->cells[i]))
 			continue;
-		csv_text(&t, r->cells[i].name);
+		um_csv_text(&t, r->cells[i].name);
 		for (int k = 0; k < r->metrics.n; k++) {
 			um_text_add(&t, ",");
-			csv_value(&t, json_object_get(r->cells[i].metrics, r->metrics.name[k]));
+			um_csv_json(&t, json_object_get(r->cells[i].metrics, r->metrics.name[k]));
 		}
 		um_text_add(&t, "\n");
 	}
@@ -147,7 +114,7 @@ static struct picture read_picture(const um_rundir *r)
 		free(title);
 		free(sim);
 		for (int k = i; k < r->ncells; k++)
-			if (is_done(&r->cells[k]) && r->cells[k].dir && strcmp(r->cells[k].forward, f) == 0)
+			if (um_cell_is_done(&r->cells[k]) && r->cells[k].dir && strcmp(r->cells[k].forward, f) == 0)
 				add_column(&p, r->cells[k].name, r->cells[k].dir, "mean.fits", "std.fits");
 	}
 	um_names_free(&seen);
@@ -211,7 +178,7 @@ um_status um_compare_write(const char *dir, const struct um_mesh *mesh)
 	um_rundir r = { 0 };
 	struct picture p = { 0 };
 	char *folder = um_format("%s/compare", dir), *table = um_format("%s/metrics.csv", folder);
-	char *picture = um_format("%s/comparison.png", folder);
+	char *picture = um_format("%s/comparison.png", folder), *distances = um_format("%s/distances.csv", folder);
 	UM_TRY(um_rundir_open(dir, &r));
 	if (mkdir(folder, 0777) != 0 && errno != EEXIST)
 		UM_TRY(um_fail(UM_EIO, "%s: cannot be made: %s", folder, strerror(errno)));
@@ -219,11 +186,15 @@ um_status um_compare_write(const char *dir, const struct um_mesh *mesh)
 	p = read_picture(&r);
 	if (p.n > 0)
 		UM_TRY(draw_picture(&p, mesh, picture));
+	UM_TRY(um_energy_write(&r, distances));
+	UM_TRY(um_agreement_write(&r, mesh, folder));
+	UM_TRY(um_rings_write(&r, folder));
 out:
 	free_picture(&p);
 	um_rundir_free(&r);
 	free(folder);
 	free(table);
 	free(picture);
+	free(distances);
 	return st;
 }

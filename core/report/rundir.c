@@ -81,6 +81,11 @@ json_t *um_rundir_object(const char *path, um_status *st)
 	return j;
 }
 
+bool um_cell_is_done(const um_cell *c)
+{
+	return strcmp(c->status, "done") == 0;
+}
+
 static void read_metrics(um_cell *c)
 {
 	um_status st = UM_OK;
@@ -127,8 +132,14 @@ static const struct metric {
 	{ "coverage_95", "Coverage", "at 95 %", 16, 0 },
 	{ "peak_tb_k_mean", "Brightest pixel", "of mean, K", 20, 0 },
 	{ "peak_tb_k_samples", "Brightest pixel", "of samples, K", 21, 0 },
+	{ "log_evidence", "Log evidence", "", 30, 0 },
+	{ "log_evidence_lower", "Log evidence", "at least", 31, 0 },
+	{ "log_evidence_lower_se", "Log evidence", "at least, error", 32, 0 },
+	{ "log_evidence_is", "Log evidence", "by importance", 33, 0 },
+	{ "log_evidence_is_se", "Log evidence", "by importance, error", 34, 0 },
+	{ "pareto_k", "Pareto k", "below 0.7 is good", 35, 0 },
 	{ "samples", "Samples", "", 90, 0 },
-	{ "nfe", "Evaluations", "of the network", 91, 0 },
+	{ "nfe", "Evaluations", "of the prior", 91, 0 },
 	{ "seconds", "Time", "s", 92, 0 },
 	{ "peak_mb", "Memory", "MB", 93, 0 },
 };
@@ -168,14 +179,20 @@ void um_metric_title(const char *key, char title[80], char small[40])
 		strcpy(small, m->small);
 		return;
 	}
+	static const struct { const char *tail, *small; } ends[] = { { "_mean", "of mean" }, { "_samples", "of samples" },
+		{ "_samples_sd", "sd over samples" } };
 	bool chi2 = strncmp(key, "chi2_", 5) == 0;
-	const char *tail = strrchr(key, '_');
-	bool mean = tail && strcmp(tail, "_mean") == 0, samples = tail && strcmp(tail, "_samples") == 0;
 	strcpy(title, chi2 ? "\xcf\x87\xc2\xb2 " : "");
 	strncat(title, chi2 ? key + 5 : key, 60);
-	strcpy(small, mean ? "of mean" : samples ? "of samples" : "");
-	if ((mean || samples) && strlen(title) > strlen(tail))
-		title[strlen(title) - strlen(tail)] = '\0';
+	*small = '\0';
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+		const size_t n = strlen(key), tail = strlen(ends[i].tail), shown = strlen(title);
+		if (n <= tail || shown <= tail || strcmp(key + n - tail, ends[i].tail) != 0)
+			continue;
+		title[shown - tail] = '\0';
+		strcpy(small, ends[i].small);
+		break;
+	}
 }
 
 static void gather_columns(um_rundir *r)

@@ -32,6 +32,8 @@ typedef struct um_rundir {
 	um_names metrics; /* union of the keys, in the order that readers want */
 } um_rundir;
 
+bool um_cell_is_done(const um_cell *c);
+
 /* UM_EDATA where run.json is missing or not what it should be; a metrics.json that cannot
  * be read is logged and counts as missing. Release it with um_rundir_free. */
 UM_USED um_status um_rundir_open(const char *dir, um_rundir *r);

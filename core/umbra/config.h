@@ -32,12 +32,17 @@ typedef struct um_node {
 UM_API UM_USED um_status um_config_read(const char *path, um_node **out);
 UM_API UM_USED um_status um_config_parse(const char *text, const char *origin, um_node **out);
 UM_API void um_node_free(um_node *n);
+UM_API um_node *um_node_clone(const um_node *n);
 
 /* The member of a group, or NULL. */
 UM_API um_node *um_node_get(const um_node *group, const char *name);
 
 /* Applies "a.b.[0].c=value"; value is libconfig text, and a bare word is a string. */
 UM_API UM_USED um_status um_config_set(um_node *root, const char *assignment);
+
+/* Puts value at the path "a.b.[0].c" below root, in place of what is there; it becomes the tree's, or is
+ * freed where that fails. origin begins the message then. */
+UM_API UM_USED um_status um_config_put(um_node *root, const char *path, um_node *value, const char *origin);
 
 /* Adds a member to a group, parsed from the text of a parameter's default. */
 UM_API UM_USED um_status um_node_add(um_node *group, const char *name, um_type type, const char *text);

@@ -154,6 +154,7 @@ typedef struct um_prior_info {
 	bool estimate;       /* logp is an estimate by random draws, too rough for searches along lines */
 	double lo, unit;     /* values of x that are 0 and 1 to a diffusion of its own: lo, lo + unit; unit 0: it has none */
 	bool between;        /* score calls um_score_job.between */
+	bool normalised;     /* exp(logp) integrates to 1 over all x: evidences can be compared with those of other priors */
 } um_prior_info;
 
 typedef struct um_dataset um_dataset; /* umbra/dataset.h */

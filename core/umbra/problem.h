@@ -47,6 +47,7 @@ typedef struct um_problem_info {
 	                         ever, and others to judge by; else both are 0 */
 	double seconds;       /* of a fit: begin no step after so many; 0: no budget */
 	bool simulates;       /* the forward model can: um_problem_measure */
+	bool normalised;      /* log p(u) has its constant: one prior, which says so */
 } um_problem_info;
 
 UM_API const um_problem_info *um_problem_about(const um_problem *p);

@@ -107,6 +107,7 @@ static um_status create(void **self, const void *p, const um_env *env, um_prior_
 	UM_TRY(covariance_of(p, env, n, &c));
 	UM_TRY(um_gaussian_new(n, mean, &c, g));
 	info->components = 1;
+	info->normalised = true;
 	*self = g;
 	g = NULL;
 out:

@@ -156,6 +156,7 @@ static um_status create(void **self, const void *p, const um_env *env, um_prior_
 	UM_TRY(set_weights(g, p));
 	UM_TRY(set_covariances(g, p));
 	info->components = g->many;
+	info->normalised = true;
 	*self = g;
 out:
 	if (st != UM_OK)

@@ -435,6 +435,7 @@ static um_status create(void **self, const void *params_, const um_env *env, um_
 	if (*p->set->model)
 		UM_TRY(load(p, p->set->model));
 	info->components = 1;
+	info->normalised = true;
 	*self = p;
 out:
 	if (st != UM_OK)

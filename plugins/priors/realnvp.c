@@ -470,7 +470,7 @@ static um_status create(void **self, const void *set, const um_env *env, um_prio
 {
 	um_status st = UM_OK;
 	struct self *p = calloc(1, sizeof(*p));
-	(void)info;
+	info->normalised = true;
 	if (p == NULL)
 		return no_memory();
 	p->set = set;

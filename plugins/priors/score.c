@@ -73,6 +73,7 @@ static um_status create(void **self, const void *params_, const um_env *env, um_
 	info->lo = s->flow.lo;
 	info->unit = s->flow.unit;
 	info->estimate = p->probes > 0;
+	info->normalised = !info->estimate;
 	*self = s;
 	s = NULL;
 out:

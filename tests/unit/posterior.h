@@ -163,6 +163,7 @@ static um_status dense_prior(void **self, const void *p, const um_env *env, um_p
 	const dense *d = p;
 	(void)env;
 	info->components = d->parts;
+	info->normalised = true;
 	*self = (void *)d;
 	return UM_OK;
 }
