@@ -148,7 +148,7 @@ static void read_forwards(um_plan *p, um_problems *problems)
 			um_problems_add(problems, UM_EPARAM, g->child[i], "forward/%s sees the sky: set fov_uas "
 				"in the group image", f->plugin->name);
 		if (strcmp(g->child[i]->name, "simulate") == 0 || strcmp(g->child[i]->name, "train") == 0 ||
-			strcmp(g->child[i]->name, "compare") == 0)
+			strcmp(g->child[i]->name, "compare") == 0 || strcmp(g->child[i]->name, "calibrate") == 0)
 			um_problems_add(problems, UM_EPARAM, g->child[i], "this name is a folder of the run "
 				"directory; choose another");
 	}
@@ -331,7 +331,7 @@ static void add_task(um_plan *p, char *name, int stage, int forward, int prior, 
 	if (um_plan_task(p, name) >= 0)
 		um_problems_add(problems, UM_EPARAM, at, "%s is asked for twice", name);
 	p->task = um_grow(p->task, sizeof(*p->task) * (size_t)(p->ntask + 1));
-	p->task[p->ntask++] = (um_task){ name, stage, forward, prior, inference };
+	p->task[p->ntask++] = (um_task){ name, stage, forward, prior, inference, 0 };
 }
 
 static void no_such(const um_node *at, const char *what, const char *key, const um_node *group_node,
@@ -393,6 +393,52 @@ static void add_training(um_plan *p, int stage, um_problems *problems)
 			um_plan_prior(p, s->set.priors.v[0]), um_plan_inference(p, s->set.learner), s->node, problems);
 }
 
+int um_plan_simulator(const um_plan *p, const um_stage *s)
+{
+	return um_plan_forward(p, *s->set.simulate ? s->set.simulate : s->set.forward);
+}
+
+int um_plan_truths(const um_plan *p, const um_stage *s)
+{
+	return um_plan_prior(p, *s->set.truths ? s->set.truths : s->set.prior);
+}
+
+/* Where a key of a calibrate stage names nothing; false then. */
+static bool found(const um_plan *p, const um_stage *s, int index, const char *key, const char *name, const char *what,
+	um_problems *problems)
+{
+	if (index < 0)
+		no_such(um_node_get(s->node, key), what, name, um_node_get(p->root, what), problems);
+	return index >= 0;
+}
+
+/* Replicates in parts that processes of their own work on, and the verdict. */
+static void add_calibration(um_plan *p, int stage, um_problems *problems)
+{
+	enum { PARTS = 16 };
+	const um_stage *s = &p->stage[stage];
+	const int f = um_plan_forward(p, s->set.forward), prior = um_plan_prior(p, s->set.prior);
+	const int inference = um_plan_inference(p, s->set.learner);
+	const int parts = s->set.replicates < PARTS ? (int)s->set.replicates : PARTS;
+	bool good = found(p, s, f, "forward", s->set.forward, "forward", problems);
+	good = found(p, s, prior, "prior", s->set.prior, "priors", problems) && good;
+	good = found(p, s, inference, "inference", s->set.learner, "inference", problems) && good;
+	good = found(p, s, um_plan_simulator(p, s), "simulate", s->set.simulate, "forward", problems) && good;
+	good = found(p, s, um_plan_truths(p, s), "truths", s->set.truths, "priors", problems) && good;
+	if (strpbrk(s->set.name, "/*") != NULL || s->set.name[0] == '.')
+		um_problems_add(problems, UM_EPARAM, um_node_get(s->node, "name"), "it names a folder, and must not contain '*' or "
+			"'/' or begin with '.'");
+	else if (good) {
+		char *name = *s->set.name ? um_format("calibrate/%s", s->set.name) :
+			um_format("calibrate/%s+%s+%s", s->set.forward, s->set.prior, s->set.learner);
+		for (int i = 1; i <= parts; i++) {
+			add_task(p, um_format("%s/%d", name, i), stage, f, prior, inference, s->node, problems);
+			p->task[p->ntask - 1].part = i;
+		}
+		add_task(p, name, stage, f, prior, inference, s->node, problems);
+	}
+}
+
 static void read_run(um_plan *p, um_problems *problems)
 {
 	um_node *run = um_node_get(p->root, "run");
@@ -414,6 +460,8 @@ static void read_run(um_plan *p, um_problems *problems)
 			add_cells(p, i, problems);
 		} else if (s->kind == UM_TRAIN) {
 			add_training(p, i, problems);
+		} else if (s->kind == UM_CALIBRATE && s->params != NULL) {
+			add_calibration(p, i, problems);
 		} else if (s->kind == UM_COMPARE) {
 			int k = i;
 			while (k > 0 && p->stage[k].kind != UM_INFER)

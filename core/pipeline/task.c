@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "pipeline/calibrate.h"
 #include "pipeline/provenance.h"
 #include "pipeline/task.h"
 #include "report/compare.h"
@@ -379,6 +380,9 @@ static um_status do_task(struct task *k, const char *name, bool resume)
 	k->env = k->plan->env;
 	k->env.threads = threads;
 	const um_stage_kind kind = um_plan_kind(k->plan, k->t);
+	if (kind == UM_CALIBRATE)
+		return k->t->part > 0 ? um_calibrate_part(k->plan, k->index, k->dir, &k->env, page, resume) :
+			um_calibrate_verdict(k->plan, k->index, k->dir, page);
 	UM_TRY(kind == UM_INFER ? infer(k, resume) : kind == UM_SIMULATE ? simulate(k) :
 		um_train(k->plan, k->index, k->dir, &k->env, page, resume));
 out:

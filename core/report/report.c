@@ -168,7 +168,21 @@ static void add_outcome(struct report *p, um_text *t, const char *name, const ch
 	free(task);
 }
 
-/* Folders below simulate/ or train/ that have something to show. */
+/* Whether the posteriors of a kind of cell can be believed. */
+static void add_verdict(um_text *t, const char *dir)
+{
+	um_status st = UM_OK;
+	char *path = um_format("%s/verdict.json", dir);
+	json_t *verdict = um_rundir_object(path, &st);
+	if (st != UM_OK)
+		um_log(UM_WARN, "%s", um_message());
+	if (verdict != NULL)
+		um_page_numbers(t, verdict);
+	json_decref(verdict);
+	free(path);
+}
+
+/* Folders below simulate/, train/ or calibrate/ that have something to show. */
 static void add_folders(struct report *p, const char *stage, const char *heading)
 {
 	char *top = um_format("%s/%s", p->run.dir, stage);
@@ -179,6 +193,8 @@ static void add_folders(struct report *p, const char *stage, const char *heading
 		char *trace = um_format("%s/trace.csv", dir);
 		if (strcmp(stage, "train") == 0)
 			add_outcome(p, &piece, l.name[i], dir);
+		if (strcmp(stage, "calibrate") == 0)
+			add_verdict(&piece, dir);
 		um_page_pictures(&piece, figures, l.name[i]);
 		um_trace_html(&piece, trace, l.name[i]);
 		if (piece.len > 0) {
@@ -239,6 +255,7 @@ um_status um_report_write(const char *dir)
 		add_cell(&p, i);
 	add_folders(&p, "simulate", "Simulated measurements");
 	add_folders(&p, "train", "Training");
+	add_folders(&p, "calibrate", "Calibration");
 	add_end(&p);
 	st = um_text_write(path, &p.t);
 out:

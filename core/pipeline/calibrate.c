@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Replicates of a calibration. A truth, its data and the samples of its posterior are made like those of a cell, each
+ * from streams of its own, so that it does not matter which process makes them, or when. */
+#include <dirent.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "pipeline/calibrate.h"
+
+enum { TRUTH, DATA, POINT, TIES }; /* purposes of random streams */
+static const double SAVE_EVERY = 2; /* seconds of replicates that an end without notice loses */
+
+/* What one process works with. */
+struct work {
+	const um_plan *plan;
+	const um_stage *stage;
+	int task;
+	char *folder, *name;           /* DIR/calibrate/NAME; calibrate/NAME */
+	um_page *page;
+	bool resume;
+	um_env env;
+	um_forward forward, simulator; /* the latter not open where it is the same */
+	um_prior *priors, *truths;
+	um_inference inference;
+	um_array y, sigma, op, ignored[2];
+	um_array truth, point;         /* [1][image]: a truth, and where distances are measured from */
+	double *value;                 /* [samples] */
+	um_replicates ranks;           /* of this part: those that are done */
+};
+
+/* ---- places --------------------------------------------------------------------------------- */
+
+static char *folder_of(const um_plan *p, int task, const char *dir)
+{
+	const um_task *t = &p->task[task];
+	const char *end = t->part > 0 ? strrchr(t->name, '/') : t->name + strlen(t->name);
+	return um_format("%s/%.*s", dir, (int)(end - t->name), t->name);
+}
+
+static char *ranks_file(const char *folder, int part)
+{
+	return um_format("%s/work/%d.safetensors", folder, part);
+}
+
+/* Where the verdict is. */
+static char *verdict_file(const char *folder)
+{
+	return um_format("%s/verdict.json", folder);
+}
+
+/* The replicates of a part: *first .. *end - 1. */
+static void range_of(const um_plan *p, int task, int64_t *first, int64_t *end)
+{
+	const um_task *t = &p->task[task];
+	const int64_t n = p->stage[t->stage].set.replicates;
+	int64_t parts = 0;
+	for (int i = 0; i < p->ntask; i++)
+		parts += p->task[i].stage == t->stage && p->task[i].part > 0;
+	*first = (t->part - 1) * n / parts;
+	*end = t->part * n / parts;
+}
+
+/* Removes a folder and what is in it. */
+static void remove_all(const char *path)
+{
+	DIR *d = opendir(path);
+	for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		char *inside = um_format("%s/%s", path, e->d_name);
+		if (unlink(inside) != 0)
+			remove_all(inside);
+		free(inside);
+	}
+	if (d != NULL)
+		closedir(d);
+	rmdir(path);
+}
+
+static void remove_work(const char *folder)
+{
+	char *path = um_format("%s/work", folder);
+	remove_all(path);
+	free(path);
+}
+
+static int64_t columns_of(const um_env *env)
+{
+	const int64_t *s = env->shape, n = s[0] * s[1] * s[2] * s[3] * s[4];
+	return UM_RANK_PIXELS + (n < UM_RANK_MOST_PIXELS ? n : UM_RANK_MOST_PIXELS);
+}
+
+/* Ranks of the replicates of a part that are done, r->n of them into r->rank, which has room for most; none where
+ * there is no file. */
+static um_status read_ranks(const char *folder, int part, int64_t most, um_replicates *r)
+{
+	um_status st = UM_OK;
+	um_tensors t = { 0 };
+	char *path = ranks_file(folder, part);
+	r->n = 0;
+	if (!um_file_exists(path))
+		goto out;
+	UM_TRY(um_tensors_read(path, &t));
+	const um_array *a = um_tensors_get(&t, "ranks");
+	if (a == NULL || a->dtype != UM_I64 || a->rank != 2 || a->dim[0] > most || a->dim[1] != r->columns)
+		UM_TRY(um_fail(UM_EDATA, "%s: these are no ranks of this calibration; remove the file, and --resume makes it again", path));
+	r->n = a->dim[0];
+	memcpy(r->rank, a->data, sizeof(int64_t) * (size_t)um_array_len(a));
+out:
+	um_tensors_free(&t);
+	free(path);
+	return st;
+}
+
+static um_status write_ranks(const char *folder, int part, const um_replicates *r)
+{
+	um_status st = UM_OK;
+	um_tensors t = { 0 };
+	char *path = ranks_file(folder, part), *work = um_format("%s/work", folder);
+	const um_array a = um_array_view(r->rank, UM_I64, 2, (const int64_t[]){ r->n, r->columns });
+	UM_TRY(um_file_mkdirs(work));
+	UM_TRY(um_tensors_add(&t, "ranks", &a));
+	UM_TRY(um_tensors_write(path, &t));
+out:
+	um_tensors_free(&t);
+	free(work);
+	free(path);
+	return st;
+}
+
+static int64_t *new_ranks(int64_t rows, int64_t columns)
+{
+	return um_new(sizeof(int64_t) * (size_t)(rows * columns));
+}
+
+bool um_calibrate_done(const um_plan *p, int task, const char *dir)
+{
+	char *folder = folder_of(p, task, dir), *verdict = verdict_file(folder);
+	um_replicates r = { .columns = columns_of(&p->env) };
+	int64_t first, end;
+	range_of(p, task, &first, &end);
+	r.rank = new_ranks(end - first, r.columns);
+	const bool done = um_file_exists(verdict) ||
+		(read_ranks(folder, p->task[task].part, end - first, &r) == UM_OK && r.n == end - first);
+	free(r.rank);
+	free(verdict);
+	free(folder);
+	return done;
+}
+
+void um_calibrate_forget(const um_plan *p, int task, const char *dir)
+{
+	char *folder = folder_of(p, task, dir);
+	remove_all(folder);
+	free(folder);
+}
+
+/* ---- a replicate --------------------------------------------------------------------------- */
+
+static um_status new_measurement(struct work *w)
+{
+	um_status st = UM_OK;
+	const int64_t ny = w->forward.info.ny, nop = w->forward.info.nop;
+	um_array *const all[] = { &w->y, &w->sigma, &w->op, &w->ignored[0], &w->ignored[1] };
+	for (int i = 0; i < 5; i++) {
+		UM_TRY(um_array_new(all[i], UM_F64, 2, (const int64_t[]){ 1, i == 2 || i == 4 ? nop : ny }));
+		all[i]->stride[0] = 0; /* one row for every sample */
+	}
+out:
+	return st;
+}
+
+static um_status open_all(struct work *w)
+{
+	um_status st = UM_OK;
+	const um_task *t = &w->plan->task[w->task];
+	const int simulator = um_plan_simulator(w->plan, w->stage);
+	const um_item *forward = &w->plan->forward[t->forward], *other = &w->plan->forward[simulator];
+	const um_item *inference = &w->plan->inference[t->inference];
+	UM_TRY(um_forward_open(forward->plugin, um_params_data(forward->params), &w->env, &w->forward));
+	if (simulator != t->forward)
+		UM_TRY(um_forward_open(other->plugin, um_params_data(other->params), &w->env, &w->simulator));
+	UM_TRY(um_plan_open_prior(w->plan, t->prior, &w->env, &w->priors));
+	UM_TRY(um_plan_open_prior(w->plan, um_plan_truths(w->plan, w->stage), &w->env, &w->truths));
+	UM_TRY(um_inference_open(inference->plugin, um_item_params(inference), &w->env, &w->inference));
+	UM_TRY(new_measurement(w));
+	UM_TRY(um_env_images(&w->env, 1, &w->truth));
+	UM_TRY(um_env_images(&w->env, 1, &w->point));
+	w->value = um_new(sizeof(double) * (size_t)(w->stage->set.samples + 1));
+out:
+	return st;
+}
+
+static void close_all(struct work *w)
+{
+	if (w->forward.plugin != NULL)
+		um_forward_close(&w->forward);
+	if (w->simulator.plugin != NULL)
+		um_forward_close(&w->simulator);
+	um_plan_close_prior(w->priors, w->plan->prior[w->plan->task[w->task].prior].n);
+	um_plan_close_prior(w->truths, 1);
+	if (w->inference.plugin != NULL)
+		um_inference_close(&w->inference);
+	um_array *const all[] = { &w->y, &w->sigma, &w->op, &w->ignored[0], &w->ignored[1], &w->truth, &w->point };
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+		um_array_free(all[i]);
+	free(w->value);
+	free(w->ranks.rank);
+	free(w->folder);
+	free(w->name);
+}
+
+static um_rng stream(const struct work *w, int purpose, int64_t i)
+{
+	const um_rng base = um_rng_new(w->env.seed, w->name, 0);
+	return um_rng_at(&base, (uint64_t)purpose, (uint64_t)i);
+}
+
+/* An image of the truths' prior, in instrument units. */
+static um_status draw(struct work *w, int purpose, int64_t i, um_array *x)
+{
+	um_rng rng = stream(w, purpose, i);
+	um_phase(w->truths->plugin, "sample");
+	const um_status st = w->truths->ops.sample(w->truths->self, &rng, x);
+	for (int64_t k = 0; st == UM_OK && k < um_array_len(x); k++)
+		((float *)x->data)[k] *= (float)w->env.scale;
+	return st;
+}
+
+/* Data of the truth: y of the simulator, noise and operator as the forward model of the inference has them. */
+static um_status measure(struct work *w, int64_t i)
+{
+	static const um_sink_ops nowhere = { .progress = NULL };
+	um_status st = UM_OK;
+	um_sink sink = { &nowhere, NULL };
+	const bool other = w->simulator.plugin != NULL;
+	um_rng rng = stream(w, DATA, i);
+	UM_TRY(um_forward_simulate(&w->forward, &rng, &w->truth, &w->op, &w->y, &w->sigma, &sink));
+	rng = stream(w, DATA, i);
+	if (other)
+		UM_TRY(um_forward_simulate(&w->simulator, &rng, &w->truth, &w->ignored[1], &w->y, &w->ignored[0], &sink));
+	for (int64_t k = 0; k < w->forward.info.ny; k++)
+		if (!isfinite(um_row_d(&w->y, 0)[k]) || !(um_row_d(&w->sigma, 0)[k] > 0))
+			UM_TRY(um_fail(UM_ENUM, "measurement %lld is not finite or its sigma is not positive", (long long)k));
+out:
+	return st;
+}
+
+/* Samples of the posterior in c->samples; UM_EINTR where the process is to stop. */
+static um_status infer(struct work *w, um_cell_out *c)
+{
+	um_status st = UM_OK;
+	um_sink sink = um_cell_sink(c);
+	um_sink_ops thin = *sink.ops; /* nothing is kept but samples and what an interruption needs */
+	thin.trace = NULL;
+	thin.file = NULL;
+	thin.plot = NULL;
+	thin.picture = NULL;
+	thin.images = NULL;
+	sink.ops = &thin;
+	UM_TRY(um_file_mkdirs(c->folder));
+	c->started = c->saved = um_clock();
+	w->page->total = 0;
+	um_task_worker(w->inference.plugin, "run");
+	st = w->inference.ops.run(w->inference.self, c->problem, &sink);
+	um_task_worker(NULL, NULL);
+	UM_TRY(st);
+	if (c->samples.data == NULL || c->samples.dim[0] != w->stage->set.samples)
+		UM_TRY(um_fail(um_task_stopping() ? UM_EINTR : UM_EPLUGIN, "inference/%s delivered %lld of %lld samples",
+			w->inference.plugin->name, (long long)(c->samples.data != NULL ? c->samples.dim[0] : 0),
+			(long long)w->stage->set.samples));
+out:
+	return st;
+}
+
+/* ---- ranks ----------------------------------------------------------------------------------- */
+
+static double total(const float *x, int64_t n)
+{
+	double sum = 0;
+	for (int64_t i = 0; i < n; i++)
+		sum += x[i];
+	return sum;
+}
+
+static double distance(const float *x, const float *from, int64_t n)
+{
+	double sum = 0;
+	for (int64_t i = 0; i < n; i++)
+		sum += ((double)x[i] - from[i]) * ((double)x[i] - from[i]);
+	return sum;
+}
+
+static um_status loglike(struct work *w, const um_cell_out *c, const um_array *x, double *v)
+{
+	(void)c;
+	return um_forward_loglike(&w->forward, &w->op, x, &w->y, &w->sigma, v, NULL);
+}
+
+/* Where an image cannot be it is less probable than all. */
+static um_status logp(struct work *w, const um_cell_out *c, const um_array *x, double *v)
+{
+	um_status st = UM_OK;
+	um_array u = { 0 };
+	um_rng rng = stream(w, TIES, 0);
+	UM_TRY(um_env_images(&w->env, 1, &u));
+	for (int64_t i = 0; i < um_array_len(x); i++)
+		((float *)u.data)[i] = (float)(((const float *)x->data)[i] / w->env.scale);
+	UM_TRY(um_problem_preimage(c->problem, &u, &u));
+	st = um_problem_logp(c->problem, &rng, &u, v, NULL);
+	if (st == UM_ENUM) {
+		*v = -INFINITY;
+		st = UM_OK;
+	}
+out:
+	um_array_free(&u);
+	return st;
+}
+
+/* The rank of what a function makes of an image. */
+static um_status rank_of(struct work *w, const um_cell_out *c, um_rng *rng,
+	um_status (*number)(struct work *w, const um_cell_out *c, const um_array *x, double *v), int64_t *rank)
+{
+	um_status st = UM_OK;
+	const int64_t samples = c->samples.dim[0];
+	double truth;
+	UM_TRY(number(w, c, &w->truth, &truth));
+	for (int64_t s = 0; s < samples; s++) {
+		const um_array one = um_array_rows(&c->samples, s, 1);
+		UM_TRY(number(w, c, &one, w->value + s));
+	}
+	*rank = um_rank(rng, truth, samples, w->value);
+out:
+	return st;
+}
+
+static um_status find_ranks(struct work *w, const um_cell_out *c, int64_t i, int64_t *rank)
+{
+	um_status st = UM_OK;
+	const int64_t samples = c->samples.dim[0], n = um_array_len(&w->truth), pixels = w->ranks.columns - UM_RANK_PIXELS;
+	const float *truth = w->truth.data, *point = w->point.data;
+	const int nprior = w->plan->prior[w->plan->task[w->task].prior].n;
+	um_rng rng = stream(w, TIES, i);
+	bool density = !um_problem_about(c->problem)->estimate;
+	for (int k = 0; k < nprior; k++)
+		density = density && w->priors[k].ops.logp != NULL;
+	for (int64_t s = 0; s < samples; s++)
+		w->value[s] = total(um_row_f(&c->samples, s), n);
+	rank[UM_RANK_FLUX] = um_rank(&rng, total(truth, n), samples, w->value);
+	for (int64_t s = 0; s < samples; s++)
+		w->value[s] = distance(um_row_f(&c->samples, s), point, n);
+	rank[UM_RANK_POINT] = um_rank(&rng, distance(truth, point, n), samples, w->value);
+	for (int64_t k = 0; k < pixels; k++) {
+		for (int64_t s = 0; s < samples; s++)
+			w->value[s] = um_row_f(&c->samples, s)[k * n / pixels];
+		rank[UM_RANK_PIXELS + k] = um_rank(&rng, truth[k * n / pixels], samples, w->value);
+	}
+	rank[UM_RANK_LOGP] = -1;
+	UM_TRY(rank_of(w, c, &rng, loglike, &rank[UM_RANK_LOGLIKE]));
+	if (density)
+		UM_TRY(rank_of(w, c, &rng, logp, &rank[UM_RANK_LOGP]));
+out:
+	um_phase(NULL, NULL);
+	return st;
+}
+
+static um_status replicate(struct work *w, int64_t i, int64_t *rank)
+{
+	um_status st = UM_OK;
+	char *name = um_format("%s/%lld", w->name, (long long)i);
+	um_cell_out c = { .plan = w->plan, .task = w->task, .page = w->page, .resume = w->resume,
+		.folder = um_format("%s/work/%05lld", w->folder, (long long)i) };
+	UM_TRY(draw(w, TRUTH, i, &w->truth));
+	UM_TRY(draw(w, POINT, i, &w->point));
+	UM_TRY(measure(w, i));
+	UM_TRY(um_problem_new(&w->forward, w->priors, w->plan->prior[w->plan->task[w->task].prior].n, &w->y, &w->sigma, &w->op,
+		w->stage->set.samples, name, &c.problem));
+	UM_TRY(infer(w, &c));
+	UM_TRY(find_ranks(w, &c, i, rank));
+out:
+	if (st != UM_OK && st != UM_EINTR)
+		st = um_context(st, "replicate %lld", (long long)i);
+	um_problem_free(c.problem);
+	um_cell_free(&c);
+	free(name);
+	return st;
+}
+
+/* Ranks reach the disk now and then, those of an interrupted replicate's checkpoint always before it. */
+static um_status work_on(struct work *w, int64_t first, int64_t end)
+{
+	um_status st = UM_OK;
+	const int part = w->plan->task[w->task].part;
+	double saved = um_clock();
+	while (w->ranks.n < end - first) {
+		const int64_t i = first + w->ranks.n;
+		const um_status ended = um_task_stopping() ? um_fail(UM_EINTR, "stopped before replicate %lld; --resume goes on",
+			(long long)i) : replicate(w, i, w->ranks.rank + w->ranks.n * w->ranks.columns);
+		w->ranks.n += ended == UM_OK;
+		if (ended != UM_OK || w->ranks.n == end - first || um_clock() - saved > SAVE_EVERY) {
+			char *why = ended != UM_OK ? um_strdup(um_message()) : NULL;
+			st = write_ranks(w->folder, part, &w->ranks);
+			if (st == UM_OK && ended != UM_OK)
+				st = um_fail(ended, "%s", why);
+			free(why);
+			saved = um_clock();
+			UM_TRY(st);
+		}
+	}
+out:
+	return st;
+}
+
+um_status um_calibrate_part(const um_plan *p, int task, const char *dir, const um_env *env, um_page *page, bool resume)
+{
+	um_status st = UM_OK;
+	struct work w = { .plan = p, .stage = &p->stage[p->task[task].stage], .task = task, .env = *env, .page = page,
+		.resume = resume, .folder = folder_of(p, task, dir) };
+	int64_t first, end;
+	w.name = um_strdup(w.folder + strlen(dir) + 1);
+	range_of(p, task, &first, &end);
+	w.ranks.columns = columns_of(env);
+	w.ranks.rank = new_ranks(end - first, w.ranks.columns);
+	UM_TRY(read_ranks(w.folder, p->task[task].part, end - first, &w.ranks));
+	UM_TRY(open_all(&w));
+	UM_TRY(work_on(&w, first, end));
+out:
+	close_all(&w);
+	return st;
+}
+
+/* ---- the verdict --------------------------------------------------------------------------- */
+
+/* Ranks of all parts. */
+static um_status gather(const um_plan *p, int task, const char *folder, um_replicates *all)
+{
+	um_status st = UM_OK;
+	int64_t first, end;
+	all->rank = new_ranks(all->n, all->columns);
+	for (int i = 0; i < p->ntask; i++) {
+		if (p->task[i].stage != p->task[task].stage || p->task[i].part == 0)
+			continue;
+		range_of(p, i, &first, &end);
+		um_replicates part = { .columns = all->columns, .rank = all->rank + first * all->columns };
+		UM_TRY(read_ranks(folder, p->task[i].part, end - first, &part));
+		if (part.n != end - first)
+			UM_TRY(um_fail(UM_EDATA, "%s has %lld of %lld replicates; --resume makes the others", p->task[i].name,
+				(long long)part.n, (long long)(end - first)));
+	}
+out:
+	return st;
+}
+
+/* The outcome that verdict.json has: to the page, and as the status. */
+static um_status repeat(const char *path, um_page *page)
+{
+	um_status st = UM_OK;
+	json_error_t error;
+	json_t *j = json_load_file(path, 0, &error);
+	const char *word = json_string_value(json_object_get(j, "verdict"));
+	const char *reason = json_string_value(json_object_get(j, "reason"));
+	if (word == NULL || reason == NULL)
+		st = um_fail(UM_EDATA, "%s: not a verdict; remove its folder, and --resume makes it again", path);
+	else if (strcmp(word, "FAIL") == 0)
+		st = um_fail(UM_ENUM, "FAIL: %s", reason);
+	else
+		snprintf(page->message, sizeof(page->message), "%s: %s", word, reason);
+	json_decref(j);
+	return st;
+}
+
+um_status um_calibrate_verdict(const um_plan *p, int task, const char *dir, um_page *page)
+{
+	um_status st = UM_OK;
+	const um_stage *s = &p->stage[p->task[task].stage];
+	const int64_t *shape = p->env.shape;
+	char *folder = folder_of(p, task, dir), *path = verdict_file(folder);
+	um_replicates r = { .n = s->set.replicates, .samples = s->set.samples, .columns = columns_of(&p->env),
+		.image = shape[0] * shape[1] * shape[2] * shape[3] * shape[4] };
+	um_rank_law law = { 0 };
+	um_verdict v;
+	if (!um_file_exists(path)) {
+		UM_TRY(gather(p, task, folder, &r));
+		UM_TRY(um_rank_law_new(r.n, r.samples, &law));
+		UM_TRY(um_verdict_of(&r, &law, &v));
+		UM_TRY(um_verdict_write(folder, p, s, &r, &law, &v));
+	}
+	remove_work(folder);
+	st = repeat(path, page);
+out:
+	um_rank_law_free(&law);
+	free(r.rank);
+	free(path);
+	free(folder);
+	return st;
+}
