@@ -431,7 +431,7 @@ static void add_calibration(um_plan *p, int stage, um_problems *problems)
 	else if (good) {
 		char *name = *s->set.name ? um_format("calibrate/%s", s->set.name) :
 			um_format("calibrate/%s+%s+%s", s->set.forward, s->set.prior, s->set.learner);
-		for (int i = 1; i <= parts; i++) {
+		for (int i = 1; i <= parts && um_plan_task(p, name) < 0; i++) {
 			add_task(p, um_format("%s/%d", name, i), stage, f, prior, inference, s->node, problems);
 			p->task[p->ntask - 1].part = i;
 		}
