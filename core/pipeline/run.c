@@ -198,10 +198,8 @@ static void finish(struct run *r, struct child *c, int status)
 	c->fd = -1;
 	double seconds = um_clock() - c->started;
 	const bool part = c < &r->child[r->plan->ntask] && r->plan->task[c - r->child].part > 0;
-	if (c->state == DONE && said != NULL)
-		um_show_line(&r->show, "%s: %s", c->name, said);
-	else if (c->state == DONE && !part)
-		um_show_line(&r->show, "%s: done in %.1f s", c->name, seconds);
+	if (c->state == DONE && !part)
+		um_show_line(&r->show, "%s: done in %.1f s%s%s", c->name, seconds, said != NULL ? ": " : "", said != NULL ? said : "");
 	else if (c->state == FAILED)
 		fprintf(stderr, "%sumbra: %s: failed: %s\n", r->show.open ? "\r\033[K" : "", c->name, c->reason);
 	else if (c->state != DONE)

@@ -51,6 +51,14 @@ void um_task_worker(const um_plugin *p, const char *phase)
 	um_phase(p, phase);
 }
 
+static um_cell_out *hearing; /* the cell whose warnings are kept */
+
+static void on_log(um_level level, const char *text)
+{
+	if (level == UM_WARN && hearing != NULL)
+		um_cell_warn(hearing, text);
+}
+
 /* What a task holds. */
 struct task {
 	const char *dir;
@@ -326,7 +334,9 @@ static um_status infer(struct task *k, bool resume)
 		k->t->name, &c.problem));
 	c.started = c.saved = um_clock();
 	um_task_worker(k->inference.plugin, "run");
+	hearing = &c;
 	um_status run = k->inference.ops.run(k->inference.self, c.problem, &sink);
+	hearing = NULL;
 	um_task_worker(NULL, NULL);
 	if (run != UM_OK && run != UM_EINTR)
 		UM_TRY(run);
@@ -340,6 +350,8 @@ static um_status infer(struct task *k, bool resume)
 	if (got < 1 || (got < s->set.samples && !k->inference.info.fewer))
 		UM_TRY(um_fail(UM_EPLUGIN, "inference/%s delivered %lld of %lld samples", k->inference.plugin->name,
 			(long long)got, (long long)s->set.samples));
+	if (c.nwarning > 0)
+		snprintf(page->message, sizeof(page->message), "%s", c.warning[0]);
 	um_cell_finish(&c);
 out:
 	um_problem_free(c.problem);
@@ -405,6 +417,7 @@ int um_task_main(const char *dir, const char *name, int threads, bool resume)
 	page = um_page_inherit();
 	catch_signals();
 	um_phase_hook(on_phase);
+	um_log_hook(on_log);
 	um_threads(threads);
 	um_status st = do_task(&k, name, resume);
 	if (st != UM_OK)

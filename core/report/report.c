@@ -131,6 +131,13 @@ static void add_cell(struct report *p, int i)
 		um_text_html(t, c->reason);
 		um_text_add(t, "</p>\n");
 	}
+	size_t k;
+	json_t *warning;
+	json_array_foreach(json_object_get(c->metrics, "warnings"), k, warning) {
+		um_text_add(t, "<p class=\"reason\"><b>Warning</b>: ");
+		um_text_html(t, json_is_string(warning) ? json_string_value(warning) : "");
+		um_text_add(t, "</p>\n");
+	}
 	if (c->dir) {
 		char *figures = um_format("%s/figures", c->dir), *trace = um_format("%s/trace.csv", c->dir);
 		if (um_page_pictures(t, figures, c->name) == 0)
