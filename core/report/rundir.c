@@ -184,7 +184,7 @@ static void gather_columns(um_rundir *r)
 		const char *key;
 		json_t *v;
 		json_object_foreach(r->cells[i].metrics, key, v)
-			if (!json_is_array(v)) /* warnings are no numbers to compare */
+			if (strcmp(key, "warnings") != 0) /* no numbers to compare */
 				um_names_add(&r->metrics, key);
 	}
 	if (r->metrics.n > 1)

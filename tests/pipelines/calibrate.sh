@@ -86,6 +86,8 @@ for sig in KILL TERM; do
 	sleep 0.1
 	kill -$sig $pid
 	wait $pid
+	got=$?
+	[ $sig = KILL ] || [ $got = 75 ] || { echo "SIG$sig: exit status $got is not 75"; bad=1; }
 	[ -e "$T/r$sig/$whole/verdict.json" ] && { echo "SIG$sig came too late"; bad=1; }
 	n=0
 	while [ $n -lt 200 ]; do
