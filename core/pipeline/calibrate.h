@@ -30,7 +30,20 @@ UM_API UM_USED um_status um_calibrate_verdict(const um_plan *p, int task, const 
 UM_API bool um_calibrate_done(const um_plan *p, int task, const char *dir);
 UM_API void um_calibrate_forget(const um_plan *p, int task, const char *dir);
 
-/* ---- private to calibrate.c and verdict.c -------------------------------------------- */
+/* ---- private to calibrate.c, calibration.c, verdict.c and verdict_files.c --------------- */
+
+/* DIR/calibrate/NAME of a task of the stage; the replicates of a part, *first .. *end - 1. Free the folder. */
+UM_API char *um_calibrate_folder(const um_plan *p, int task, const char *dir);
+UM_API void um_calibrate_range(const um_plan *p, int task, int64_t *first, int64_t *end);
+
+/* How many columns ranks have, and room for those of so many replicates. */
+UM_API int64_t um_ranks_columns(const um_env *env);
+UM_API int64_t *um_ranks_new(int64_t rows, int64_t columns);
+
+/* Ranks of the replicates of a part that are done: r->n of them into r->rank, which has room for most; none where there
+ * is no file. And all of r as that file. */
+UM_API UM_USED um_status um_ranks_read(const char *folder, int part, int64_t most, um_replicates *r);
+UM_API UM_USED um_status um_ranks_write(const char *folder, int part, const um_replicates *r);
 
 /* What is wrong and how surely: PASS, WARN where chance makes something like it in at most 5 % of the calibrations of
  * right posteriors, FAIL in at most 0.1 %. */
