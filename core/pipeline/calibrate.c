@@ -244,7 +244,7 @@ static um_status replicate(struct work *w, int64_t i, int64_t *rank)
 	um_status st = UM_OK;
 	char *name = um_format("%s/%lld", w->name, (long long)i);
 	um_cell_out c = { .plan = w->plan, .task = w->task, .page = w->page, .resume = w->resume,
-		.folder = um_format("%s/work/%05lld", w->folder, (long long)i) };
+		.folder = um_calibrate_replicate(w->folder, i) };
 	UM_TRY(draw(w, TRUTH, i, &w->truth));
 	UM_TRY(draw(w, POINT, i, &w->point));
 	UM_TRY(measure(w, i));
@@ -261,27 +261,33 @@ out:
 	return st;
 }
 
-/* Ranks reach the disk now and then, those of an interrupted replicate's checkpoint always before it. */
+/* What is done reaches the disk, and checkpoints of it go. */
+static um_status keep(struct work *w, int64_t first, int64_t *kept)
+{
+	const um_status st = um_ranks_write(w->folder, w->plan->task[w->task].part, &w->ranks);
+	if (st != UM_OK)
+		return st;
+	um_calibrate_clean(w->folder, *kept, first + w->ranks.n);
+	*kept = first + w->ranks.n;
+	return UM_OK;
+}
+
 static um_status work_on(struct work *w, int64_t first, int64_t end)
 {
-	um_status st = UM_OK;
-	const int part = w->plan->task[w->task].part;
+	um_status st = UM_OK, ended = UM_OK;
 	double saved = um_clock();
-	while (w->ranks.n < end - first) {
+	int64_t kept = first + w->ranks.n;
+	while (ended == UM_OK && w->ranks.n < end - first) {
 		const int64_t i = first + w->ranks.n;
-		const um_status ended = um_task_stopping() ? um_fail(UM_EINTR, "stopped before replicate %lld; --resume goes on",
-			(long long)i) : replicate(w, i, w->ranks.rank + w->ranks.n * w->ranks.columns);
+		ended = um_task_stopping() ? um_fail(UM_EINTR, "stopped before replicate %lld; --resume goes on", (long long)i) :
+			replicate(w, i, w->ranks.rank + w->ranks.n * w->ranks.columns);
 		w->ranks.n += ended == UM_OK;
-		if (ended != UM_OK || w->ranks.n == end - first || um_clock() - saved > SAVE_EVERY) {
-			char *why = ended != UM_OK ? um_strdup(um_message()) : NULL;
-			st = um_ranks_write(w->folder, part, &w->ranks);
-			if (st == UM_OK && ended != UM_OK)
-				st = um_fail(ended, "%s", why);
-			free(why);
-			saved = um_clock();
-			UM_TRY(st);
-		}
+		if (ended == UM_OK && w->ranks.n < end - first && um_clock() - saved < SAVE_EVERY)
+			continue;
+		UM_TRY(keep(w, first, &kept));
+		saved = um_clock();
 	}
+	st = ended;
 out:
 	return st;
 }

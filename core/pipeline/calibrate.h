@@ -36,6 +36,10 @@ UM_API void um_calibrate_forget(const um_plan *p, int task, const char *dir);
 UM_API char *um_calibrate_folder(const um_plan *p, int task, const char *dir);
 UM_API void um_calibrate_range(const um_plan *p, int task, int64_t *first, int64_t *end);
 
+/* Where the checkpoint of a replicate is (free it); and no longer, for replicates first .. end - 1. */
+UM_API char *um_calibrate_replicate(const char *folder, int64_t i);
+UM_API void um_calibrate_clean(const char *folder, int64_t first, int64_t end);
+
 /* How many columns ranks have, and room for those of so many replicates. */
 UM_API int64_t um_ranks_columns(const um_env *env);
 UM_API int64_t *um_ranks_new(int64_t rows, int64_t columns);

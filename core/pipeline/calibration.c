@@ -111,6 +111,20 @@ int64_t *um_ranks_new(int64_t rows, int64_t columns)
 	return um_new(sizeof(int64_t) * (size_t)(rows * columns));
 }
 
+char *um_calibrate_replicate(const char *folder, int64_t i)
+{
+	return um_format("%s/work/%05lld", folder, (long long)i);
+}
+
+void um_calibrate_clean(const char *folder, int64_t first, int64_t end)
+{
+	for (int64_t i = first; i < end; i++) {
+		char *path = um_calibrate_replicate(folder, i);
+		remove_all(path);
+		free(path);
+	}
+}
+
 bool um_calibrate_done(const um_plan *p, int task, const char *dir)
 {
 	char *folder = um_calibrate_folder(p, task, dir), *verdict = verdict_file(folder);

@@ -310,7 +310,8 @@ static bool lost_its_data(struct run *r, struct child *c)
 			um_format("%s.%s could not be trained", k->inference >= 0 ? "inference" : "priors", strchr(k->name, '/') + 1);
 		record_task(r, c);
 		r->done++;
-		fprintf(stderr, "umbra: %s: failed: %s\n", c->name, c->reason);
+		if (t->part == 0) /* which says it for all */
+			fprintf(stderr, "umbra: %s: failed: %s\n", c->name, c->reason);
 		return true;
 	}
 	return false;
