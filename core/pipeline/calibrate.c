@@ -264,7 +264,7 @@ out:
 /* What is done reaches the disk, and checkpoints of it go. */
 static um_status keep(struct work *w, int64_t first, int64_t *kept)
 {
-	const um_status st = um_ranks_write(w->folder, w->plan->task[w->task].part, &w->ranks);
+	const um_status st = w->ranks.n > 0 ? um_ranks_write(w->folder, w->plan->task[w->task].part, &w->ranks) : UM_OK;
 	if (st != UM_OK)
 		return st;
 	um_calibrate_clean(w->folder, *kept, first + w->ranks.n);
