@@ -51,7 +51,7 @@ int um_cmd_help(int argc, char *argv[])
 		um_usage(stdout, NULL);
 		printf("\nA plugin is named kind/name or by its bare name: umbra help priors/tv.\n"
 			"umbra help pipeline explains the groups and stages of a pipeline file.\n"
-			"Exit status: 0 done; 1 a cell or stage failed; 2 the command line or pipeline file is\n"
+			"Exit status: 0 done; 1 a cell or stage failed, or a calibration; 2 the command line or pipeline file is\n"
 			"wrong; 3 a data file is missing or invalid; 75 interrupted, --resume goes on.\n");
 		return 0;
 	}

@@ -18,6 +18,10 @@ enum { UM_FIT_NOISE = 1, UM_FIT_PRIOR, UM_FIT_PROBE, UM_FIT_PROBE_PRIOR, UM_FIT_
 enum { UM_FIT_STEP, UM_FIT_TAIL, UM_FIT_CONVERGED, UM_FIT_AT_REST, UM_FIT_NFE, UM_FIT_ATTEMPT, UM_FIT_BEST,
 	UM_FIT_COUNTS };
 enum { UM_FIT_SEEDS = 16 }; /* most fits */
+/* Numbers of um_fit.trend: steps that count, the loss of the first, sums over them of what losses exceed it by, of its
+ * square and of its product with the number of the step, and of squares of the gradient's noise and of the gradient. */
+enum { UM_TREND_STEPS, UM_TREND_FIRST, UM_TREND_LOSS, UM_TREND_SQUARE, UM_TREND_TIMES, UM_TREND_NOISE, UM_TREND_GRADIENT,
+	UM_TRENDS };
 
 typedef struct um_fit {
 	const um_variational *set;
@@ -29,6 +33,8 @@ typedef struct um_fit {
 	um_array last;               /* the mean image at the last look, [1][image] */
 	um_array count;              /* [UM_FIT_COUNTS] */
 	um_array elbo;               /* [UM_FIT_SEEDS][3] of each fit: elbo, standard error, ESS */
+	um_array trend;              /* [UM_FIT_SEEDS][UM_TRENDS] of each fit, over the steps that are averaged */
+	um_array seen;               /* [seeds][2][n] mean and variance of images of each fit, where there are several */
 	um_array best[UM_LAW_ARRAYS]; /* result arrays of the best fit so far, where there are several */
 	um_array z;                  /* [batch][noise] */
 	um_array u, dl, dp;          /* [batch][image] */
@@ -62,6 +68,8 @@ um_status um_fit_evaluate(um_fit *w, uint64_t purpose, int64_t first, int64_t co
 double um_fit_data_weight(const um_fit *w, int64_t step);
 double um_fit_entropy_weight(const um_fit *w, int64_t step);
 double um_fit_volume(const um_fit *w, int64_t step);
+/* Whether weights have come to where they stay. */
+bool um_fit_settled(const um_fit *w, int64_t step);
 
 /* Where a fit starts: mean [n] and standard deviation [n] of each number. */
 um_status um_fit_start(um_fit *w, double *mean, double *sd);
@@ -75,6 +83,13 @@ um_status um_fit_whiten(um_fit *w, double *mean, double *sd);
 /* The ELBO of the law of now, into row attempt of elbo. */
 um_status um_fit_elbo(um_fit *w);
 um_status um_fit_report(um_fit *w);
+
+/* A step that is averaged goes into trend; images of the law of now go into seen. */
+void um_fit_follow(um_fit *w, int64_t step);
+um_status um_fit_see(um_fit *w);
+/* Metrics and warnings: whether the ELBO of the fit that is kept was at rest, and whether fits agree on images. */
+um_status um_fit_report_trend(um_fit *w);
+um_status um_fit_report_seeds(um_fit *w);
 um_status um_fit_deliver(um_fit *w);
 
 #endif

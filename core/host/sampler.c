@@ -9,6 +9,7 @@
 #include "host/sampler.h"
 
 static const double MOST = 1e4;   /* |u| beyond this, and beyond as much noise, is no image */
+static const double MISFIT = 0.5; /* of chi-square a datum that is told */
 enum { TRACED = 50 };             /* rows of the trace, of the first batch */
 
 typedef struct walk {
@@ -307,6 +308,31 @@ out:
 	return st;
 }
 
+/* Samples of a posterior miss the data as the truth does, by about sigma: chi-square a datum is 1. */
+static um_status report(walk *w)
+{
+	um_status st = UM_OK;
+	const double ny = (double)w->s.about->ny, off = fmax(MISFIT, 5 * sqrt(2 / ny));
+	double sum = 0, *ll = um_new(sizeof(double) * (size_t)w->batch);
+	for (int64_t first = 0; first < w->samples; first += w->batch) {
+		const int64_t count = w->samples - first < w->batch ? w->samples - first : w->batch;
+		const um_array x = um_array_rows(&w->done, first, count);
+		UM_TRY(um_problem_loglike(w->s.problem, &x, ll, NULL));
+		for (int64_t k = 0; k < count; k++)
+			sum -= 2 * ll[k] / (ny * (double)w->samples);
+	}
+	UM_TRY(um_sink_metric(w->sink, "residual_chi2", sum));
+	if (sum > 1 + off)
+		um_log(UM_WARN, "samples do not fit the data: chi-square is %.3g a datum, of posterior samples about 1. Their weight on the "
+			"data is too small, steps are too few, or sigma is smaller than the noise", sum);
+	else if (sum < 1 - off)
+		um_log(UM_WARN, "samples fit the data too well: chi-square is %.3g a datum, of posterior samples about 1. Their weight on the "
+			"data is too large, or sigma is larger than the noise", sum);
+out:
+	free(ll);
+	return st;
+}
+
 um_status um_sampler_run(const void *params, const um_sampler_ops *ops, um_problem *problem, um_sink *sink)
 {
 	um_status st = UM_OK;
@@ -320,6 +346,8 @@ um_status um_sampler_run(const void *params, const um_sampler_ops *ops, um_probl
 	const um_array x = um_array_rows(&w.done, 0, made);
 	if (made > 0)
 		UM_TRY(um_sink_samples(sink, &x, NULL));
+	if (!stop)
+		UM_TRY(report(&w));
 	if (stop)
 		st = um_fail(UM_EINTR, "stopped after %lld of %lld samples", (long long)made, (long long)w.samples);
 out:

@@ -66,6 +66,12 @@ double um_fit_entropy_weight(const um_fit *w, int64_t step)
 	return w->set->entropy_weight * pow(w->set->temper, left);
 }
 
+bool um_fit_settled(const um_fit *w, int64_t step)
+{
+	return um_fit_data_weight(w, step) >= 0.99 * w->set->data_weight &&
+		um_fit_entropy_weight(w, step) <= 1.01 * w->set->entropy_weight;
+}
+
 double um_fit_volume(const um_fit *w, int64_t step)
 {
 	return w->set->prior_weight > 0 ? um_fit_entropy_weight(w, step) / w->set->prior_weight : 1;
@@ -160,9 +166,7 @@ static um_status look(um_fit *w, int64_t step)
 		size += (double)last[i] * last[i];
 		last[i] = now[i];
 	}
-	bool settled = um_fit_data_weight(w, step) >= 0.99 * set->data_weight &&
-		um_fit_entropy_weight(w, step) <= 1.01 * set->entropy_weight;
-	bool rest = settled && sqrt(moved) < set->threshold * sqrt(size);
+	bool rest = um_fit_settled(w, step) && sqrt(moved) < set->threshold * sqrt(size);
 	int64_t *at_rest = um_fit_count(w, UM_FIT_AT_REST);
 	*at_rest = rest ? *at_rest + 1 : 0;
 	*um_fit_count(w, UM_FIT_CONVERGED) = *at_rest >= set->patience;
@@ -193,10 +197,13 @@ static int saved(um_fit *w, const char *name[], um_array *array[])
 		name[n] = best[i], array[n] = &w->best[i];
 	name[n] = "last", array[n++] = &w->last;
 	name[n] = "elbo", array[n++] = &w->elbo;
+	name[n] = "trend", array[n++] = &w->trend;
+	if (w->set->seeds > 1)
+		name[n] = "seen", array[n++] = &w->seen;
 	name[n] = "counts", array[n++] = &w->count;
 	return n;
 }
-enum { SAVED = 2 * UM_LAW_ARRAYS + 3 };
+enum { SAVED = 2 * UM_LAW_ARRAYS + 5 };
 
 static um_status checkpoint(um_fit *w)
 {
@@ -239,8 +246,10 @@ static um_status optimise(um_fit *w, bool *stop)
 		w->seconds += um_clock() - begun;
 		w->made++;
 		++*step;
-		if (*tail >= 0)
+		if (*tail >= 0) {
+			um_fit_follow(w, *step - 1);
 			w->law->ops->average(w->law, *step - *tail);
+		}
 		UM_TRY(look(w, *step));
 		UM_TRY(tell(w, *step, stop));
 	}
@@ -260,6 +269,7 @@ static um_status begin(um_fit *w)
 		*um_fit_count(w, fresh[i]) = 0;
 	*um_fit_count(w, UM_FIT_TAIL) = -1;
 	memset(w->last.data, 0, sizeof(float) * (size_t)w->n);
+	memset(um_row_d(&w->trend, *um_fit_count(w, UM_FIT_ATTEMPT)), 0, sizeof(double) * UM_TRENDS);
 	if (um_fit_moments(w))
 		UM_TRY(um_fit_whiten(w, mean, mean + w->n));
 	else
@@ -296,6 +306,8 @@ static um_status fit(um_fit *w, bool begun, bool *stop)
 		if (*stop)
 			break;
 		UM_TRY(um_fit_elbo(w));
+		if (several)
+			UM_TRY(um_fit_see(w));
 		if (*attempt == 0 || um_row_d(&w->elbo, *attempt)[0] > um_row_d(&w->elbo, *best)[0]) {
 			*best = *attempt;
 			if (several)
@@ -331,6 +343,9 @@ static um_status fit_new(um_fit *w)
 		UM_TRY(um_law_affine(w->law, &spec, &w->law));
 	UM_TRY(um_array_new(&w->count, UM_I64, 1, &counts));
 	UM_TRY(um_array_new(&w->elbo, UM_F64, 2, (const int64_t[]){ UM_FIT_SEEDS, 3 }));
+	UM_TRY(um_array_new(&w->trend, UM_F64, 2, (const int64_t[]){ UM_FIT_SEEDS, UM_TRENDS }));
+	if (set->seeds > 1)
+		UM_TRY(um_array_new(&w->seen, UM_F64, 3, (const int64_t[]){ set->seeds, 2, w->n }));
 	UM_TRY(um_array_new(&w->z, UM_F64, 2, (const int64_t[]){ batch, w->law->noise }));
 	UM_TRY(um_problem_images(w->problem, 1, &w->last));
 	for (int i = 0; i < 3; i++) {
@@ -350,7 +365,7 @@ out:
 
 static void fit_free(um_fit *w)
 {
-	um_array *const all[] = { &w->last, &w->count, &w->elbo, &w->z, &w->u, &w->dl, &w->dp, &w->ll, &w->lp,
+	um_array *const all[] = { &w->last, &w->count, &w->elbo, &w->trend, &w->seen, &w->z, &w->u, &w->dl, &w->dp, &w->ll, &w->lp,
 		&w->lq };
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
 		um_array_free(all[i]);

@@ -89,8 +89,11 @@ um_status um_fit_report(um_fit *w)
 			(long long)w->set->batch, w->seconds / (double)w->made);
 	UM_TRY(um_sink_metric(w->sink, "converged", (double)*um_fit_count(w, UM_FIT_CONVERGED)));
 	UM_TRY(um_sink_metric(w->sink, "nfe", (double)*um_fit_count(w, UM_FIT_NFE)));
-	if (w->set->seeds > 1)
+	UM_TRY(um_fit_report_trend(w));
+	if (w->set->seeds > 1) {
 		UM_TRY(compare(w));
+		UM_TRY(um_fit_report_seeds(w));
+	}
 out:
 	return st;
 }

@@ -78,6 +78,12 @@ um_status um_cell_metric(um_cell_out *c, const char *name, double value)
 	return UM_OK;
 }
 
+void um_cell_warn(um_cell_out *c, const char *text)
+{
+	c->warning = um_grow(c->warning, sizeof(*c->warning) * (size_t)(c->nwarning + 1));
+	c->warning[c->nwarning++] = um_strdup(text);
+}
+
 static um_status metric(void *state, const char *name, double value)
 {
 	return um_cell_metric(state, name, value);
@@ -340,6 +346,9 @@ void um_cell_free(um_cell_out *c)
 {
 	for (int i = 0; i < c->nmetric; i++)
 		free(c->metric[i].name);
+	for (int i = 0; i < c->nwarning; i++)
+		free(c->warning[i]);
+	free(c->warning);
 	um_array_free(&c->samples);
 	um_evidence_free(&c->evidence);
 	um_tensors_free(&c->weights);

@@ -253,6 +253,30 @@ static void check_training(um_plan *p, const um_task *t, const struct opened *o,
 	um_array_free(&x);
 }
 
+/* Truths can be drawn, measured as the inference expects, and inferred with as many samples as asked for. */
+static void check_calibration(um_plan *p, const um_task *t, const struct opened *o, um_problems *problems)
+{
+	const um_stage *s = &p->stage[t->stage];
+	const int truths = um_plan_truths(p, s), simulator = um_plan_simulator(p, s);
+	const um_forward *f = &o->forward[t->forward], *other = &o->forward[simulator];
+	const um_inference *inf = &o->inference[t->inference];
+	check_cell(p, t, o, problems);
+	for (int i = 0; i < 2; i++) {
+		const um_forward *one = i == 0 ? f : other;
+		if (one->self != NULL && one->ops.simulate == NULL && one->ops.noise == NULL && (i == 0 || one != f))
+			um_problems_add(problems, UM_EPARAM, s->node, "forward/%s cannot simulate measurements", one->plugin->name);
+	}
+	if (f->self != NULL && other->self != NULL && (f->info.ny != other->info.ny || f->info.nop != other->info.nop))
+		um_problems_add(problems, UM_EPARAM, um_node_get(s->node, "simulate"), "forward.%s makes %lld numbers, where forward.%s "
+			"has %lld: they must be of one kind", s->set.simulate, (long long)other->info.ny, s->set.forward, (long long)f->info.ny);
+	if (o->prior[truths] != NULL && (p->prior[truths].n != 1 || o->prior[truths][0].ops.sample == NULL))
+		um_problems_add(problems, UM_EPARAM, s->node, "truths cannot be drawn from '%s': %s; truths = \"...\" names another prior",
+			p->prior[truths].key, p->prior[truths].n != 1 ? "it is a product of priors" : "its plugin cannot sample");
+	if (inf->plugin != NULL && inf->info.fewer)
+		um_problems_add(problems, UM_EPARAM, s->node, "inference/%s makes a point estimate, which has no intervals to calibrate",
+			inf->plugin->name);
+}
+
 void um_plan_check(um_plan *p, um_problems *problems)
 {
 	struct opened o = {
@@ -280,6 +304,8 @@ void um_plan_check(um_plan *p, um_problems *problems)
 			check_simulation(p, t, &o, problems);
 		} else if (kind == UM_TRAIN) {
 			check_training(p, t, &o, problems);
+		} else if (kind == UM_CALIBRATE && t->part == 0) {
+			check_calibration(p, t, &o, problems);
 		}
 	}
 	close_all(p, &o);

@@ -162,6 +162,11 @@ um_status um_cell_write_metrics(const um_cell_out *c)
 	for (int i = 0; i < c->nmetric; i++)
 		json_object_set_new(j, c->metric[i].name,
 			isfinite(c->metric[i].value) ? json_real(c->metric[i].value) : json_null());
+	json_t *warnings = c->nwarning > 0 ? json_array() : NULL;
+	for (int i = 0; i < c->nwarning; i++)
+		json_array_append_new(warnings, um_json_text(c->warning[i]));
+	if (warnings != NULL)
+		json_object_set_new(j, "warnings", warnings);
 	char *text = json_dumps(j, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
 	char *path = um_format("%s/metrics.json", c->folder);
 	um_status st = um_file_put(path, text, strlen(text));

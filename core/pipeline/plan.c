@@ -65,7 +65,7 @@ static void read_items(um_plan *p, um_kind kind, um_problems *problems)
 		check_key(node, problems);
 		um_plan_add(p, kind, node, node->name, NULL, problems);
 		if (kind == UM_FORWARD && (strcmp(node->name, "simulate") == 0 || strcmp(node->name, "train") == 0 ||
-			strcmp(node->name, "compare") == 0))
+			strcmp(node->name, "compare") == 0 || strcmp(node->name, "calibrate") == 0))
 			um_problems_add(problems, UM_EPARAM, node, "this name is a folder of the run "
 				"directory; choose another");
 	}
@@ -198,7 +198,7 @@ static void add_task(um_plan *p, char *name, int stage, int forward, int prior, 
 	if (um_plan_task(p, name) >= 0)
 		um_problems_add(problems, UM_EPARAM, at, "%s is asked for twice", name);
 	p->task = um_grow(p->task, sizeof(*p->task) * (size_t)(p->ntask + 1));
-	p->task[p->ntask++] = (um_task){ name, stage, forward, prior, inference };
+	p->task[p->ntask++] = (um_task){ name, stage, forward, prior, inference, 0 };
 }
 
 void um_plan_no_such(const um_node *at, const char *what, const char *key, const um_node *group_node,
@@ -262,7 +262,7 @@ static void add_cells(um_plan *p, int stage, um_problems *problems)
 	for (int64_t i = 0; f >= 0 && i < s->set.priors.n; i++)
 		for (int64_t k = 0; k < s->set.inference.n; k++) {
 			const um_task cell = { NULL, stage, f, um_plan_prior(p, s->set.priors.v[i]),
-				um_plan_inference(p, s->set.inference.v[k]) };
+				um_plan_inference(p, s->set.inference.v[k]), 0 };
 			if (cell.prior >= 0 && cell.inference >= 0)
 				add_cell(p, &cell, &sweep, problems);
 		}
@@ -283,6 +283,52 @@ static void add_training(um_plan *p, int stage, um_problems *problems)
 	else
 		add_task(p, um_format("train/%s", s->set.learner), stage, um_plan_forward(p, s->set.forward),
 			um_plan_prior(p, s->set.priors.v[0]), um_plan_inference(p, s->set.learner), s->node, problems);
+}
+
+int um_plan_simulator(const um_plan *p, const um_stage *s)
+{
+	return um_plan_forward(p, *s->set.simulate ? s->set.simulate : s->set.forward);
+}
+
+int um_plan_truths(const um_plan *p, const um_stage *s)
+{
+	return um_plan_prior(p, *s->set.truths ? s->set.truths : s->set.prior);
+}
+
+/* Where a key of a calibrate stage names nothing; false then. */
+static bool found(const um_plan *p, const um_stage *s, int index, const char *key, const char *name, const char *what,
+	um_problems *problems)
+{
+	if (index < 0)
+		um_plan_no_such(um_node_get(s->node, key), what, name, um_node_get(p->root, what), problems);
+	return index >= 0;
+}
+
+/* Replicates in parts that processes of their own work on, and the verdict. */
+static void add_calibration(um_plan *p, int stage, um_problems *problems)
+{
+	enum { PARTS = 16 };
+	const um_stage *s = &p->stage[stage];
+	const int f = um_plan_forward(p, s->set.forward), prior = um_plan_prior(p, s->set.prior);
+	const int inference = um_plan_inference(p, s->set.learner);
+	const int parts = s->set.replicates < PARTS ? (int)s->set.replicates : PARTS;
+	bool good = found(p, s, f, "forward", s->set.forward, "forward", problems);
+	good = found(p, s, prior, "prior", s->set.prior, "priors", problems) && good;
+	good = found(p, s, inference, "inference", s->set.learner, "inference", problems) && good;
+	good = found(p, s, um_plan_simulator(p, s), "simulate", s->set.simulate, "forward", problems) && good;
+	good = found(p, s, um_plan_truths(p, s), "truths", s->set.truths, "priors", problems) && good;
+	if (strpbrk(s->set.name, "/*") != NULL || s->set.name[0] == '.')
+		um_problems_add(problems, UM_EPARAM, um_node_get(s->node, "name"), "it names a folder, and must not contain '*' or "
+			"'/' or begin with '.'");
+	else if (good) {
+		char *name = *s->set.name ? um_format("calibrate/%s", s->set.name) :
+			um_format("calibrate/%s+%s+%s", s->set.forward, s->set.prior, s->set.learner);
+		for (int i = 1; i <= parts && um_plan_task(p, name) < 0; i++) {
+			add_task(p, um_format("%s/%d", name, i), stage, f, prior, inference, s->node, problems);
+			p->task[p->ntask - 1].part = i;
+		}
+		add_task(p, name, stage, f, prior, inference, s->node, problems);
+	}
 }
 
 static void read_run(um_plan *p, um_problems *problems)
@@ -306,6 +352,8 @@ static void read_run(um_plan *p, um_problems *problems)
 			add_cells(p, i, problems);
 		} else if (s->kind == UM_TRAIN) {
 			add_training(p, i, problems);
+		} else if (s->kind == UM_CALIBRATE && s->params != NULL) {
+			add_calibration(p, i, problems);
 		} else if (s->kind == UM_COMPARE) {
 			int k = i;
 			while (k > 0 && p->stage[k].kind != UM_INFER && p->stage[k].kind != UM_IMPORT)

@@ -42,13 +42,13 @@ typedef struct um_image_settings {
 	const char *transform;
 } um_image_settings;
 
-typedef enum um_stage_kind { UM_SIMULATE, UM_TRAIN, UM_INFER, UM_IMPORT, UM_COMPARE } um_stage_kind;
+typedef enum um_stage_kind { UM_SIMULATE, UM_TRAIN, UM_INFER, UM_IMPORT, UM_COMPARE, UM_CALIBRATE } um_stage_kind;
 
 /* The keys of a stage; which of them a kind of stage knows is in stage.c. */
 typedef struct um_stage_settings {
-	const char *stage, *forward, *prior, *learner, *truth_file, *align, *storage, *name;
+	const char *stage, *forward, *prior, *learner, *truth_file, *align, *storage, *name, *simulate, *truths;
 	um_texts priors, inference, files;
-	int64_t samples;
+	int64_t samples, replicates;
 	double time_limit, seconds, factor;
 	bool skip_impossible;
 } um_stage_settings;
@@ -71,9 +71,11 @@ typedef struct um_stage {
 
 /* One thing that a process of its own does. */
 typedef struct um_task {
-	char *name;   /* "simulate/eht", "eht/clean", "train/ring", "eht/tv+dpi", "eht/tv+dpi@priors.tv.weight=10", "compare" */
+	char *name;   /* "simulate/eht", "eht/clean", "train/ring", "eht/tv+dpi", "eht/tv+dpi@priors.tv.weight=10", "compare",
+	                 "calibrate/eht+tv+dpi" */
 	int stage;
 	int forward, prior, inference; /* indices into the plan, or -1; a fit has the prior, or all three */
+	int part;     /* of a calibrate stage, from 1: some of its replicates; 0: what they say together */
 } um_task;
 
 typedef struct um_plan {
@@ -116,6 +118,10 @@ UM_API int um_plan_inference(const um_plan *p, const char *key);
 UM_API const char *um_plan_forward_key(const um_plan *p, int forward);
 /* Parameters of an item, with the model that this run made for it. */
 UM_API const void *um_item_params(const um_item *item);
+
+/* Of a calibrate stage: the forward model that makes the data, and the prior that truths are drawn from. */
+UM_API int um_plan_simulator(const um_plan *p, const um_stage *s);
+UM_API int um_plan_truths(const um_plan *p, const um_stage *s);
 
 /* The index of the prior that factor k of a prior names, or -1. */
 UM_API int um_plan_named(const um_plan *p, int prior, int k);

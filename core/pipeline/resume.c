@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "base/file.h"
 #include "base/mem.h"
+#include "pipeline/calibrate.h"
 #include "pipeline/resume.h"
 #include "pipeline/task.h"
 
@@ -178,6 +179,8 @@ static void undo(const char *dir, const um_plan *plan, int t, bool *done, bool *
 		char *folder = um_format("%s/%s", dir, plan->task[i].name);
 		um_checkpoint_remove(folder);
 		free(folder);
+		if (um_plan_kind(plan, &plan->task[i]) == UM_CALIBRATE)
+			um_calibrate_forget(plan, i, dir);
 		done[i] = false;
 		undone[i] = true;
 		undo(dir, plan, i, done, undone);
@@ -242,6 +245,8 @@ um_status um_rundir_resume(const char *dir, const um_plan *plan, json_t *record,
 			done[i] = there(dir, name, "measurements.fits") && there(dir, name, "truth.fits");
 		else if (kind == UM_TRAIN)
 			done[i] = there(dir, name, "metrics.json") && there_weights(dir, plan, i);
+		else if (kind == UM_CALIBRATE && plan->task[i].part > 0) /* a verdict is given again */
+			done[i] = um_calibrate_done(plan, i, dir);
 	}
 	go_on(dir, plan, done);
 	for (int i = 0; i < plan->ntask; i++) {

@@ -93,17 +93,18 @@ static um_status write_record(struct run *r)
 	return um_rundir_write(r->dir, r->record);
 }
 
-/* The states of cells are under "cells", of those that cannot work under "skipped", and of fits
- * under "training". */
+/* The states of cells are under "cells", of those that cannot work under "skipped", of fits under
+ * "training", and of calibrations under "calibration". */
 static void record_task(struct run *r, const struct child *c)
 {
 	const um_stage_kind kind = um_plan_kind(r->plan, &r->plan->task[c - r->child]);
-	const bool cell = um_plan_is_cell(r->plan, &r->plan->task[c - r->child]);
-	if (!cell && kind != UM_TRAIN)
+	const char *group = um_plan_is_cell(r->plan, &r->plan->task[c - r->child]) ? "cells" : kind == UM_TRAIN ? "training" :
+		"calibration";
+	if (kind == UM_SIMULATE || kind == UM_COMPARE)
 		return;
-	if (kind == UM_TRAIN && json_object_get(r->record, "training") == NULL)
-		json_object_set_new(r->record, "training", json_object());
-	json_t *cells = json_object_get(r->record, cell ? "cells" : "training");
+	if (json_object_get(r->record, group) == NULL)
+		json_object_set_new(r->record, group, json_object());
+	json_t *cells = json_object_get(r->record, group);
 	json_t *skipped = json_object_get(r->record, "skipped");
 	if (c->state == LEFT_OUT || c->state == WAITING)
 		return;
@@ -156,7 +157,7 @@ static char *where_it_was(const um_page *p)
 
 static void finish(struct run *r, struct child *c, int status)
 {
-	char *where = where_it_was(c->page);
+	char *where = where_it_was(c->page), *said = *c->page->message ? um_strdup(c->page->message) : NULL;
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 	if (c->too_long)
 		c->reason = um_format("%s went on past the time limit of %g s", where, c->limit);
@@ -175,13 +176,15 @@ static void finish(struct run *r, struct child *c, int status)
 	c->page = NULL;
 	c->fd = -1;
 	double seconds = um_clock() - c->started;
-	if (c->state == DONE)
-		um_show_line(&r->show, "%s: done in %.1f s", c->name, seconds);
-	else if (c->state != FAILED)
-		um_show_line(&r->show, "%s: %s: %s", c->name, state_names[c->state], c->reason);
-	else
+	const bool part = c < &r->child[r->plan->ntask] && r->plan->task[c - r->child].part > 0;
+	if (c->state == DONE && !part)
+		um_show_line(&r->show, "%s: done in %.1f s%s%s", c->name, seconds, said != NULL ? ": " : "", said != NULL ? said : "");
+	else if (c->state == FAILED)
 		fprintf(stderr, "%sumbra: %s: failed: %s\n", r->show.open ? "\r\033[K" : "", c->name, c->reason);
+	else if (c->state != DONE)
+		um_show_line(&r->show, "%s: %s: %s", c->name, state_names[c->state], c->reason);
 	r->show.open = r->show.open && c->state != FAILED;
+	free(said);
 }
 
 static void reap(struct run *r)
@@ -191,7 +194,7 @@ static void reap(struct run *r)
 		for (int i = 0; i <= r->plan->ntask; i++)
 			if (r->child[i].state == RUNNING && r->child[i].pid == pid) {
 				finish(r, &r->child[i], status);
-				if (i < r->plan->ntask) {
+				if (i < r->plan->ntask && !(r->plan->task[i].part > 0 && r->child[i].state == DONE)) {
 					record_task(r, &r->child[i]);
 					if (write_record(r) != UM_OK)
 						um_log(UM_ERROR, "%s", um_message());
@@ -248,17 +251,24 @@ static int running(const struct run *r)
 	return n;
 }
 
+/* Cells and replicates; other tasks are alone in their stage. */
+static bool beside_others(const um_plan *p, const um_task *t)
+{
+	return um_plan_is_cell(p, t) || t->part > 0;
+}
+
 /* The next task that may start: everything of earlier stages has ended. */
 static struct child *next(struct run *r)
 {
 	for (int i = 0; i < r->plan->ntask; i++) {
 		struct child *c = &r->child[i];
-		if (c->state == RUNNING && !um_plan_is_cell(r->plan, &r->plan->task[i]))
+		if (c->state == RUNNING && !beside_others(r->plan, &r->plan->task[i]))
 			return NULL;
 		if (c->state != WAITING)
 			continue;
 		for (int k = 0; k < i; k++)
-			if (r->child[k].state == RUNNING && r->plan->task[k].stage != r->plan->task[i].stage)
+			if (r->child[k].state == RUNNING && (r->plan->task[k].stage != r->plan->task[i].stage ||
+				um_plan_needs(r->plan, &r->plan->task[i], &r->plan->task[k])))
 				return NULL;
 		return c;
 	}
@@ -275,10 +285,12 @@ static bool lost_its_data(struct run *r, struct child *c)
 			continue;
 		c->state = FAILED;
 		c->reason = um_plan_kind(r->plan, k) == UM_SIMULATE ? um_format("its measurements could not be simulated") :
+			um_plan_kind(r->plan, k) == UM_CALIBRATE ? um_format("replicates of %s have no ranks", k->name) :
 			um_format("%s.%s could not be trained", k->inference >= 0 ? "inference" : "priors", strchr(k->name, '/') + 1);
 		record_task(r, c);
 		r->done++;
-		fprintf(stderr, "umbra: %s: failed: %s\n", c->name, c->reason);
+		if (t->part == 0) /* which says it for all */
+			fprintf(stderr, "umbra: %s: failed: %s\n", c->name, c->reason);
 		return true;
 	}
 	return false;

@@ -17,7 +17,7 @@ typedef struct um_run_options {
 	bool resume, quiet;
 } um_run_options;
 
-/* The exit status of the program: 0 done, 1 a cell or stage failed, 2 or 3 refused before
+/* The exit status of the program: 0 done, 1 a cell, stage or calibration failed, 2 or 3 refused before
  * anything ran, 75 interrupted. Prints problems and progress to stderr. */
 UM_API int um_run(const um_run_options *o);
 

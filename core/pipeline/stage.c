@@ -81,14 +81,30 @@ static const um_param train_table[] = {
 		"many seconds and delivers what it has learned by then; 0: none. --resume with more seconds goes on."),
 };
 
+static const um_param calibrate_table[] = {
+	UM_CHOICE(um_stage_settings, stage, NULL, "calibrate", "Whether posteriors of a kind of cell can be believed: truths are drawn, "
+		"measured and inferred again and again, and must lie anywhere among their samples (simulation-based calibration)."),
+	UM_PARAM_TEXT(um_stage_settings, forward, NULL, "A key of the group forward, which inference believes."),
+	UM_PARAM_TEXT(um_stage_settings, prior, NULL, "A key of the group priors, which inference believes."),
+	{ "inference", UM_TEXT, offsetof(um_stage_settings, learner), NULL, 0, 0, NULL, "", "A key of the group inference." },
+	UM_PARAM(um_stage_settings, replicates, "100", 10, 10000, "", "Truths; the more, the smaller the faults that are seen."),
+	UM_PARAM(um_stage_settings, samples, "99", 9, 10000, "", "Posterior samples of each; they count as independent."),
+	UM_PARAM_TEXT(um_stage_settings, truths, "", "A key of the group priors that truths are drawn from; left out: prior."),
+	UM_PARAM_TEXT(um_stage_settings, simulate, "", "A key of the group forward that makes the data of truths, whose noise "
+		"and operator are still taken as forward says; left out: forward."),
+	UM_PARAM_TEXT(um_stage_settings, name, "", "Of the folder in calibrate; left out: FORWARD+PRIOR+INFERENCE."),
+	UM_PARAM(um_stage_settings, time_limit, "0", 0, 1e9, "s", "Time of a sixteenth of the replicates, which is a process; 0: no limit."),
+};
+
 static const struct { const char *name; const um_param *table; size_t n; } kinds[] = {
 	[UM_SIMULATE] = { "simulate", simulate_table, COUNT(simulate_table) },
 	[UM_TRAIN] = { "train", train_table, COUNT(train_table) },
 	[UM_INFER] = { "infer", infer_table, COUNT(infer_table) },
 	[UM_IMPORT] = { "import", import_table, COUNT(import_table) },
 	[UM_COMPARE] = { "compare", compare_table, COUNT(compare_table) },
+	[UM_CALIBRATE] = { "calibrate", calibrate_table, COUNT(calibrate_table) },
 };
-static const char *const kind_words[] = { "simulate", "train", "infer", "import", "compare", NULL };
+static const char *const kind_words[] = { "simulate", "train", "infer", "import", "compare", "calibrate", NULL };
 
 const um_param *um_image_table(size_t *n)
 {
@@ -138,7 +154,7 @@ static int stage_kind(um_node *node, um_problems *problems)
 	const um_node *s = um_node_get(node, "stage");
 	if (s == NULL || s->type != UM_NODE_TEXT) {
 		um_problems_add(problems, UM_EPARAM, node, "every item of run needs stage = \"simulate\", "
-			"\"train\", \"infer\", \"import\" or \"compare\"");
+			"\"train\", \"infer\", \"import\", \"compare\" or \"calibrate\"");
 		return -1;
 	}
 	for (int i = 0; kind_words[i] != NULL; i++)
@@ -146,7 +162,7 @@ static int stage_kind(um_node *node, um_problems *problems)
 			return i;
 	const char *near = um_nearest(s->text, kind_words);
 	um_problems_add(problems, UM_EPARAM, s, "there is no stage '%s'%s%s%s", s->text,
-		near ? "; did you mean '" : "; stages are simulate, train, infer, import and compare",
+		near ? "; did you mean '" : "; stages are simulate, train, infer, import, compare and calibrate",
 		near ? near : "", near ? "'?" : "");
 	return -1;
 }

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "pipeline/calibrate.h"
 #include "pipeline/provenance.h"
 #include "pipeline/task.h"
 #include "report/compare.h"
@@ -48,6 +49,14 @@ void um_task_worker(const um_plugin *p, const char *phase)
 	worker = p;
 	working = phase;
 	um_phase(p, phase);
+}
+
+static um_cell_out *hearing; /* the cell whose warnings are kept */
+
+static void on_log(um_level level, const char *text)
+{
+	if (level == UM_WARN && hearing != NULL)
+		um_cell_warn(hearing, text);
 }
 
 /* What a task holds. */
@@ -325,7 +334,9 @@ static um_status infer(struct task *k, bool resume)
 		k->t->name, &c.problem));
 	c.started = c.saved = um_clock();
 	um_task_worker(k->inference.plugin, "run");
+	hearing = &c;
 	um_status run = k->inference.ops.run(k->inference.self, c.problem, &sink);
+	hearing = NULL;
 	um_task_worker(NULL, NULL);
 	if (run != UM_OK && run != UM_EINTR)
 		UM_TRY(run);
@@ -339,6 +350,8 @@ static um_status infer(struct task *k, bool resume)
 	if (got < 1 || (got < s->set.samples && !k->inference.info.fewer))
 		UM_TRY(um_fail(UM_EPLUGIN, "inference/%s delivered %lld of %lld samples", k->inference.plugin->name,
 			(long long)got, (long long)s->set.samples));
+	if (c.nwarning > 0)
+		snprintf(page->message, sizeof(page->message), "%s", c.warning[0]);
 	um_cell_finish(&c);
 out:
 	um_problem_free(c.problem);
@@ -395,6 +408,9 @@ static um_status do_task(struct task *k, const char *name, bool resume)
 	k->env = k->plan->env;
 	k->env.threads = threads;
 	const um_stage_kind kind = um_plan_kind(k->plan, k->t);
+	if (kind == UM_CALIBRATE)
+		return k->t->part > 0 ? um_calibrate_part(k->plan, k->index, k->dir, &k->env, page, resume) :
+			um_calibrate_verdict(k->plan, k->index, k->dir, page);
 	UM_TRY(kind == UM_INFER ? infer(k, resume) : kind == UM_SIMULATE ? simulate(k) : kind == UM_IMPORT ? import(k) :
 		um_train(k->plan, k->index, k->dir, &k->env, page, resume));
 out:
@@ -417,6 +433,7 @@ int um_task_main(const char *dir, const char *name, int threads, bool resume)
 	page = um_page_inherit();
 	catch_signals();
 	um_phase_hook(on_phase);
+	um_log_hook(on_log);
 	um_threads(threads);
 	um_status st = do_task(&k, name, resume);
 	if (st != UM_OK)

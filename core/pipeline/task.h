@@ -36,6 +36,8 @@ typedef struct um_cell_out {
 	bool restored;      /* it comes from an interrupted run */
 	struct { char *name; double value; } metric[256];
 	int nmetric;
+	char **warning;     /* in words: what speaks against believing the samples */
+	int nwarning;
 } um_cell_out;
 
 UM_API um_sink um_cell_sink(um_cell_out *c);
@@ -45,6 +47,8 @@ UM_API void um_cell_free(um_cell_out *c);
 /* The most memory that this process, or an interrupted one before it, has held. */
 UM_API double um_cell_peak_mb(const um_cell_out *c);
 UM_API UM_USED um_status um_cell_metric(um_cell_out *c, const char *name, double value);
+/* Adds to the warnings of metrics.json. */
+UM_API void um_cell_warn(um_cell_out *c, const char *text);
 
 UM_API UM_USED um_status um_cell_write_metrics(const um_cell_out *c);
 /* How long interrupted runs worked on it, in seconds; 0 without a checkpoint. */

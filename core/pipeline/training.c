@@ -95,7 +95,8 @@ static void used_priors(const um_plan *p, const um_task *t, int used[2])
 {
 	const um_stage_kind kind = um_plan_kind(p, t);
 	used[0] = t->inference >= 0 ? t->prior : -1;
-	used[1] = kind == UM_INFER ? -1 : um_plan_prior(p, p->stage[t->stage].data.prior);
+	used[1] = kind == UM_INFER ? -1 : kind == UM_CALIBRATE ? um_plan_truths(p, &p->stage[t->stage]) :
+		um_plan_prior(p, p->stage[t->stage].data.prior);
 }
 
 /* steps: of priors that, by mistake, name each other. */
@@ -122,16 +123,24 @@ bool um_plan_learned(const um_plan *p, int prior)
 	return false;
 }
 
+/* Whether a task draws samples with the inference that it has. */
+static bool infers(const um_plan *p, const um_task *t)
+{
+	return um_plan_kind(p, t) == UM_INFER || um_plan_kind(p, t) == UM_CALIBRATE;
+}
+
 bool um_plan_needs(const um_plan *p, const um_task *t, const um_task *k)
 {
 	const um_stage_kind kind = um_plan_kind(p, k);
 	int used[2];
 	if (kind == UM_SIMULATE)
 		return um_plan_is_cell(p, t) && um_plan_simulation(p, t->forward) == &p->stage[k->stage];
+	if (kind == UM_CALIBRATE)
+		return t->stage == k->stage && t->part == 0 && k->part > 0;
 	if (kind != UM_TRAIN)
 		return false;
 	if (k->inference >= 0)
-		return um_plan_kind(p, t) == UM_INFER && t->inference == k->inference;
+		return infers(p, t) && t->inference == k->inference;
 	used_priors(p, t, used);
 	return k->prior >= 0 && (um_plan_rests_on(p, used[0], k->prior) || um_plan_rests_on(p, used[1], k->prior));
 }
@@ -209,7 +218,7 @@ void um_training_order(const um_plan *p, um_problems *problems)
 			if (used[k] >= 0)
 				seen[used[k]] = true;
 		}
-		if (um_plan_kind(p, task) != UM_INFER || begun[task->inference])
+		if (!infers(p, task) || begun[task->inference])
 			continue;
 		check_inference(p, t, problems);
 		begun[task->inference] = true;

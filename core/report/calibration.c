@@ -57,9 +57,9 @@ static void add_folder(um_text *t, const char *dir, const char *name)
 		um_text_add(t, "<div class=\"figures\">\n");
 	for (int i = 0; i < files.n; i++) {
 		char *file = um_format("%s/%s", dir, files.name[i]);
-		const bool steps = strcmp(files.name[i], "ranks.csv") == 0;
 		files.name[i][strlen(files.name[i]) - 4] = '\0';
-		um_curves_html(t, file, files.name[i], steps);
+		if (strcmp(files.name[i], "replicates") != 0)
+			um_curves_html(t, file, files.name[i]);
 		free(file);
 	}
 	if (files.n > 0)

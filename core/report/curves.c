@@ -18,7 +18,6 @@ struct frame {
 	const um_columns *c;
 	um_axis x, y;
 	bool unit;        /* 0..1 on both axes */
-	double half;      /* of the interval that a value belongs to; 0: a point */
 	int lower, upper; /* columns of the band, 0: none */
 };
 
@@ -45,21 +44,18 @@ static void range(const struct frame *f, int from, int to, double *lo, double *h
 }
 
 /* False where there is nothing to draw. */
-static bool set_frame(struct frame *f, bool steps)
+static bool set_frame(struct frame *f)
 {
 	double x0, x1, y0, y1;
 	range(f, 0, 1, &x0, &x1);
 	range(f, 1, f->c->columns, &y0, &y1);
 	if (!(x1 > x0) || !(y1 >= y0))
 		return false;
-	f->unit = !steps && x0 >= 0 && x1 <= 1 && y0 >= 0 && y1 <= 1;
-	f->half = steps ? 0.5 * (x1 - x0) / (double)(f->c->rows - 1) : 0;
+	f->unit = x0 >= 0 && x1 <= 1 && y0 >= 0 && y1 <= 1;
 	const double room = f->unit ? 0 : 0.06 * (y1 - y0);
 	if (f->unit)
 		x0 = y0 = 0, x1 = y1 = 1;
-	else if (steps)
-		y0 = fmin(y0, room);
-	f->x = um_axis_linear(x0 - f->half, x1 + f->half, 5);
+	f->x = um_axis_linear(x0, x1, 5);
 	f->y = um_axis_linear(y0 - room, y1 + room, 5);
 	return true;
 }
@@ -88,10 +84,8 @@ static void add_path(um_text *t, const struct frame *f, int k)
 			pen = false;
 			continue;
 		}
-		to(t, f, pen, x - f->half, y);
+		to(t, f, pen, x, y);
 		pen = true;
-		if (f->half > 0)
-			to(t, f, true, x + f->half, y);
 	}
 }
 
@@ -104,11 +98,10 @@ static void add_band(um_text *t, const struct frame *f)
 	for (long i = 0; i < 2 * n; i++) {
 		const bool back = i >= n;
 		const long r = back ? 2 * n - 1 - i : i;
-		const double x = value(f, r, 0), y = value(f, r, back ? f->upper : f->lower), half = back ? -f->half : f->half;
+		const double x = value(f, r, 0), y = value(f, r, back ? f->upper : f->lower);
 		if (!isfinite(x) || !isfinite(y))
 			continue;
-		to(t, f, pen, x - half, y);
-		to(t, f, true, x + half, y);
+		to(t, f, pen, x, y);
 		pen = true;
 	}
 	um_text_add(t, "Z\"/>");
@@ -170,7 +163,7 @@ static void add_caption(um_text *t, const struct frame *f, const char *name)
 	um_text_add(t, "</span></figcaption>");
 }
 
-void um_curves_html(um_text *t, const char *path, const char *name, bool steps)
+void um_curves_html(um_text *t, const char *path, const char *name)
 {
 	um_columns c;
 	um_columns_read(path, MOST, &c);
@@ -179,14 +172,12 @@ void um_curves_html(um_text *t, const char *path, const char *name, bool steps)
 		f.lower = is_called(c.name[k], "lower", "lo") ? k : f.lower;
 		f.upper = is_called(c.name[k], "upper", "hi") ? k : f.upper;
 	}
-	if (c.rows > 1 && c.columns > 1 && set_frame(&f, steps)) {
+	if (c.rows > 1 && c.columns > 1 && set_frame(&f)) {
 		um_text_print(t, "<figure class=\"curves\"><svg viewBox=\"0 0 %g %g\" role=\"img\" aria-label=\"", W, H);
 		um_text_html(t, name);
 		um_text_add(t, "\">");
 		if (f.lower > 0 && f.upper > 0)
 			add_band(t, &f);
-		if (f.unit)
-			um_text_print(t, "<path class=\"dashed\" d=\"M%g %gL%g %g\"/>", LEFT, H - BOTTOM, W - RIGHT, TOP);
 		add_curves(t, &f);
 		add_axes(t, &f);
 		um_text_add(t, "</svg>");

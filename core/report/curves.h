@@ -7,12 +7,11 @@
 
 /* Adds a figure with an inline SVG of a CSV file: the first column is x, every other one a curve under its name, at
  * most 11. Columns "lower" and "upper" (or "lo" and "hi") are a band behind them; "expected" and "ideal" are drawn
- * dashed. Steps: each value belongs to an interval about its x, as counts of ranks do. Where all numbers lie in
- * 0..1, the diagonal is drawn, too. Nothing where there are fewer than two rows. */
-void um_curves_html(um_text *t, const char *path, const char *name, bool steps);
+ * dashed. Nothing where there are fewer than two rows. */
+void um_curves_html(um_text *t, const char *path, const char *name);
 
 /* Adds what is found below DIR/calibrate: for each folder there (three levels deep) with CSV files or a
- * verdict.json, its verdict and its curves. ranks.csv is drawn in steps. */
+ * verdict.json, its verdict and its curves; replicates.csv has none. */
 void um_calibration_html(um_text *t, const char *dir);
 
 #endif

@@ -32,6 +32,9 @@ static const struct {
 	{ "dirty_beam.png", "Dirty beam: what the array makes of a point" },
 	{ "dirty_image.png", "Dirty image of the data" },
 	{ "restored.png", "Posterior mean with the clean beam" },
+	{ "ranks.png", "Ranks of truths among their posterior samples: within the band if posteriors are right" },
+	{ "coverage.png", "How many truths the central intervals hold" },
+	{ "tarp.png", "How many truths balls about random points hold" },
 };
 #define KNOWN (sizeof(known) / sizeof(*known))
 

@@ -196,6 +196,13 @@ static void add_cell(struct report *p, int i, int shares)
 		um_text_html(t, c->reason);
 		um_text_add(t, "</p>\n");
 	}
+	size_t k;
+	json_t *warning;
+	json_array_foreach(json_object_get(c->metrics, "warnings"), k, warning) {
+		um_text_add(t, "<p class=\"reason\"><b>Warning</b>: ");
+		um_text_html(t, json_is_string(warning) ? json_string_value(warning) : "");
+		um_text_add(t, "</p>\n");
+	}
 	if (c->dir)
 		um_page_cell(t, c, i + 1, p->images, share(p, shares));
 	um_text_add(t, "</section>\n");

@@ -201,7 +201,8 @@ static void gather_columns(um_rundir *r)
 		const char *key;
 		json_t *v;
 		json_object_foreach(r->cells[i].metrics, key, v)
-			um_names_add(&r->metrics, key);
+			if (strcmp(key, "warnings") != 0) /* no numbers to compare */
+				um_names_add(&r->metrics, key);
 	}
 	if (r->metrics.n > 1)
 		qsort(r->metrics.name, (size_t)r->metrics.n, sizeof(char *), by_rank);

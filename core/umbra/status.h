@@ -46,6 +46,10 @@ typedef enum um_level { UM_ERROR, UM_WARN, UM_INFO, UM_DEBUG } um_level;
 #define um_log(level, ...) um_log_at(level, __func__, __VA_ARGS__)
 UM_API void um_log_at(um_level level, const char *where, const char *fmt, ...) UM_PRINTF(3, 4);
 
+/* Whom to tell every line, whatever level is enabled; NULL: nobody. */
+typedef void um_log_fn(um_level level, const char *text);
+UM_API void um_log_hook(um_log_fn *fn);
+
 #ifdef __cplusplus
 }
 #endif

@@ -55,8 +55,8 @@ static const um_param params[] = {
 		"Self-calibration stops where a round gains less than this fraction of log p(y | u)."),
 };
 
-/* Columns of the table of starts. */
-enum { OBJECTIVE, CONVERGED, STALLED, ITERATIONS, EVALUATIONS, LOGLIKE, ROUNDS, NFIGURES };
+/* Columns of the table of starts; STEEPEST is the largest norm of the gradient in the last minimisation, GRADIENT the last. */
+enum { OBJECTIVE, CONVERGED, STALLED, ITERATIONS, EVALUATIONS, LOGLIKE, ROUNDS, STEEPEST, GRADIENT, NFIGURES };
 
 /* What a checkpoint holds is the state between two minimisations, so that a resumed run
  * repeats the interrupted one exactly. */
@@ -132,6 +132,9 @@ static bool step(void *context, int64_t k, double f, double ll, double lp, doubl
 	for (int64_t i = 0; i <= start; i++)
 		before += (int64_t)um_row_d(&w->figure, i)[ITERATIONS];
 	w->st = um_sink_trace(w->sink, before + k, 6, names, row);
+	double *figure = um_row_d(&w->figure, start);
+	figure[GRADIENT] = gnorm;
+	figure[STEEPEST] = fmax(k > 1 ? figure[STEEPEST] : 0, gnorm);
 	um_answer answer = um_sink_progress(w->sink, (start * stages(w) + stage) * most + k,
 		w->set->starts * stages(w) * most, f);
 	if (answer != UM_GO && w->st == UM_OK)
@@ -149,6 +152,7 @@ static um_status minimise(work *w, double *x)
 		.volume = strcmp(w->set->density, "latent") == 0, .calibrate = w->joint, .step = step, .context = w,
 		.search = { .memory = (int)w->set->memory, .iterations = w->set->iterations,
 			.gtol = w->set->gtol, .ftol = w->set->ftol } };
+	figure[STEEPEST] = figure[GRADIENT] = 0;
 	UM_TRY(um_optimum_find(&o, x));
 	UM_TRY(w->st);
 	if (w->stop)
@@ -265,6 +269,24 @@ static double distance(const float *best, const float *x, int64_t n)
 	return sqrt(d / norm);
 }
 
+/* Whether the best start came to its end: metrics, and a warning where it did not. */
+static um_status report_end(work *w, const double *best)
+{
+	const double fall = best[STEEPEST] > 0 ? best[GRADIENT] / best[STEEPEST] : 0, flat = 1e-2;
+	um_status st = UM_OK;
+	UM_TRY(um_sink_metric(w->sink, "gradient_norm", best[GRADIENT]));
+	UM_TRY(um_sink_metric(w->sink, "gradient_fall", fall));
+	if (!best[CONVERGED] && !best[STALLED])
+		um_log(UM_WARN, "the image is not the most probable one yet: the iterations ran out where the gradient had fallen to %.2g "
+			"of its largest: iterations = %lld may do", fall, (long long)(4 * w->set->iterations));
+	if (best[STALLED] && fall > flat)
+		um_log(UM_WARN, "the image may not be the most probable one: no step made progress where the gradient had fallen only to "
+			"%.2g of its largest, as at a kink of the density or where rounding hides the way: a smoother prior, or starts > 1, "
+			"tell", fall);
+out:
+	return st;
+}
+
 /* How far the optima are apart; samples holds images x, best first. */
 static um_status compare(work *w, const int64_t *order, const um_array *x)
 {
@@ -294,7 +316,7 @@ static um_status compare(work *w, const int64_t *order, const um_array *x)
 		{ "iterations", total[ITERATIONS] },
 		{ "nfe", total[EVALUATIONS] },
 	};
-	um_status st = UM_OK;
+	um_status st = report_end(w, um_row_d(&w->figure, order[0]));
 	for (size_t i = 0; st == UM_OK && i < sizeof(metrics) / sizeof(*metrics); i++)
 		st = um_sink_metric(w->sink, metrics[i].name, metrics[i].value);
 	return st;

@@ -305,7 +305,7 @@ typedef struct keeper {
 	int64_t calls, stop, save, traced, room;
 	double last; /* first figure of the last row of the trace */
 	int n;
-	um_array kept[16];
+	um_array kept[24];
 } keeper;
 
 static um_answer keeper_progress(void *state, int64_t done, int64_t total, double loss)
