@@ -118,20 +118,41 @@ static void record_task(struct run *r, const struct child *c)
 static um_status prepare_dir(struct run *r)
 {
 	um_status st = UM_OK;
-	bool *done = um_new(sizeof(*done) * (size_t)(r->plan->ntask + 1));
-	UM_TRY(um_rundir_plan(r->dir, r->plan, r->o->resume));
+	UM_TRY(um_rundir_plan(r->dir, r->plan));
+	um_plan_set_dir(r->plan, r->dir);
 	if (r->o->resume)
-		UM_TRY(um_rundir_resume(r->dir, r->plan, r->record, done));
-	for (int i = 0; i < r->plan->ntask; i++)
-		if (done[i] && r->child[i].state == WAITING)
-			r->child[i].state = DONE;
+		UM_TRY(um_rundir_resume(r->dir, r->plan, r->record));
 	UM_TRY(write_record(r));
 out:
-	free(done);
 	return st;
 }
 
 /* ---- tasks -------------------------------------------------------------------------- */
+
+/* A task whose results are there is done; one that was made from something else says what. */
+static um_status begin(struct run *r, struct child *c)
+{
+	const int t = (int)(c - r->child);
+	char *why = NULL;
+	bool done = false;
+	if (um_plan_kind(r->plan, &r->plan->task[t]) == UM_COMPARE)
+		return UM_OK;
+	um_status st = um_rundir_begin(r->dir, r->plan, t, &done, &why);
+	if (why != NULL)
+		um_show_line(&r->show, "%s: %s: %s again", c->name, why,
+			um_plan_kind(r->plan, &r->plan->task[t]) == UM_TRAIN ? "trained" : "run");
+	free(why);
+	if (!done) {
+		json_object_del(json_object_get(r->record, "cells"), c->name);
+		json_object_del(json_object_get(r->record, "training"), c->name);
+		return st;
+	}
+	um_show_line(&r->show, "%s: done before, nothing has changed", c->name);
+	c->state = DONE;
+	r->done++;
+	record_task(r, c);
+	return st;
+}
 
 /* Starts "umbra task DIR NAME": standard error goes to log.txt, the page to UM_PAGE_FD. */
 static um_status spawn_task(struct run *r, struct child *c)
@@ -205,6 +226,18 @@ static void finish(struct run *r, struct child *c, int status)
 	r->show.open = r->show.open && c->state != FAILED;
 }
 
+/* A state lasts once it is written. */
+static void keep_state(struct run *r, struct child *c)
+{
+	const int t = (int)(c - r->child);
+	record_task(r, c);
+	um_status st = write_record(r);
+	if (st == UM_OK && c->state == DONE && um_plan_kind(r->plan, &r->plan->task[t]) != UM_COMPARE)
+		st = um_rundir_complete(r->dir, r->plan, t);
+	if (st != UM_OK)
+		um_log(UM_ERROR, "%s", um_message());
+}
+
 static void reap(struct run *r)
 {
 	int status;
@@ -212,11 +245,8 @@ static void reap(struct run *r)
 		for (int i = 0; i <= r->plan->ntask; i++)
 			if (r->child[i].state == RUNNING && r->child[i].pid == pid) {
 				finish(r, &r->child[i], status);
-				if (i < r->plan->ntask) {
-					record_task(r, &r->child[i]);
-					if (write_record(r) != UM_OK)
-						um_log(UM_ERROR, "%s", um_message());
-				}
+				if (i < r->plan->ntask)
+					keep_state(r, &r->child[i]);
 			}
 }
 
@@ -250,6 +280,11 @@ static void watch(struct run *r, const sigset_t *signals)
 		r->now = r->stop;
 		r->stop = true;
 	}
+	for (int i = 0; i < r->plan->ntask; i++)
+		if (r->child[i].state == RUNNING && *r->child[i].page->note) {
+			um_show_line(&r->show, "%s: %s", r->child[i].name, r->child[i].page->note);
+			*r->child[i].page->note = '\0';
+		}
 	reap(r);
 	enforce(r);
 	double now = um_clock();
@@ -312,7 +347,10 @@ static void run_tasks(struct run *r, const sigset_t *signals)
 		if (c != NULL && lost_its_data(r, c))
 			continue;
 		if (c != NULL && running(r) < r->o->jobs) {
-			if (spawn_task(r, c) != UM_OK) {
+			um_status st = begin(r, c);
+			if (st == UM_OK && c->state == DONE)
+				continue;
+			if (st != UM_OK || spawn_task(r, c) != UM_OK) {
 				c->state = FAILED;
 				c->reason = um_strdup(um_message());
 				record_task(r, c);

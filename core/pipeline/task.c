@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "pipeline/checkpoint.h"
 #include "pipeline/provenance.h"
 #include "pipeline/task.h"
 #include "report/compare.h"
@@ -339,7 +340,7 @@ static um_status infer(struct task *k, bool resume)
 	if (got < 1 || (got < s->set.samples && !k->inference.info.fewer))
 		UM_TRY(um_fail(UM_EPLUGIN, "inference/%s delivered %lld of %lld samples", k->inference.plugin->name,
 			(long long)got, (long long)s->set.samples));
-	um_cell_finish(&c);
+	um_checkpoint_remove(c.folder);
 out:
 	um_problem_free(c.problem);
 	um_cell_free(&c);

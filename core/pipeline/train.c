@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "pipeline/checkpoint.h"
 #include "pipeline/task.h"
 #include "report/figure.h"
 
@@ -205,7 +206,7 @@ static um_status deliver(struct training *k)
 	UM_TRY(show(k));
 	UM_TRY(um_cell_write_metrics(&k->out));
 	if (!k->budget_ended_it) /* else --resume with a larger budget goes on */
-		um_cell_finish(&k->out);
+		um_checkpoint_remove(k->out.folder);
 out:
 	return st;
 }
