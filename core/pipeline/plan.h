@@ -46,7 +46,7 @@ typedef struct um_stage_settings {
 	const char *stage, *forward, *prior, *learner, *truth_file, *align, *storage;
 	um_texts priors, inference;
 	int64_t samples;
-	double time_limit, seconds;
+	double time_limit, memory_limit, seconds;
 	bool skip_impossible;
 } um_stage_settings;
 

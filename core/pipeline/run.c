@@ -34,7 +34,7 @@ struct child {
 	um_page *page;
 	int fd;
 	double started, asked;   /* asked: when it was told to stop, 0 before */
-	double limit;            /* seconds, 0: none */
+	double limit, memory;    /* seconds, MB; 0: none */
 	bool too_long;
 	char *reason;
 };
@@ -205,10 +205,16 @@ static void finish(struct run *r, struct child *c, int status)
 	else if (WIFSIGNALED(status) && r->stop)
 		c->reason = um_format("%s did not stop when asked and was ended", where);
 	else if (WIFSIGNALED(status))
-		c->reason = um_format("%s crashed: %s", where, strsignal(WTERMSIG(status)));
+		c->reason = um_format("%s crashed: %s%s", where, strsignal(WTERMSIG(status)),
+			WTERMSIG(status) == SIGKILL ? ", as a system does that runs out of memory" : "");
 	else if (code != 0)
 		c->reason = *c->page->message ? um_strdup(c->page->message) :
 			um_format("%s ended the process with status %d", where, code);
+	if (c->memory > 0 && c->reason != NULL && !c->too_long && code != 75 && code != UM_EXIT_SKIPPED) {
+		char *more = um_format("%s (memory_limit = %g MB)", c->reason, c->memory);
+		free(c->reason);
+		c->reason = more;
+	}
 	c->state = c->too_long ? FAILED : code == 0 ? DONE : code == 75 ? INTERRUPTED :
 		code == UM_EXIT_SKIPPED ? SKIPPED : WIFSIGNALED(status) && r->stop ? INTERRUPTED : FAILED;
 	free(where);
@@ -400,6 +406,7 @@ static um_status choose_tasks(struct run *r)
 		r->child[i].name = r->plan->task[i].name;
 		r->child[i].fd = -1;
 		r->child[i].limit = r->plan->stage[r->plan->task[i].stage].set.time_limit;
+		r->child[i].memory = r->plan->stage[r->plan->task[i].stage].set.memory_limit;
 	}
 	r->child[r->plan->ntask].fd = -1;
 	if (r->o->only == NULL)

@@ -276,7 +276,7 @@ um_status um_train(const um_plan *p, int task, const char *dir, const um_env *en
 		UM_TRY(um_fail(UM_EINTR, "stopped on request; --resume goes on"));
 	}
 	if (st != UM_OK)
-		UM_TRY(um_context(st, "%s/%s", um_kind_names[item->plugin->kind], item->plugin->name));
+		UM_TRY(um_context(st, "%s/%s in fit", um_kind_names[item->plugin->kind], item->plugin->name));
 	k.budget_ended_it = k.stage->set.seconds > 0 && um_checkpoint_seconds(k.out.folder) >= k.stage->set.seconds;
 	UM_TRY(deliver(&k));
 out:
