@@ -95,13 +95,16 @@ static um_status add_hash(json_t *r, const char *name, const char *path)
 	return st;
 }
 
-/* Files count by what is in them, wherever they lie. */
+/* Files count by what is in them, wherever they lie; add_made has those that this run makes. */
 static um_status add_inputs(json_t *r, const um_plan *p, int task)
 {
 	um_status st = UM_OK;
 	um_input *in = NULL;
+	const bool fit = um_plan_kind(p, &p->task[task]) == UM_TRAIN;
 	const int n = um_plan_inputs(p, task, &in);
 	for (int i = 0; i < n; i++) {
+		if (!fit && strncmp(in[i].name, "train.", 6) == 0)
+			continue;
 		char *list = um_strdup(in[i].name), *dot = strrchr(list, '.');
 		char *files = um_format("%s.files", list);
 		json_object_del(r, files);
@@ -124,19 +127,22 @@ static um_status add_inputs(json_t *r, const um_plan *p, int task)
 	return st;
 }
 
-/* What a cell takes from the simulation of its forward model; weights are inputs already. */
-static um_status add_simulated(json_t *r, const um_plan *p, const um_task *t, const char *dir)
+/* Files of the tasks before it that a task reads. */
+static um_status add_made(json_t *r, const um_plan *p, const um_task *t, const char *dir)
 {
-	static const char *const files[] = { "measurements", "truth" };
+	static const char *const simulated[] = { "measurements.fits", "truth.fits", NULL };
 	um_status st = UM_OK;
-	if (um_plan_kind(p, t) != UM_INFER || um_plan_simulation(p, t->forward) == NULL)
-		return UM_OK;
-	for (int i = 0; i < 2 && st == UM_OK; i++) {
-		char *name = um_format("simulate/%s/%s.fits", p->forward[t->forward].key, files[i]);
-		char *path = um_format("%s/%s", dir, name);
-		st = add_hash(r, name, path);
-		free(path);
-		free(name);
+	for (const um_task *k = p->task; k < p->task + p->ntask && st == UM_OK; k++) {
+		const bool fit = um_plan_kind(p, k) == UM_TRAIN;
+		char *weights = um_format("%s.safetensors", fit ? strchr(k->name, '/') + 1 : "");
+		const char *const fitted[] = { weights, NULL }, *const *file = fit ? fitted : simulated;
+		for (; um_plan_needs(p, t, k) && *file != NULL && st == UM_OK; file++) {
+			char *name = um_format("%s/%s", k->name, *file), *path = um_format("%s/%s", dir, name);
+			st = add_hash(r, name, path);
+			free(path);
+			free(name);
+		}
+		free(weights);
 	}
 	return st;
 }
@@ -164,7 +170,7 @@ um_status um_recipe(const um_plan *p, int task, const char *dir, json_t **out)
 	}
 	add_node(r, stage, s->node, no_matter);
 	UM_TRY(add_inputs(r, p, task));
-	UM_TRY(add_simulated(r, p, t, dir));
+	UM_TRY(add_made(r, p, t, dir));
 	*out = r;
 	r = NULL;
 out:

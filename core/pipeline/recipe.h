@@ -8,7 +8,7 @@
 #include "pipeline/plan.h"
 
 /* A flat object of keys. Files that earlier tasks make in dir are there by then, so that a task is made
- * again only where those have changed. Needs um_plan_set_dir. */
+ * again only where those have changed. */
 UM_API UM_USED um_status um_recipe(const um_plan *p, int task, const char *dir, json_t **out);
 
 /* The first difference as text, "inference.dpi.steps was 400 and is 800", or NULL; free it. */

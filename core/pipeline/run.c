@@ -119,7 +119,6 @@ static um_status prepare_dir(struct run *r)
 {
 	um_status st = UM_OK;
 	UM_TRY(um_rundir_plan(r->dir, r->plan));
-	um_plan_set_dir(r->plan, r->dir);
 	if (r->o->resume)
 		UM_TRY(um_rundir_resume(r->dir, r->plan, r->record));
 	UM_TRY(write_record(r));

@@ -42,6 +42,16 @@ run 0 b --quiet --set inference.exact.limit=4000 --set priors.other.sigma=2.0 --
 for c in field+exact field+dpi other+exact other+dpi; do same "$T/a/seen/$c/samples.fits" "$T/b/seen/$c/samples.fits"; done
 ls -d "$T"/a/*/*.old 2>/dev/null && { echo "left behind"; bad=1; }
 
+# What rests on a fit, here through a prior that it names, follows it.
+sed 's/other = { plugin = "gaussian"; };/other = { plugin = "score"; score = "pca"; }; pca = { plugin = "pca"; components = 3; };/;
+	s/^run = (/&  { stage = "train"; prior = "pca"; data = { prior = "field"; count = 40; }; },/;
+	s/"field", "other"/"other"/; s/"exact", "dpi"/"dps"/; s/dpi = {.*};/dps = { plugin = "dps"; calls = 6; }; };/' "$T/p.cfg" >"$T/fit.cfg"
+status 0 "$UMBRA" run "$T/fit.cfg" -o "$T/fit" --quiet
+status 0 "$UMBRA" run "$T/fit.cfg" -o "$T/fit" --resume --set run.[0].data.count=50
+says "train/pca: train.pca.data.count was 40 and is 50: trained again"
+says "simulate/seen: done before, nothing has changed"
+says "seen/other+dps: train/pca/pca.safetensors has changed: run again"
+
 # A change that was not finished can be taken back; meanwhile nothing is lost.
 cp "$T/b/seen/field+dpi/samples.fits" "$T/kept.fits"
 run 0 c --only seen/field+dpi --quiet
