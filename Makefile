@@ -152,7 +152,7 @@ bench: all  ## speeds on this machine
 validate: all  ## slow comparisons with references, into share/results; WHAT="NAME..." for some
 	@sh tests/validate.sh $B $(WHAT)
 tsan:  ## every plugin in two threads under ThreadSanitizer
-	@$(MAKE) --no-print-directory B=$B/tsan SAN=thread OMP= all
+	@$(MAKE) --no-print-directory B=$B/tsan SAN=thread OMP= all $B/tsan/tests/plugins/writable_static.so
 	@sh tests/threads.sh $B/tsan
 memcheck: all  ## valgrind on every inference plugin
 	@sh tests/memcheck.sh $B

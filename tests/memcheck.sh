@@ -46,7 +46,7 @@ sed -i "s/KEYS/[ ${keys%, } ]/" "$T/p.cfg"
 case $keys in *'"cnf"'*) ;; *) sed -i '/stage = "train"; inference/d' "$T/p.cfg" ;; esac
 mkdir "$T/log"
 # The processor that valgrind shows has no AVX-512.
-UMBRA_ISA=avx2 valgrind --quiet --trace-children=yes --error-exitcode=9 --suppressions=tests/valgrind.supp \
+UMBRA_ISA=avx2 valgrind --quiet --trace-children=yes --error-exitcode=9 \
 	--log-file="$T/log/%p" "$UMBRA" run "$T/p.cfg" -o "$T/run" --threads 1 >"$T/out" 2>"$T/err"
 got=$?
 [ $got = 0 ] || { echo "exit status $got"; cat "$T/err"; bad=1; }
