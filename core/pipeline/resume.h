@@ -21,7 +21,7 @@ UM_API UM_USED um_status um_rundir_plan(const char *dir, const um_plan *plan);
  * and removes what a killed process had begun to write. */
 UM_API UM_USED um_status um_rundir_resume(const char *dir, const um_plan *plan, json_t *record);
 
-/* Makes the folder of task t ready, which is no compare stage and whose predecessors have ended. *done: its
+/* Makes the folder of task t ready, which simulates, trains or infers and whose predecessors have ended. *done: its
  * results are there, made from what they would be made from now. Where the folder was made from something
  * else, *why says what differs (free it), and NAME.old keeps it until um_rundir_complete; a change that was
  * taken back brings it back. What is unfinished and has not changed stays, to go on. */

@@ -128,13 +128,20 @@ out:
 
 /* ---- tasks -------------------------------------------------------------------------- */
 
+/* Whether the results of a task are kept for --resume; what puts others together is always done again. */
+static bool kept(const struct run *r, const struct child *c)
+{
+	const um_stage_kind kind = um_plan_kind(r->plan, &r->plan->task[c - r->child]);
+	return kind == UM_SIMULATE || kind == UM_TRAIN || kind == UM_INFER;
+}
+
 /* A task whose results are there is done; one that was made from something else says what. */
 static um_status begin(struct run *r, struct child *c)
 {
 	const int t = (int)(c - r->child);
 	char *why = NULL;
 	bool done = false;
-	if (um_plan_kind(r->plan, &r->plan->task[t]) == UM_COMPARE)
+	if (!kept(r, c))
 		return UM_OK;
 	um_status st = um_rundir_begin(r->dir, r->plan, t, &done, &why);
 	if (why != NULL)
@@ -234,11 +241,10 @@ static void finish(struct run *r, struct child *c, int status)
 /* A state lasts once it is written. */
 static void keep_state(struct run *r, struct child *c)
 {
-	const int t = (int)(c - r->child);
 	record_task(r, c);
 	um_status st = write_record(r);
-	if (st == UM_OK && c->state == DONE && um_plan_kind(r->plan, &r->plan->task[t]) != UM_COMPARE)
-		st = um_rundir_complete(r->dir, r->plan, t);
+	if (st == UM_OK && c->state == DONE && kept(r, c))
+		st = um_rundir_complete(r->dir, r->plan, (int)(c - r->child));
 	if (st != UM_OK)
 		um_log(UM_ERROR, "%s", um_message());
 }
