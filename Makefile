@@ -45,7 +45,7 @@ FUZZ    = $(patsubst %.c,$B/%,$(wildcard tests/fuzz/fuzz_*.c))
 # What a fuzz target is linked with: its own main, or libFuzzer's.
 FUZZ_O  = $B/tests/fuzz/main.o
 FUZZ_LD =
-FUZZ_SECONDS ?= 60
+SECONDS ?= 600
 BADS    = $(patsubst %.c,$B/%.so,$(wildcard tests/plugins/*.c))
 SOURCES = $(wildcard core/*/*.c core/nn/ops/*.c plugins/*/*.c tests/*/*.c)
 
@@ -86,8 +86,8 @@ $B/plugins/%.so: $B/plugins/%.o $(LIB)
 $B/umbra.1: $B/umbra
 	@{ echo '.TH UMBRA 1 "" "umbra $(VERSION)"'; echo '.SH NAME'; \
 	  echo 'umbra \- measurements to a posterior over images'; echo '.SH COMMANDS'; echo .nf; \
-	  $< help | sed 's/-/\\-/g'; echo .fi; echo '.SH PIPELINE FILES'; echo .nf; \
-	  $< help pipeline | sed 's/-/\\-/g'; echo .fi; } >$@
+	  $< help | sed 's/-/\\-/g'; echo .fi; echo '.SH SEE ALSO'; echo '.BR umbra-pipeline (5),'; \
+	  echo '.BR umbra-plugin (7)'; } >$@
 $B/tests/plugins/%.so: $B/tests/plugins/%.o $(LIB)
 	$(Q)$(CC) -shared $(UM_LD) $(LDFLAGS) $< -L$B -lumbra -lm -o $@
 $B/tests/unit/%: $B/tests/unit/%.o $(LIB)
@@ -117,13 +117,20 @@ ifneq ($(COV),)
 	@sh tests/coverage.sh $B
 endif
 
-# Guides in share/doc are the man pages, too.
+# Guides in share/doc are the man pages, too; keys and plugins come from the program.
+GUIDE = awk -v name=$(basename $(@F)) -v section=$(patsubst .%,%,$(suffix $@)) -v version=$(VERSION) -f share/doc/man.awk
 $B/umbra-plugin.7: share/doc/plugins.md share/doc/man.awk
-	@awk -v name=umbra-plugin -v section=7 -v version=$(VERSION) -v about='how to write plugins of umbra' -f share/doc/man.awk $< >$@
+	@$(GUIDE) -v about='how to write plugins of umbra' $< >$@
+$B/umbra-pipeline.5: share/doc/pipeline.md share/doc/man.awk $B/umbra $(PLUGS)
+	@{ $(GUIDE) -v about='what a pipeline file of umbra says' $<; \
+	  echo '.SH KEYS'; echo .nf; $B/umbra help pipeline | sed 's/-/\\-/g'; echo .fi; \
+	  echo '.SH PLUGINS'; echo .nf; $B/umbra list | sed 's/-/\\-/g'; echo .fi; \
+	  echo '.SH SEE ALSO'; echo '.BR umbra (1),'; echo '.BR umbra-plugin (7)'; } >$@
 
-install: all $B/umbra.1 $B/umbra-plugin.7  ## under PREFIX (LIBDIR for libraries), below DESTDIR
+install: all $B/umbra.1 $B/umbra-pipeline.5 $B/umbra-plugin.7  ## under PREFIX (LIBDIR for libraries), below DESTDIR
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include/umbra \
-	  $(DESTDIR)$(PREFIX)/share/umbra $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man7
+	  $(DESTDIR)$(PREFIX)/share/umbra $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
+	  $(DESTDIR)$(PREFIX)/share/man/man7
 	$(Q)$(CC) $(UM_LD) $(LDFLAGS) $(CLI_O) -L$B -lumbra -ljansson -lm -Wl,-rpath,'$$ORIGIN/$(TO_LIB)' \
 	  -o $(DESTDIR)$(PREFIX)/bin/umbra
 	install -m644 $(LIB) $(DESTDIR)$(LIBDIR)/libumbra.so.1
@@ -136,20 +143,30 @@ install: all $B/umbra.1 $B/umbra-plugin.7  ## under PREFIX (LIBDIR for libraries
 	install -m644 pipelines/*.cfg $(DESTDIR)$(PREFIX)/share/umbra/pipelines
 	install -D -m644 share/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/umbra
 	install -m644 $B/umbra.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m644 $B/umbra-pipeline.5 $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m644 $B/umbra-plugin.7 $(DESTDIR)$(PREFIX)/share/man/man7
 	sed 's|@PREFIX@|$(PREFIX)|;s|@LIBDIR@|$(LIBDIR)|;s|@VERSION@|$(VERSION)|' share/umbra.pc.in \
 	  >$(DESTDIR)$(LIBDIR)/pkgconfig/umbra.pc
 
 # ---- for developers ----------------------------------------------------------------------------
 
-fuzz: all $(FUZZ)  ## broken files for every reader, FUZZ_SECONDS each (needs clang)
+fuzz: all $(FUZZ)  ## broken files for every reader, SECONDS each (needs clang)
+	@$(MAKE) --no-print-directory fuzz-build
+	@UMBRA_BUILD=$B sh tests/fuzz/run.sh $(SECONDS)
+fuzz-build:
 	@$(MAKE) --no-print-directory B=$B/fuzz CC=clang SAN=fuzzer-no-link,address,undefined FUZZ_O= \
 	  FUZZ_LD=-fsanitize=fuzzer all $(FUZZ:$B/%=$B/fuzz/%)
-	@UMBRA_BUILD=$B sh tests/fuzz/run.sh $(FUZZ_SECONDS)
 bench: all  ## speeds on this machine
 	@$B/umbra bench
 validate: all  ## slow comparisons with references, into share/results; WHAT="NAME..." for some
 	@sh tests/validate.sh $B $(WHAT)
+tsan:  ## every plugin in two threads under ThreadSanitizer
+	@$(MAKE) --no-print-directory B=$B/tsan SAN=thread OMP= all $B/tsan/tests/plugins/writable_static.so
+	@sh tests/threads.sh $B/tsan
+memcheck: all  ## valgrind on every inference plugin
+	@sh tests/memcheck.sh $B
+abi:  ## write down the plugin ABI, after a change that old plugins survive
+	@UPDATE=1 UMBRA_BUILD=$B sh tests/pipelines/abi.sh
 stats:  ## median and longest function and file
 	@sh tests/stats.sh
 compile_commands.json: Makefile  ## for clang-tidy and editors
@@ -164,5 +181,5 @@ clean:  ## remove what was built
 	rm -rf build compile_commands.json
 
 .SECONDARY:
-.PHONY: all need-packages demo deps deps-build deps-test check check-all install fuzz bench validate stats help clean
+.PHONY: all need-packages demo deps deps-build deps-test check check-all install fuzz fuzz-build bench validate tsan memcheck abi stats help clean
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -41,13 +41,7 @@ done
 for p in plugins/*/*.c; do
 	n=${p#plugins/}
 	n=${n%.c}
-	set --
-	if [ -f "tests/conformance/$n.args" ]; then
-		while read -r line; do
-			case $line in ''|'#'*) ;; *) set -- "$@" --set "$line" ;; esac
-		done <"tests/conformance/$n.args"
-	fi
-	try "conformance/$n" "$UMBRA" test "$B/plugins/$n.so" "$@"
+	try "conformance/$n" sh tests/battery.sh "$UMBRA" "$n"
 done
 for s in tests/pipelines/*.sh; do
 	try "pipelines/$(basename "$s" .sh)" sh "$s"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* umbra COMMAND ...: finds the command and runs it. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -63,6 +64,7 @@ static int unknown(const char *name)
 int main(int argc, char *argv[])
 {
 	const char *name = argc > 1 ? argv[1] : "help";
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error with a message, as a full disk is */
 	if (strcmp(name, "--version") == 0) {
 		printf("umbra %s\n", UM_VERSION);
 		return 0;

@@ -25,15 +25,6 @@ void conform_line(struct battery *b, const char *name, um_status st)
 	b->failed += st != UM_OK;
 }
 
-static void release_pool(struct fixture *f)
-{
-	for (int i = 0; i < f->npool; i++)
-		free(f->memory[i]);
-	free(f->memory);
-	f->memory = NULL;
-	f->npool = 0;
-}
-
 void conform_run(struct battery *b, struct fixture *f, int nfixtures, const struct check *checks, size_t n)
 {
 	for (size_t k = 0; k < n; k++) {
@@ -44,7 +35,9 @@ void conform_run(struct battery *b, struct fixture *f, int nfixtures, const stru
 			um_phase(b->plugin, checks[k].name);
 			st = checks[k].run(&f[i]);
 			um_phase(NULL, NULL);
-			release_pool(&f[i]);
+			if (st == UM_OK)
+				st = conform_unharmed(&f[i]);
+			conform_release(&f[i]);
 			if (st != UM_OK && i > 0)
 				um_context(st, "on %lld x %lld pixels, %lld channels", (long long)s[4],
 					(long long)s[3], (long long)s[2]);
@@ -117,7 +110,7 @@ um_status conform_instance(struct battery *b, const um_env *env, struct fixture 
 
 void conform_close(struct fixture *f)
 {
-	release_pool(f);
+	conform_release(f);
 	um_forward_close(&f->forward);
 	um_prior_close(&f->prior);
 	um_inference_close(&f->inference);

@@ -38,7 +38,8 @@ struct fixture {
 	int64_t n;             /* pixels */
 	const char *absent;    /* a check that has nothing to test says why, and returns UM_OK */
 	void **memory;         /* what the running check holds */
-	int npool;
+	struct guarded *guarded; /* and arrays, which a plugin may write to */
+	int npool, nguarded;
 };
 
 struct check {
@@ -62,6 +63,12 @@ void conform_forget(struct battery *b);
 
 /* A plugin with its defaults, to be freed by um_params_free. */
 um_status conform_defaults(um_kind kind, const char *name, const um_plugin **p, um_params **params);
+
+/* Bytes with marks and forbidden pages around them, for the running check; whether the marks still stand;
+ * an end of all that a check holds. */
+void *conform_guarded(struct fixture *f, size_t bytes);
+um_status conform_unharmed(const struct fixture *f);
+void conform_release(struct fixture *f);
 
 /* Arrays of NaN: images [count][shape], rows of n doubles, plain doubles; n may be 0. */
 um_array *conform_images(struct fixture *f, int64_t count);
@@ -87,6 +94,10 @@ um_status conform_same(const um_array *a, const um_array *b, double tol, const c
 um_status conform_finite(const um_array *a, const char *what);
 um_status conform_numbers(const double *v, int64_t n, const char *what);
 um_status conform_bytes(const um_array *a, const um_array *b, const char *what);
+
+/* What one instance gives alone, two in threads of their own must give; what(f) opens one and returns its
+ * result, held by f, or says in f->absent why there is none. */
+um_status conform_threads(struct fixture *f, um_status (*what)(struct fixture *f, um_array **out));
 
 /* The parts. */
 bool conform_descriptor(struct battery *b); /* false: it cannot be run */

@@ -479,8 +479,41 @@ out:
 	return st;
 }
 
+/* y and the transpose of the derivative at x, one behind the other. */
+static um_status both(struct fixture *own, struct fixture *f, um_array *out)
+{
+	um_status st = UM_OK;
+	const int64_t ny = own->forward.info.ny;
+	um_array *sigma, *op, *x = conform_point(f, 1, true, 16), *jtv = conform_images(f, 1);
+	um_array y = um_array_view(out->data, UM_F64, 2, (const int64_t[]){ 1, ny });
+	UM_TRY(noise(own, &sigma, &op));
+	UM_TRY(apply(own, op, x, &y));
+	UM_TRY(pull(own, op, x, &y, jtv));
+	for (int64_t i = 0; i < f->n; i++)
+		um_row_d(out, 0)[ny + i] = um_row_f(jtv, 0)[i];
+out:
+	return st;
+}
+
+static um_status see_alone(struct fixture *f, um_array **out)
+{
+	um_status st = UM_OK;
+	struct fixture own = { 0 };
+	UM_TRY(conform_instance(f->b, &f->env, &own));
+	*out = conform_rows(f, 1, own.forward.info.ny + f->n);
+	st = both(&own, f, *out);
+out:
+	conform_close(&own);
+	return st;
+}
+
+static um_status check_threads(struct fixture *f)
+{
+	return conform_threads(f, see_alone);
+}
+
 static const struct check checks[] = {
-	{ "instances", check_instances }, { "outputs", check_written }, { "tangent", check_tangent },
+	{ "instances", check_instances }, { "instances in threads", check_threads }, { "outputs", check_written }, { "tangent", check_tangent },
 	{ "adjoint", check_adjoint }, { "linear", check_linear }, { "simulate", check_simulate },
 	{ "data", check_data }, { "gradient of loglike", check_loglike }, { "solve", check_solve },
 	{ "pseudo-inverse", check_pseudo }, { "stats", check_stats }, { "plot", check_plot },

@@ -234,9 +234,26 @@ out:
 	return st;
 }
 
+static um_status speak_alone(struct fixture *f, um_array **out)
+{
+	um_status st = UM_OK;
+	struct fixture own = { 0 };
+	*out = conform_images(f, 1);
+	UM_TRY(conform_instance(f->b, &f->env, &own));
+	st = speak(&own, *out);
+out:
+	conform_close(&own);
+	return st;
+}
+
+static um_status check_threads(struct fixture *f)
+{
+	return conform_threads(f, speak_alone);
+}
+
 static const struct check checks[] = {
-	{ "instances", check_instances }, { "logp", check_logp }, { "gradient of logp", check_gradient },
-	{ "sample", check_sample }, { "sample repeats", check_repeat }, { "batch = loop", check_batch },
+	{ "instances", check_instances }, { "instances in threads", check_threads }, { "logp", check_logp },
+	{ "gradient of logp", check_gradient }, { "sample", check_sample }, { "sample repeats", check_repeat }, { "batch = loop", check_batch },
 };
 
 void conform_prior(struct battery *b, struct fixture *f, int n)

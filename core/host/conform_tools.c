@@ -11,14 +11,12 @@ static void *take(struct fixture *f, size_t bytes)
 	return f->memory[f->npool++] = um_new(bytes);
 }
 
-/* On a 64-byte boundary, as um_array_new makes them. */
 static um_array *take_array(struct fixture *f, um_dtype type, int rank, const int64_t dim[])
 {
 	um_array *a = take(f, sizeof(*a));
 	*a = um_array_view(NULL, type, rank, dim);
 	const int64_t n = um_array_len(a);
-	char *raw = take(f, (size_t)n * sizeof(double) + 128);
-	a->data = raw + (64 - (uintptr_t)raw % 64);
+	a->data = conform_guarded(f, (size_t)n * (type == UM_F32 ? sizeof(float) : sizeof(double)));
 	for (int64_t i = 0; i < n; i++)
 		if (type == UM_F32)
 			((float *)a->data)[i] = NAN;

@@ -26,14 +26,16 @@ UM_API UM_USED um_status um_calibrate_part(const um_plan *p, int task, const cha
 	bool resume);
 UM_API UM_USED um_status um_calibrate_verdict(const um_plan *p, int task, const char *dir, um_page *page);
 
-/* Whether nothing is left to do for a task with a part; and forgets all that a stage has done. */
+/* Whether nothing is left to do for a task with a part; and whether there is a verdict. */
 UM_API bool um_calibrate_done(const um_plan *p, int task, const char *dir);
-UM_API void um_calibrate_forget(const um_plan *p, int task, const char *dir);
+UM_API bool um_calibrate_judged(const um_plan *p, int task, const char *dir);
+
+/* DIR/calibrate/NAME of a task of the stage; free it. */
+UM_API char *um_calibrate_folder(const um_plan *p, int task, const char *dir);
 
 /* ---- private to calibrate.c, calibration.c, verdict.c and verdict_files.c --------------- */
 
-/* DIR/calibrate/NAME of a task of the stage; the replicates of a part, *first .. *end - 1. Free the folder. */
-UM_API char *um_calibrate_folder(const um_plan *p, int task, const char *dir);
+/* The replicates of a part, *first .. *end - 1. */
 UM_API void um_calibrate_range(const um_plan *p, int task, int64_t *first, int64_t *end);
 
 /* Where the checkpoint of a replicate is (free it); and no longer, for replicates first .. end - 1. */

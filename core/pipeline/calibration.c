@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What a calibration has on disk while it goes on, and how it ends. */
-#include <dirent.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "base/file.h"
 #include "base/mem.h"
 #include "pipeline/calibrate.h"
@@ -40,27 +38,10 @@ void um_calibrate_range(const um_plan *p, int task, int64_t *first, int64_t *end
 	*end = t->part * n / parts;
 }
 
-/* Removes a folder and what is in it. */
-static void remove_all(const char *path)
-{
-	DIR *d = opendir(path);
-	for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;) {
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-			continue;
-		char *inside = um_format("%s/%s", path, e->d_name);
-		if (unlink(inside) != 0)
-			remove_all(inside);
-		free(inside);
-	}
-	if (d != NULL)
-		closedir(d);
-	rmdir(path);
-}
-
 static void remove_work(const char *folder)
 {
 	char *path = um_format("%s/work", folder);
-	remove_all(path);
+	um_file_remove_tree(path);
 	free(path);
 }
 
@@ -120,7 +101,7 @@ void um_calibrate_clean(const char *folder, int64_t first, int64_t end)
 {
 	for (int64_t i = first; i < end; i++) {
 		char *path = um_calibrate_replicate(folder, i);
-		remove_all(path);
+		um_file_remove_tree(path);
 		free(path);
 	}
 }
@@ -140,11 +121,13 @@ bool um_calibrate_done(const um_plan *p, int task, const char *dir)
 	return done;
 }
 
-void um_calibrate_forget(const um_plan *p, int task, const char *dir)
+bool um_calibrate_judged(const um_plan *p, int task, const char *dir)
 {
-	char *folder = um_calibrate_folder(p, task, dir);
-	remove_all(folder);
+	char *folder = um_calibrate_folder(p, task, dir), *verdict = verdict_file(folder);
+	const bool judged = um_file_exists(verdict);
+	free(verdict);
 	free(folder);
+	return judged;
 }
 
 /* ---- the verdict --------------------------------------------------------------------------- */

@@ -4,16 +4,22 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <umbra/tensors.h>
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "pipeline/checkpoint.h"
 #include "pipeline/task.h"
 #include "report/figure.h"
 
-#define SAVE_EVERY 30.0 /* seconds between checkpoints */
-#define CHECKPOINT "checkpoint.safetensors"
+/* Seconds between checkpoints. */
+static double save_every(void)
+{
+	const char *wish = getenv("UMBRA_CHECKPOINT");
+	char *end;
+	const double seconds = wish != NULL ? strtod(wish, &end) : 30;
+	return wish == NULL || (end != wish && *end == '\0' && seconds >= 0) ? seconds : 30;
+}
 
 static um_answer progress(void *state, int64_t done, int64_t total, double loss)
 {
@@ -26,7 +32,7 @@ static um_answer progress(void *state, int64_t done, int64_t total, double loss)
 	if (um_task_stopping())
 		return UM_STOP;
 	double now = um_clock();
-	if (now - c->saved < SAVE_EVERY)
+	if (now - c->saved < c->every)
 		return UM_GO;
 	c->saved = now;
 	return UM_SAVE;
@@ -153,31 +159,28 @@ static um_status file(void *state, const char *name, um_status (*write)(const ch
 	return st;
 }
 
+static void note_number(um_tensors *t, const char *key, double value)
+{
+	char text[40];
+	snprintf(text, sizeof(text), "%.3f", value);
+	um_tensors_note(t, key, text);
+}
+
 static um_status checkpoint(void *state, int n, const char *const names[], const um_array *const arrays[])
 {
 	um_cell_out *c = state;
 	um_status st = UM_OK;
 	um_tensors t = { 0 };
-	char *path = um_format("%s/" CHECKPOINT, c->folder);
-	char *bytes = um_format("%zu", c->trace_len);
-	char *seconds = um_format("%.3f", c->earlier + um_clock() - c->started);
-	char *calls = um_format("%.0f", c->earlier_calls + (c->problem != NULL ? (double)um_problem_calls(c->problem) : 0));
-	char *peak = um_format("%.3f", um_cell_peak_mb(c));
 	for (int i = 0; i < n; i++)
 		UM_TRY(um_tensors_add(&t, names[i], arrays[i]));
-	um_tensors_note(&t, "trace_bytes", bytes);
-	um_tensors_note(&t, "seconds", seconds);
-	um_tensors_note(&t, "nfe", calls);
-	um_tensors_note(&t, "peak_mb", peak);
+	note_number(&t, "trace_bytes", (double)c->trace_len);
+	note_number(&t, "seconds", c->earlier + um_clock() - c->started);
+	note_number(&t, "nfe", c->earlier_calls + (c->problem != NULL ? (double)um_problem_calls(c->problem) : 0));
+	note_number(&t, "peak_mb", um_cell_peak_mb(c));
 	UM_TRY(um_cell_write_trace(c));
-	UM_TRY(um_tensors_write(path, &t));
+	UM_TRY(um_checkpoint_write(c->folder, &t));
 out:
 	um_tensors_free(&t);
-	free(path);
-	free(bytes);
-	free(seconds);
-	free(calls);
-	free(peak);
 	return st;
 }
 
@@ -201,25 +204,17 @@ static um_status note(void *state, const char *key, const char *value)
 	return UM_OK;
 }
 
-static double noted(const um_tensors *t, const char *key)
-{
-	const char *text = um_tensors_meta(t, key);
-	return text != NULL ? strtod(text, NULL) : 0;
-}
-
 /* The trace as long as it was when the checkpoint was written, and what was counted by then. */
 static um_status restore_trace(um_cell_out *c, const um_tensors *t)
 {
-	size_t want = (size_t)noted(t, "trace_bytes"), have = 0;
-	c->earlier = noted(t, "seconds");
-	c->earlier_calls = noted(t, "nfe");
-	c->earlier_mb = noted(t, "peak_mb");
+	const size_t want = (size_t)um_checkpoint_number(t, "trace_bytes");
+	c->earlier = um_checkpoint_number(t, "seconds");
+	c->earlier_calls = um_checkpoint_number(t, "nfe");
+	c->earlier_mb = um_checkpoint_number(t, "peak_mb");
 	if (want == 0)
 		return UM_OK;
 	char *path = um_format("%s/trace.csv", c->folder);
-	um_status st = um_file_get(path, &c->trace, &have);
-	if (st == UM_OK && have < want)
-		st = um_fail(UM_EDATA, "%s: shorter than when the checkpoint was written", path);
+	um_status st = um_file_get(path, &c->trace, NULL);
 	if (st == UM_OK) {
 		c->trace[want] = '\0';
 		c->trace_len = want;
@@ -229,57 +224,45 @@ static um_status restore_trace(um_cell_out *c, const um_tensors *t)
 	return st;
 }
 
+/* The checkpoint that there is; of a damaged one the user hears. */
+static bool last_checkpoint(const um_cell_out *c, um_tensors *t)
+{
+	char *complaint = NULL;
+	const bool found = c->resume && um_checkpoint_read(c->folder, t, &complaint);
+	if (complaint != NULL) {
+		um_log(UM_INFO, "%s", complaint);
+		snprintf(c->page->note, sizeof(c->page->note), "%s", complaint);
+	}
+	free(complaint);
+	return found;
+}
+
 static um_status restore(void *state, int n, const char *const names[], um_array *const arrays[], bool *found)
 {
 	um_cell_out *c = state;
 	um_status st = UM_OK;
 	um_tensors t = { 0 };
-	char *path = um_format("%s/" CHECKPOINT, c->folder);
-	if (!c->resume || !um_file_exists(path))
-		goto out;
-	UM_TRY(um_tensors_read(path, &t));
-	for (int i = 0; i < n; i++) {
+	*found = last_checkpoint(c, &t);
+	for (int i = 0; *found && i < n; i++) {
 		const um_array *a = um_tensors_get(&t, names[i]);
 		if (a == NULL || a->dtype != arrays[i]->dtype || um_array_len(a) != um_array_len(arrays[i]))
-			UM_TRY(um_fail(UM_EDATA, "%s: %s has another shape than this pipeline makes; start in a "
-				"new folder", path, names[i]));
+			UM_TRY(um_fail(UM_EDATA, "%s: the checkpoint's %s has another shape than this pipeline makes; start in a "
+				"new folder", c->folder, names[i]));
 		UM_TRY(um_array_copy(arrays[i], a));
 	}
-	UM_TRY(restore_trace(c, &t));
-	*found = true;
+	if (*found)
+		UM_TRY(restore_trace(c, &t));
 out:
 	um_tensors_free(&t);
-	free(path);
 	return st;
-}
-
-double um_checkpoint_seconds(const char *folder)
-{
-	um_tensors t = { 0 };
-	char *path = um_format("%s/" CHECKPOINT, folder);
-	double seconds = 0;
-	if (um_file_exists(path) && um_tensors_read(path, &t) == UM_OK)
-		seconds = noted(&t, "seconds");
-	um_tensors_free(&t);
-	free(path);
-	return seconds;
 }
 
 double um_cell_earlier(const um_cell_out *c)
 {
-	return c->resume ? um_checkpoint_seconds(c->folder) : 0;
-}
-
-void um_checkpoint_remove(const char *folder)
-{
-	char *path = um_format("%s/" CHECKPOINT, folder);
-	unlink(path);
-	free(path);
-}
-
-void um_cell_finish(const um_cell_out *c)
-{
-	um_checkpoint_remove(c->folder);
+	um_tensors t = { 0 };
+	const double seconds = last_checkpoint(c, &t) ? um_checkpoint_number(&t, "seconds") : 0;
+	um_tensors_free(&t);
+	return seconds;
 }
 
 /* Where the figure of this name goes, as a file that ends so. */
@@ -339,6 +322,7 @@ um_sink um_cell_sink(um_cell_out *c)
 	static const um_sink_ops ops = { .progress = progress, .samples = samples, .metric = metric,
 		.trace = trace, .file = file, .checkpoint = checkpoint, .restore = restore, .plot = plot,
 		.picture = picture, .tensor = tensor, .note = note, .images = images };
+	c->every = save_every();
 	return (um_sink){ &ops, c };
 }
 

@@ -211,7 +211,7 @@ static um_status prepare(struct estimate *e)
 		e->dir = NULL;
 		goto out;
 	}
-	UM_TRY(um_rundir_plan(e->dir, e->plan, false));
+	UM_TRY(um_rundir_plan(e->dir, e->plan));
 	e->task = um_new(sizeof(*e->task) * (size_t)e->plan->ntask);
 	sigemptyset(&e->signals);
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++)

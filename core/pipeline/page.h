@@ -16,6 +16,7 @@ typedef struct um_page {
 	int64_t done, total, first; /* steps; first: those that an interrupted run had done */
 	double loss;
 	char message[1024];   /* why the task failed */
+	char note[512];       /* what the user should know meanwhile; emptied once it was shown */
 } um_page;
 
 /* A page and the descriptor to hand to a task. */

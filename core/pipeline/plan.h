@@ -49,7 +49,7 @@ typedef struct um_stage_settings {
 	const char *stage, *forward, *prior, *learner, *truth_file, *align, *storage, *name, *simulate, *truths;
 	um_texts priors, inference, files;
 	int64_t samples, replicates;
-	double time_limit, seconds, factor;
+	double time_limit, memory_limit, seconds, factor;
 	bool skip_impossible;
 } um_stage_settings;
 

@@ -113,7 +113,8 @@ static void add_priors(um_input **list, int *n, const um_plan *p, const um_task 
 		const um_stage *s = um_plan_training(p, i);
 		const char *weights = p->prior[i].factor[0].weights;
 		const bool fitted = own != NULL && own->kind == UM_TRAIN && s == own;
-		const bool drawn = own != NULL && own->kind != UM_INFER && um_plan_prior(p, own->data.prior) == i;
+		const bool drawn = own != NULL && (own->kind == UM_CALIBRATE ? um_plan_truths(p, own) == i :
+			own->kind != UM_INFER && um_plan_prior(p, own->data.prior) == i);
 		if (task != NULL && task->prior != i && !drawn)
 			continue;
 		for (int k = 0; k < p->prior[i].n; k++)
@@ -174,7 +175,8 @@ int um_plan_inputs(const um_plan *p, int t, um_input **list)
 	if (p->image.mesh != NULL && *p->image.mesh != '\0')
 		add_input(list, &n, um_strdup("image.mesh"), p->image.mesh);
 	for (int i = 0; i < p->nforward; i++) {
-		if (task != NULL && task->forward != i)
+		const bool calibrates = task != NULL && um_plan_kind(p, task) == UM_CALIBRATE;
+		if (task != NULL && task->forward != i && !(calibrates && um_plan_simulator(p, &p->stage[task->stage]) == i))
 			continue;
 		add_item(list, &n, "forward", &p->forward[i], task != NULL ? p->forward[i].base : NULL);
 		if (task == NULL ? p->forward[i].base == NULL : um_plan_kind(p, task) != UM_TRAIN)

@@ -6,12 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "base/file.h"
 #include "base/mem.h"
 #include "pipeline/calibrate.h"
+#include "pipeline/checkpoint.h"
+#include "pipeline/recipe.h"
 #include "pipeline/resume.h"
-#include "pipeline/task.h"
 
 bool um_rundir_empty(const char *dir)
 {
@@ -52,63 +54,10 @@ static char *plan_text(const um_plan *p)
 	return text;
 }
 
-/* The first line in which two texts differ. */
-static int differing_line(const char *a, const char *b)
+um_status um_rundir_plan(const char *dir, const um_plan *plan)
 {
-	int line = 1;
-	for (; *a && *a == *b; a++, b++)
-		line += *a == '\n';
-	return line;
-}
-
-/* Whether two texts say the same but for the time budgets of train stages. */
-static bool same_but_budgets(const char *old, const char *now)
-{
-	um_node *root[2] = { NULL, NULL };
-	char *text[2] = { NULL, NULL };
-	for (int k = 0; k < 2; k++) {
-		if (um_config_parse(k == 0 ? old : now, "pipeline.cfg", &root[k]) != UM_OK)
-			break;
-		const um_node *run = um_node_get(root[k], "run");
-		for (int i = 0; run != NULL && i < run->n; i++) {
-			const um_node *stage = um_node_get(run->child[i], "stage");
-			um_node *budget = um_node_get(run->child[i], "seconds");
-			if (stage != NULL && stage->text != NULL && strcmp(stage->text, "train") == 0 && budget != NULL) {
-				budget->type = UM_NODE_INT;
-				budget->integer = 0;
-				budget->filled = false;
-			}
-		}
-		size_t n = 0;
-		FILE *f = open_memstream(&text[k], &n);
-		um_config_write(root[k], f);
-		fclose(f);
-	}
-	const bool same = text[0] != NULL && text[1] != NULL && strcmp(text[0], text[1]) == 0;
-	for (int k = 0; k < 2; k++) {
-		um_node_free(root[k]);
-		free(text[k]);
-	}
-	return same;
-}
-
-um_status um_rundir_plan(const char *dir, const um_plan *plan, bool resume)
-{
-	um_status st = UM_OK;
-	char *text = plan_text(plan), *path = um_format("%s/pipeline.cfg", dir), *old = NULL;
-	if (!resume || !um_file_exists(path)) {
-		UM_TRY(um_file_put(path, text, strlen(text)));
-		goto out;
-	}
-	UM_TRY(um_file_get(path, &old, NULL));
-	if (strcmp(old, text) == 0)
-		goto out;
-	if (!same_but_budgets(old, text))
-		UM_TRY(um_fail(UM_EPARAM, "%s:%d: the pipeline has changed since this run began, so that it "
-			"cannot be resumed; choose another folder with -o", path, differing_line(old, text)));
-	UM_TRY(um_file_put(path, text, strlen(text)));
-out:
-	free(old);
+	char *text = plan_text(plan), *path = um_format("%s/pipeline.cfg", dir);
+	um_status st = um_file_put(path, text, strlen(text));
 	free(path);
 	free(text);
 	return st;
@@ -126,21 +75,29 @@ um_status um_rundir_write(const char *dir, const json_t *record)
 
 /* ---- an earlier run ------------------------------------------------------------------ */
 
-/* Refuses where the members of a group (hashes of inputs, versions of plugins) have changed. */
-static um_status compare(const char *path, const json_t *old, const json_t *now, const char *group,
-	const char *what)
+/* What a process that was killed had begun to write: "NAME.PID.tmp" and shared pages. */
+static bool was_begun(const char *name)
 {
-	const char *key;
-	json_t *value;
-	json_object_foreach(json_object_get(now, group), key, value) {
-		const json_t *before = json_object_get(json_object_get(old, group), key);
-		const json_t *a = json_is_object(value) ? json_object_get(value, "sha256") : value;
-		const json_t *b = json_is_object(before) ? json_object_get(before, "sha256") : before;
-		if (before != NULL && !json_equal(a, b))
-			return um_fail(UM_EPARAM, "%s: %s %s has changed since this run began, so that it cannot be "
-				"resumed; choose another folder with -o", path, what, key);
+	const size_t n = strlen(name);
+	return (n > 4 && strcmp(name + n - 4, ".tmp") == 0) || strncmp(name, ".page.", 6) == 0;
+}
+
+static void remove_begun(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct stat s;
+	for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		char *path = um_format("%s/%s", dir, e->d_name);
+		if (lstat(path, &s) == 0 && S_ISDIR(s.st_mode))
+			remove_begun(path);
+		else if (was_begun(e->d_name))
+			unlink(path);
+		free(path);
 	}
-	return UM_OK;
+	if (d != NULL)
+		closedir(d);
 }
 
 static bool there(const char *dir, const char *task, const char *file)
@@ -170,36 +127,6 @@ static bool may_go_on(const char *dir, const um_plan *plan, int t)
 	return used > 0 && (all == 0 || all > used);
 }
 
-/* What rests on a fit that goes on is done again from its beginning, whether it was finished or not. */
-static void undo(const char *dir, const um_plan *plan, int t, bool *done, bool *undone)
-{
-	for (int i = 0; i < plan->ntask; i++) {
-		if (i == t || undone[i] || !um_plan_needs(plan, &plan->task[i], &plan->task[t]))
-			continue;
-		char *folder = um_format("%s/%s", dir, plan->task[i].name);
-		um_checkpoint_remove(folder);
-		free(folder);
-		if (um_plan_kind(plan, &plan->task[i]) == UM_CALIBRATE)
-			um_calibrate_forget(plan, i, dir);
-		done[i] = false;
-		undone[i] = true;
-		undo(dir, plan, i, done, undone);
-	}
-}
-
-/* Fits that their budget ended and that have more time now go on. */
-static void go_on(const char *dir, const um_plan *plan, bool *done)
-{
-	bool *undone = um_new(sizeof(*undone) * (size_t)plan->ntask);
-	for (int i = 0; i < plan->ntask; i++) {
-		if (!done[i] || um_plan_kind(plan, &plan->task[i]) != UM_TRAIN || !may_go_on(dir, plan, i))
-			continue;
-		done[i] = false;
-		undo(dir, plan, i, done, undone);
-	}
-	free(undone);
-}
-
 /* The record goes on: how the run began stays, every resumption is added. */
 static void continue_record(const json_t *old, json_t *record)
 {
@@ -217,47 +144,157 @@ static void continue_record(const json_t *old, json_t *record)
 			json_object_set(record, kept[i], json_object_get(old, kept[i]));
 }
 
-um_status um_rundir_resume(const char *dir, const um_plan *plan, json_t *record, bool *done)
+um_status um_rundir_resume(const char *dir, const um_plan *plan, json_t *record)
 {
+	static const char *const groups[] = { "cells", "training", "calibration" };
 	um_status st = UM_OK;
 	char *path = um_format("%s/run.json", dir);
 	json_error_t error;
 	json_t *old = NULL;
+	remove_begun(dir);
 	if (!um_file_exists(path))
 		goto out; /* ended before it was written */
 	old = json_load_file(path, 0, &error);
 	if (old == NULL)
 		UM_TRY(um_fail(UM_EDATA, "%s: %s", path, error.text));
-	UM_TRY(compare(path, old, record, "inputs", "the input"));
-	UM_TRY(compare(path, old, record, "plugins", "the version of"));
 	continue_record(old, record);
-	if (json_object_get(old, "training") != NULL)
-		json_object_set(record, "training", json_object_get(old, "training"));
-	for (int i = 0; i < plan->ntask; i++) {
-		const char *name = plan->task[i].name;
-		const um_stage_kind kind = um_plan_kind(plan, &plan->task[i]);
-		json_t *entry = json_object_get(json_object_get(old, "cells"), name);
-		const char *status = json_string_value(json_object_get(entry, "status"));
-		if (um_plan_is_cell(plan, &plan->task[i]))
-			done[i] = status != NULL && strcmp(status, "done") == 0 && there(dir, name, "metrics.json") &&
-				there(dir, name, "samples.fits");
-		else if (kind == UM_SIMULATE)
-			done[i] = there(dir, name, "measurements.fits") && there(dir, name, "truth.fits");
-		else if (kind == UM_TRAIN)
-			done[i] = there(dir, name, "metrics.json") && there_weights(dir, plan, i);
-		else if (kind == UM_CALIBRATE && plan->task[i].part > 0) /* a verdict is given again */
-			done[i] = um_calibrate_done(plan, i, dir);
-	}
-	go_on(dir, plan, done);
-	for (int i = 0; i < plan->ntask; i++) {
-		const char *name = plan->task[i].name;
-		json_t *entry = json_object_get(json_object_get(old, "cells"), name);
-		const char *status = json_string_value(json_object_get(entry, "status"));
-		if (entry != NULL && (done[i] || strcmp(status ? status : "", "done") != 0))
-			json_object_set(json_object_get(record, "cells"), name, entry);
-	}
+	for (size_t k = 0; k < sizeof(groups) / sizeof(*groups); k++)
+		for (int i = 0; i < plan->ntask; i++) {
+			json_t *entry = json_object_get(json_object_get(old, groups[k]), plan->task[i].name);
+			if (entry != NULL && json_object_get(record, groups[k]) == NULL)
+				json_object_set_new(record, groups[k], json_object());
+			if (entry != NULL)
+				json_object_set(json_object_get(record, groups[k]), plan->task[i].name, entry);
+		}
 out:
 	json_decref(old);
 	free(path);
+	return st;
+}
+
+/* ---- the folder of a task ------------------------------------------------------------------ */
+
+#define MADE_FROM "made-from.json"
+
+/* What the folder's contents are made from, or NULL; whether they are complete. */
+static json_t *made_from(const char *folder, bool *complete)
+{
+	char *path = um_format("%s/" MADE_FROM, folder);
+	json_error_t error;
+	json_t *j = um_file_exists(path) ? json_load_file(path, 0, &error) : NULL;
+	json_t *recipe = json_incref(json_object_get(j, "recipe"));
+	*complete = json_is_true(json_object_get(j, "complete"));
+	json_decref(j);
+	free(path);
+	return recipe;
+}
+
+static um_status write_made_from(const char *folder, const json_t *recipe, bool complete)
+{
+	char *path = um_format("%s/" MADE_FROM, folder);
+	json_t *j = json_pack("{s:b, s:O}", "complete", complete, "recipe", recipe);
+	char *text = json_dumps(j, JSON_INDENT(2));
+	um_status st = um_file_mkdirs(folder);
+	if (st == UM_OK)
+		st = um_file_put(path, text, strlen(text));
+	free(text);
+	json_decref(j);
+	free(path);
+	return st;
+}
+
+/* Of a task; the parts of a calibration share one. */
+static char *folder_of(const char *dir, const um_plan *plan, int t)
+{
+	if (um_plan_kind(plan, &plan->task[t]) == UM_CALIBRATE)
+		return um_calibrate_folder(plan, t, dir);
+	return um_format("%s/%s", dir, plan->task[t].name);
+}
+
+static bool results_are_there(const char *dir, const um_plan *plan, int t)
+{
+	const char *name = plan->task[t].name;
+	const um_stage_kind kind = um_plan_kind(plan, &plan->task[t]);
+	if (kind == UM_CALIBRATE)
+		return um_calibrate_done(plan, t, dir);
+	if (um_plan_is_cell(plan, &plan->task[t]))
+		return there(dir, name, "metrics.json") && there(dir, name, "samples.fits");
+	if (kind == UM_SIMULATE)
+		return there(dir, name, "measurements.fits") && there(dir, name, "truth.fits");
+	return there(dir, name, "metrics.json") && there_weights(dir, plan, t) && !may_go_on(dir, plan, t);
+}
+
+/* A folder whose recipe is no longer asked for makes room; it stays beside until its successor is
+ * complete, unless it is itself such a successor. */
+static um_status set_aside(const char *folder, const char *aside)
+{
+	if (um_file_exists(aside))
+		um_file_remove_tree(folder);
+	else if (rename(folder, aside) != 0)
+		return um_fail(UM_EIO, "%s: cannot be moved to %s: %s", folder, aside, strerror(errno));
+	return UM_OK;
+}
+
+/* Where a change was taken back, what was set aside for it returns. */
+static bool take_back(const char *folder, const char *aside, const json_t *recipe)
+{
+	bool complete;
+	json_t *was = made_from(aside, &complete);
+	char *differs = was != NULL ? um_recipe_difference(was, recipe) : NULL;
+	const bool same = was != NULL && differs == NULL;
+	if (same)
+		um_file_remove_tree(folder);
+	const bool back = same && rename(aside, folder) == 0;
+	json_decref(was);
+	free(differs);
+	return back;
+}
+
+um_status um_rundir_begin(const char *dir, const um_plan *plan, int t, bool *done, char **why)
+{
+	um_status st = UM_OK;
+	bool complete = false;
+	char *folder = folder_of(dir, plan, t), *aside = um_format("%s.old", folder);
+	json_t *now = NULL, *old = NULL;
+	*done = false;
+	*why = NULL;
+	UM_TRY(um_recipe(plan, t, dir, &now));
+	old = made_from(folder, &complete);
+	if (complete && um_file_exists(aside)) /* ended before it was removed */
+		um_file_remove_tree(aside);
+	*why = old != NULL ? um_recipe_difference(old, now) : NULL;
+	if (*why != NULL && take_back(folder, aside, now)) {
+		json_decref(old);
+		old = made_from(folder, &complete);
+		free(*why);
+		*why = NULL;
+	}
+	if (old == NULL && !um_rundir_empty(folder))
+		*why = um_strdup("what it was made from is not known");
+	if (*why != NULL)
+		UM_TRY(set_aside(folder, aside));
+	*done = *why == NULL && (complete || plan->task[t].part > 0) && results_are_there(dir, plan, t);
+	if (!*done)
+		UM_TRY(write_made_from(folder, now, false));
+out:
+	json_decref(now);
+	json_decref(old);
+	free(folder);
+	free(aside);
+	return st;
+}
+
+um_status um_rundir_complete(const char *dir, const um_plan *plan, int t)
+{
+	bool complete;
+	char *folder = folder_of(dir, plan, t), *aside = um_format("%s.old", folder);
+	json_t *recipe = made_from(folder, &complete);
+	um_status st = recipe != NULL ? write_made_from(folder, recipe, true) :
+		um_fail(UM_EIO, "%s/" MADE_FROM ": cannot be read", folder);
+	if (st == UM_OK && um_file_exists(aside))
+		um_file_remove_tree(aside);
+	json_decref(recipe);
+	free(aside);
+	free(folder);
 	return st;
 }

@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "pipeline/provenance.h"
+#include "pipeline/calibrate.h"
 #include "pipeline/resume.h"
 #include "pipeline/run.h"
 #include "pipeline/show.h"
@@ -35,7 +36,7 @@ struct child {
 	um_page *page;
 	int fd;
 	double started, asked;   /* asked: when it was told to stop, 0 before */
-	double limit;            /* seconds, 0: none */
+	double limit, memory;    /* seconds, MB; 0: none */
 	bool too_long;
 	char *reason;
 };
@@ -100,7 +101,7 @@ static void record_task(struct run *r, const struct child *c)
 	const um_stage_kind kind = um_plan_kind(r->plan, &r->plan->task[c - r->child]);
 	const char *group = um_plan_is_cell(r->plan, &r->plan->task[c - r->child]) ? "cells" : kind == UM_TRAIN ? "training" :
 		"calibration";
-	if (kind == UM_SIMULATE || kind == UM_COMPARE)
+	if (kind == UM_SIMULATE || kind == UM_COMPARE || (r->plan->task[c - r->child].part > 0 && c->state == DONE))
 		return;
 	if (json_object_get(r->record, group) == NULL)
 		json_object_set_new(r->record, group, json_object());
@@ -121,20 +122,59 @@ static void record_task(struct run *r, const struct child *c)
 static um_status prepare_dir(struct run *r)
 {
 	um_status st = UM_OK;
-	bool *done = um_new(sizeof(*done) * (size_t)(r->plan->ntask + 1));
-	UM_TRY(um_rundir_plan(r->dir, r->plan, r->o->resume));
+	UM_TRY(um_rundir_plan(r->dir, r->plan));
 	if (r->o->resume)
-		UM_TRY(um_rundir_resume(r->dir, r->plan, r->record, done));
-	for (int i = 0; i < r->plan->ntask; i++)
-		if (done[i] && r->child[i].state == WAITING)
-			r->child[i].state = DONE;
+		UM_TRY(um_rundir_resume(r->dir, r->plan, r->record));
 	UM_TRY(write_record(r));
 out:
-	free(done);
 	return st;
 }
 
 /* ---- tasks -------------------------------------------------------------------------- */
+
+/* Whether the results of a task are kept for --resume; what puts others together is always done again. */
+static bool kept(const struct run *r, const struct child *c)
+{
+	const um_task *t = &r->plan->task[c - r->child];
+	const um_stage_kind kind = um_plan_kind(r->plan, t);
+	return kind == UM_SIMULATE || kind == UM_TRAIN || um_plan_is_cell(r->plan, t) || t->part > 0;
+}
+
+/* Whether a task that ended has left its folder complete: a calibration also where its verdict is FAIL. */
+static bool completes(const struct run *r, const struct child *c)
+{
+	const um_task *t = &r->plan->task[c - r->child];
+	if (um_plan_kind(r->plan, t) == UM_CALIBRATE)
+		return t->part == 0 && um_calibrate_judged(r->plan, (int)(c - r->child), r->dir);
+	return c->state == DONE && kept(r, c);
+}
+
+/* A task whose results are there is done; one that was made from something else says what. */
+static um_status begin(struct run *r, struct child *c)
+{
+	static const char *const groups[] = { "cells", "training", "calibration" };
+	const int t = (int)(c - r->child);
+	char *why = NULL;
+	bool done = false;
+	if (!kept(r, c))
+		return UM_OK;
+	um_status st = um_rundir_begin(r->dir, r->plan, t, &done, &why);
+	if (why != NULL)
+		um_show_line(&r->show, "%s: %s: %s again", c->name, why,
+			um_plan_kind(r->plan, &r->plan->task[t]) == UM_TRAIN ? "trained" : "run");
+	free(why);
+	if (!done) {
+		for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++)
+			json_object_del(json_object_get(r->record, groups[i]), c->name);
+		return st;
+	}
+	if (r->plan->task[t].part == 0)
+		um_show_line(&r->show, "%s: done before, nothing has changed", c->name);
+	c->state = DONE;
+	r->done++;
+	record_task(r, c);
+	return st;
+}
 
 static um_status spawn_task(struct run *r, struct child *c)
 {
@@ -164,10 +204,16 @@ static void finish(struct run *r, struct child *c, int status)
 	else if (WIFSIGNALED(status) && r->stop)
 		c->reason = um_format("%s did not stop when asked and was ended", where);
 	else if (WIFSIGNALED(status))
-		c->reason = um_format("%s crashed: %s", where, strsignal(WTERMSIG(status)));
+		c->reason = um_format("%s crashed: %s%s", where, strsignal(WTERMSIG(status)),
+			WTERMSIG(status) == SIGKILL ? ", as a system does that runs out of memory" : "");
 	else if (code != 0)
 		c->reason = *c->page->message ? um_strdup(c->page->message) :
 			um_format("%s ended the process with status %d", where, code);
+	if (c->memory > 0 && c->reason != NULL && !c->too_long && code != 75 && code != UM_EXIT_SKIPPED) {
+		char *more = um_format("%s (memory_limit = %g MB)", c->reason, c->memory);
+		free(c->reason);
+		c->reason = more;
+	}
 	c->state = c->too_long ? FAILED : code == 0 ? DONE : code == 75 ? INTERRUPTED :
 		code == UM_EXIT_SKIPPED ? SKIPPED : WIFSIGNALED(status) && r->stop ? INTERRUPTED : FAILED;
 	free(where);
@@ -187,6 +233,17 @@ static void finish(struct run *r, struct child *c, int status)
 	free(said);
 }
 
+/* A state lasts once it is written. */
+static void keep_state(struct run *r, struct child *c)
+{
+	record_task(r, c);
+	um_status st = write_record(r);
+	if (st == UM_OK && completes(r, c))
+		st = um_rundir_complete(r->dir, r->plan, (int)(c - r->child));
+	if (st != UM_OK)
+		um_log(UM_ERROR, "%s", um_message());
+}
+
 static void reap(struct run *r)
 {
 	int status;
@@ -194,11 +251,8 @@ static void reap(struct run *r)
 		for (int i = 0; i <= r->plan->ntask; i++)
 			if (r->child[i].state == RUNNING && r->child[i].pid == pid) {
 				finish(r, &r->child[i], status);
-				if (i < r->plan->ntask && !(r->plan->task[i].part > 0 && r->child[i].state == DONE)) {
-					record_task(r, &r->child[i]);
-					if (write_record(r) != UM_OK)
-						um_log(UM_ERROR, "%s", um_message());
-				}
+				if (i < r->plan->ntask)
+					keep_state(r, &r->child[i]);
 			}
 }
 
@@ -232,6 +286,11 @@ static void watch(struct run *r, const sigset_t *signals)
 		r->now = r->stop;
 		r->stop = true;
 	}
+	for (int i = 0; i < r->plan->ntask; i++)
+		if (r->child[i].state == RUNNING && *r->child[i].page->note) {
+			um_show_line(&r->show, "%s: %s", r->child[i].name, r->child[i].page->note);
+			*r->child[i].page->note = '\0';
+		}
 	reap(r);
 	enforce(r);
 	double now = um_clock();
@@ -303,7 +362,10 @@ static void run_tasks(struct run *r, const sigset_t *signals)
 		if (c != NULL && lost_its_data(r, c))
 			continue;
 		if (c != NULL && running(r) < r->o->jobs) {
-			if (spawn_task(r, c) != UM_OK) {
+			um_status st = begin(r, c);
+			if (st == UM_OK && c->state == DONE)
+				continue;
+			if (st != UM_OK || spawn_task(r, c) != UM_OK) {
 				c->state = FAILED;
 				c->reason = um_strdup(um_message());
 				record_task(r, c);
@@ -353,6 +415,7 @@ static um_status choose_tasks(struct run *r)
 		r->child[i].name = r->plan->task[i].name;
 		r->child[i].fd = -1;
 		r->child[i].limit = r->plan->stage[r->plan->task[i].stage].set.time_limit;
+		r->child[i].memory = r->plan->stage[r->plan->task[i].stage].set.memory_limit;
 	}
 	r->child[r->plan->ntask].fd = -1;
 	if (r->o->only == NULL)

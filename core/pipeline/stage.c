@@ -44,6 +44,7 @@ static const um_param infer_table[] = {
 	UM_PARAM(um_stage_settings, samples, "64", 1, 1e9, "", "Posterior samples of a cell."),
 	ALIGN,
 	UM_PARAM(um_stage_settings, time_limit, "0", 0, 1e9, "s", "A cell that takes longer fails; 0: no limit."),
+	UM_PARAM(um_stage_settings, memory_limit, "0", 0, 1e9, "MB", "A cell that asks for more memory fails; 0: no limit."),
 	UM_PARAM(um_stage_settings, skip_impossible, "false", 0, 0, "",
 		"Leave out cells that cannot work instead of refusing the file."),
 	/* sweep is read apart, in sweep.c */
@@ -77,6 +78,7 @@ static const um_param train_table[] = {
 	UM_PARAM(um_stage_settings, priors, "[]", 0, 0, "", "With inference: one key of the group priors."),
 	UM_CHOICE(um_stage_settings, storage, "float32", "float32|float16|bfloat16", "How the weight file keeps "
 		"numbers; the latter two halve it."),
+	UM_PARAM(um_stage_settings, memory_limit, "0", 0, 1e9, "MB", "A fit that asks for more memory fails; 0: no limit."),
 	UM_PARAM(um_stage_settings, seconds, "0", 0, 1e9, "s", "Time budget: the fit begins no step after so "
 		"many seconds and delivers what it has learned by then; 0: none. --resume with more seconds goes on."),
 };

@@ -4,12 +4,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <umbra/linalg.h>
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "pipeline/calibrate.h"
+#include "pipeline/checkpoint.h"
 #include "pipeline/provenance.h"
 #include "pipeline/task.h"
 #include "report/compare.h"
@@ -339,7 +341,7 @@ static um_status infer(struct task *k, bool resume)
 	hearing = NULL;
 	um_task_worker(NULL, NULL);
 	if (run != UM_OK && run != UM_EINTR)
-		UM_TRY(run);
+		UM_TRY(um_context(run, "inference/%s in run", k->inference.plugin->name));
 	bool stopped = run == UM_EINTR || (stopping && (c.samples.data == NULL ||
 		c.samples.dim[0] < s->set.samples));
 	UM_TRY(um_cell_deliver(&c, &k->forward, &k->y, &k->sigma, um_problem_op(c.problem),
@@ -352,7 +354,7 @@ static um_status infer(struct task *k, bool resume)
 			(long long)got, (long long)s->set.samples));
 	if (c.nwarning > 0)
 		snprintf(page->message, sizeof(page->message), "%s", c.warning[0]);
-	um_cell_finish(&c);
+	um_checkpoint_remove(c.folder);
 out:
 	um_problem_free(c.problem);
 	um_cell_free(&c);
@@ -392,6 +394,16 @@ out:
 	return st;
 }
 
+/* Allocations beyond the limit of the stage fail. */
+static um_status limit_memory(const struct task *k)
+{
+	const double mb = k->plan->stage[k->t->stage].set.memory_limit;
+	const rlim_t bytes = (rlim_t)(mb * 1e6);
+	if (mb > 0 && setrlimit(RLIMIT_DATA, &(struct rlimit){ bytes, bytes }) != 0)
+		return um_fail(UM_EIO, "memory_limit = %g cannot be set", mb);
+	return UM_OK;
+}
+
 static um_status do_task(struct task *k, const char *name, bool resume)
 {
 	um_status st = UM_OK;
@@ -408,6 +420,7 @@ static um_status do_task(struct task *k, const char *name, bool resume)
 	k->env = k->plan->env;
 	k->env.threads = threads;
 	const um_stage_kind kind = um_plan_kind(k->plan, k->t);
+	UM_TRY(limit_memory(k));
 	if (kind == UM_CALIBRATE)
 		return k->t->part > 0 ? um_calibrate_part(k->plan, k->index, k->dir, &k->env, page, resume) :
 			um_calibrate_verdict(k->plan, k->index, k->dir, page);

@@ -26,6 +26,7 @@ typedef struct um_cell_out {
 	um_page *page;
 	bool resume;
 	double started, saved, earlier; /* seconds; earlier: of interrupted runs */
+	double every;       /* seconds between checkpoints */
 	double earlier_calls, earlier_mb;
 	um_array samples;   /* in instrument units */
 	um_tensors weights; /* of a fit */
@@ -53,12 +54,6 @@ UM_API void um_cell_warn(um_cell_out *c, const char *text);
 UM_API UM_USED um_status um_cell_write_metrics(const um_cell_out *c);
 /* How long interrupted runs worked on it, in seconds; 0 without a checkpoint. */
 UM_API double um_cell_earlier(const um_cell_out *c);
-/* The same of a folder. */
-UM_API double um_checkpoint_seconds(const char *folder);
-/* Removes the checkpoint of a folder. */
-UM_API void um_checkpoint_remove(const char *folder);
-/* Removes the checkpoint of a cell that is finished. */
-UM_API void um_cell_finish(const um_cell_out *c);
 
 /* Fits the prior or inference of train task number task: DIR/train/KEY with weight file, trace, metrics and
  * figures. */

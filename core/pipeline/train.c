@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "pipeline/checkpoint.h"
 #include "pipeline/task.h"
 #include "report/figure.h"
 
@@ -205,7 +206,7 @@ static um_status deliver(struct training *k)
 	UM_TRY(show(k));
 	UM_TRY(um_cell_write_metrics(&k->out));
 	if (!k->budget_ended_it) /* else --resume with a larger budget goes on */
-		um_cell_finish(&k->out);
+		um_checkpoint_remove(k->out.folder);
 out:
 	return st;
 }
@@ -275,7 +276,7 @@ um_status um_train(const um_plan *p, int task, const char *dir, const um_env *en
 		UM_TRY(um_fail(UM_EINTR, "stopped on request; --resume goes on"));
 	}
 	if (st != UM_OK)
-		UM_TRY(um_context(st, "%s/%s", um_kind_names[item->plugin->kind], item->plugin->name));
+		UM_TRY(um_context(st, "%s/%s in fit", um_kind_names[item->plugin->kind], item->plugin->name));
 	k.budget_ended_it = k.stage->set.seconds > 0 && um_checkpoint_seconds(k.out.folder) >= k.stage->set.seconds;
 	UM_TRY(deliver(&k));
 out:

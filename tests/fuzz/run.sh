@@ -17,7 +17,7 @@ for t; do
 	mkdir -p "$corpus"
 	"$B/tests/fuzz/$t" --seeds "$corpus" 2>/dev/null
 	echo "$t for $seconds seconds"
-	"$B/fuzz/tests/fuzz/$t" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=4096 -max_len=65536 \
+	"$B/fuzz/tests/fuzz/$t" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -malloc_limit_mb=512 -max_len=65536 \
 		-print_final_stats=1 -artifact_prefix="$B/fuzz/$t-" "$corpus" >"$B/fuzz/$t.log" 2>&1 || bad=1
 	grep -E 'ERROR|SUMMARY|does not hold|runtime error|number_of_executed|Test unit written' "$B/fuzz/$t.log"
 done

@@ -77,6 +77,14 @@ same "$T/a/calibrate/right/replicates.csv" "$T/one/calibrate/right/replicates.cs
 same "$T/a/calibrate/right/verdict.json" "$T/one/calibrate/right/verdict.json"
 [ -e "$T/one/calibrate/noise" ] && { echo "--only ran another stage"; bad=1; }
 
+# With another prior it is made again, and a line says why; finished again, nothing is left of the old one.
+status 0 "$UMBRA" run "$T/p.cfg" -o "$T/one" --only calibrate/right --threads 1 --resume --set priors.field.sigma=0.6
+says "calibrate/right/1: priors.field.sigma was 0.5 and is 0.6: run again"
+cmp -s "$T/a/calibrate/right/replicates.csv" "$T/one/calibrate/right/replicates.csv" && { echo "the prior changed nothing"; bad=1; }
+[ -e "$T/one/calibrate/right.old" ] && { echo "the old calibration was kept"; bad=1; }
+status 0 "$UMBRA" run "$T/p.cfg" -o "$T/one" --only calibrate/right --threads 1 --resume --set priors.field.sigma=0.6
+grep -q "run again" "$T/err" && { echo "an unchanged calibration was made again"; bad=1; }
+
 # Killed and resumed: the same.
 whole=calibrate/seen+field+fit
 for sig in KILL TERM; do

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The readers of files on a fixed set of broken ones: each is read or refused with a reason. The
-# input that one dies of is kept; "make fuzz" looks for more.
+# input that one dies of is kept; "make fuzz" looks for more, and what it built runs here for 2 s each.
 . tests/pipelines/lib.sh.inc
 export UMBRA_LOG=error UMBRA_PLUGIN_PATH="$UMBRA_BUILD/plugins"
 mkdir -p "$UMBRA_BUILD/tests/log"
@@ -13,4 +13,9 @@ for source in tests/fuzz/fuzz_*.c; do
 	echo "$n dies, or takes a minute, of the file $UMBRA_BUILD/tests/log/$n.input"
 	tail -30 "$T/err"
 done
+if [ -x "$UMBRA_BUILD/fuzz/tests/fuzz/fuzz_npy" ]; then
+	sh tests/fuzz/run.sh 2 >"$T/out" 2>&1 || { cat "$T/out"; bad=1; }
+else
+	echo "SKIPPED: libFuzzer, since 'make fuzz' has built nothing yet"
+fi
 exit $bad

@@ -8,6 +8,7 @@ if [ -n "$SAN$COV" ]; then
 fi
 make -s --no-print-directory B="$UMBRA_BUILD" PREFIX=/opt/umbra DESTDIR="$T/stage" install >"$T/out" 2>&1 ||
 	{ cat "$T/out"; exit 1; }
+here=$PWD
 root=$T/stage/opt/umbra
 sed 's/"denoise"/"mine"/' plugins/forward/denoise.c >"$T/mine.c"
 cp tests/plugins/netprior.c "$T/"
@@ -66,5 +67,10 @@ done
 C
 [ "$(bash complete.bash "$root")" = 'template test;priors/tsv priors/tv;--resume;forward;' ] ||
 	{ echo "completion offers: $(bash complete.bash "$root")"; bad=1; }
-there "$root/include/umbra/plugin.h" "$root/share/man/man1/umbra.1" "$root/share/man/man7/umbra-plugin.7"
+cd "$here" || exit 1
+sed -n '/^## An example/,/^## Language/s/^    //p' share/doc/pipeline.md >"$T/example.cfg"
+status 0 "$root/bin/umbra" check "$T/example.cfg"
+there "$root/include/umbra/plugin.h" "$root/share/man/man1/umbra.1" "$root/share/man/man5/umbra-pipeline.5" \
+	"$root/share/man/man7/umbra-plugin.7"
+grep -q memory_limit "$root/share/man/man5/umbra-pipeline.5" || { echo "umbra-pipeline(5) has no keys"; bad=1; }
 exit $bad

@@ -46,8 +46,6 @@ for sig in TERM INT USR1; do
 	grep -q '"interrupted"' "$T/r$sig/run.json" || { echo "SIG$sig: run.json says nothing of it"; bad=1; }
 	there "$T/r$sig/seen/field+dpi/samples.fits"
 done
-status 2 "$UMBRA" run "$T/p.cfg" --set seed=4 -o "$T/rTERM" --resume
-says "cannot be resumed"
 status 0 "$UMBRA" run "$T/p.cfg" --only seen/field+dpi -o "$T/rTERM" --resume --quiet
 status 0 "$UMBRA" run "$T/p.cfg" --only seen/field+dpi -o "$T/whole" --quiet
 same "$T/rTERM/seen/field+dpi/samples.fits" "$T/whole/seen/field+dpi/samples.fits"
@@ -71,12 +69,13 @@ kill -HUP $pid
 wait $pid
 [ $? = 75 ] || { echo "SIGHUP: exit status is not 75"; bad=1; }
 
-# An input that changed, and text that is not UTF-8.
+# Text that is not UTF-8, and an input that changes: what rests on it is made again.
 cp "$T/a/simulate/seen/truth.fits" "$T/t.fits"
 sed 's/truth = {.*}; }/truth = "t.fits"; }/; 1i title = "caf\xe9";' "$T/p.cfg" >"$T/q.cfg"
 status 0 "$UMBRA" run "$T/q.cfg" --set $few -o "$T/input" --only seen/field+exact --quiet
 cp "$T/a/seen/field+exact/mean.fits" "$T/t.fits"
-status 2 "$UMBRA" run "$T/q.cfg" --set $few -o "$T/input" --resume
-says "simulate.seen.truth has changed"
+status 0 "$UMBRA" run "$T/q.cfg" --set $few -o "$T/input" --only seen/field+exact --resume
+says "simulate/seen: the file simulate.seen.truth has changed: run again"
+says "seen/field+exact: the file simulate.seen.truth has changed: run again"
 [ -e "$T/rTERM/seen/field+dpi/checkpoint.safetensors" ] && { echo "a checkpoint was left"; bad=1; }
 exit $bad

@@ -71,7 +71,7 @@ cmp -s "$T/sigma1" "$T/sigma4" && { echo "the prior that is named does not chang
 rm "$T/run/noisy/white+map@inference.map.starts=2/samples.fits"
 status 0 "$UMBRA" run "$T/p.cfg" -o "$T/run" --threads 1 --resume
 says "white+map@inference.map.starts=2: done"
-grep -q 'starts=1: done' "$T/err" && { echo "a finished cell was run again"; bad=1; }
+grep -q 'starts=1: done in' "$T/err" && { echo "a finished cell was run again"; bad=1; }
 status 0 "$UMBRA" run "$T/p.cfg" -o "$T/one" --quiet --only noisy/tv+map@priors.tv.weight=10,inference.map.starts=2
 [ "$(ls "$T/one/noisy")" = tv+map@priors.tv.weight=10,inference.map.starts=2 ] || bad=1
 status 2 "$UMBRA" run "$T/p.cfg" -o "$T/two" --only noisy/tv+map@priors.tv.weight=11,inference.map.starts=2
