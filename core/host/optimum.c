@@ -3,7 +3,9 @@
  * log |dx/du| = sum (u - softplus(u)), which that of the image does not. */
 #include <math.h>
 #include <stddef.h>
+#include <umbra/fits.h>
 #include <umbra/optimum.h>
+#include <umbra/plugin.h>
 
 enum { STREAM = 0x6d6170 };
 
@@ -185,6 +187,19 @@ out:
 	return st;
 }
 
+um_status um_start_read(const char *path, const um_env *env, um_array *x)
+{
+	um_status st = UM_OK;
+	um_image im = { 0 };
+	UM_TRY(um_image_read(path, &im));
+	UM_TRY(um_image_onto(&im, path, env, true, x));
+	if (x->dim[0] != 1)
+		UM_TRY(um_fail(UM_EDATA, "%s: it has %lld images; a start is one, such as the mean.fits of a cell", path, (long long)x->dim[0]));
+out:
+	um_image_free(&im);
+	return st;
+}
+
 um_status um_optimum_start(um_problem *p, const um_start *start, um_array *u)
 {
 	um_status st = UM_OK;
@@ -193,6 +208,12 @@ um_status um_optimum_start(um_problem *p, const um_start *start, um_array *u)
 	double level = start->level;
 	UM_TRY(um_array_new(&shape, UM_F64, 1, &about->n));
 	UM_TRY(um_problem_images(p, 1, &x));
+	if (start->image != NULL) {
+		for (int64_t i = 0; i < about->n; i++)
+			((float *)x.data)[i] = (float)((double)((const float *)start->image->data)[i] / about->scale);
+		st = um_problem_preimage(p, &x, u);
+		goto out;
+	}
 	draw(about, start, shape.data);
 	if (level == 0)
 		UM_TRY(choose_level(p, shape.data, &x, &level));

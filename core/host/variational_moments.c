@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <umbra/linalg.h>
+#include "host/covariance.h"
 #include "host/law.h"
 
 enum { MOST = 4096, BLOCK = 64, LARGEST = 1 << 27 };
@@ -77,27 +78,6 @@ out:
 	return st;
 }
 
-/* How far covariances of so many draws should shrink towards 0, from their own scatter: the sum of their
- * variances over that of their squares (Schaefer & Strimmer 2005, doi:10.2202/1544-6115.1175, table 2 D). rows are
- * centred and over the root of their number, c their covariance. */
-static double shrinkage(const gauss *g, int64_t draws, const double *rows)
-{
-	const int64_t n = g->n;
-	double fourth = 0, own = 0, square = 0, diagonal = 0;
-	for (int64_t b = 0; b < draws; b++) {
-		const double norm = um_dot(n, rows + b * n, rows + b * n);
-		fourth += norm * norm;
-		for (int64_t i = 0; i < n; i++)
-			own += pow(rows[b * n + i], 4);
-	}
-	for (int64_t i = 0; i < n; i++) {
-		square += um_dot(n, g->c + i * n, g->c + i * n);
-		diagonal += g->c[i * n + i] * g->c[i * n + i];
-	}
-	const double scatter = fourth - own - (square - diagonal) / (double)draws;
-	return square > diagonal ? fmax(0, fmin(1, scatter / (square - diagonal))) : 1;
-}
-
 static um_status moments(gauss *g)
 {
 	um_status st = UM_OK;
@@ -110,15 +90,13 @@ static um_status moments(gauss *g)
 	for (int64_t b = 0; b < draws; b++)
 		for (int64_t i = 0; i < n; i++)
 			rows[b * n + i] = (rows[b * n + i] - g->m[i]) / sqrt((double)draws);
-	um_gemm(true, false, n, n, draws, rows, rows, g->c);
+	UM_TRY(um_draws_covariance(g->w->about->shape, draws, rows, g->c));
 	for (int64_t i = 0; i < n; i++)
 		mean += g->c[i * n + i] / (double)n;
 	if (!(mean > 0))
 		UM_TRY(um_fail(UM_ENUM, "all draws of the prior are equal"));
-	const double keep = 1 - shrinkage(g, draws, rows);
 	for (int64_t i = 0; i < n; i++)
-		for (int64_t j = 0; j < n; j++)
-			g->c[i * n + j] = i == j ? g->c[i * n + i] + FLOOR * mean : keep * g->c[i * n + j];
+		g->c[i * n + i] += FLOOR * mean;
 	UM_TRY(um_cholesky(n, g->c));
 	for (int64_t i = 0; i < n; i++)
 		g->inverse[i * n + i] = 1;
@@ -214,6 +192,21 @@ out:
 	return st;
 }
 
+/* The image that is given, in place of it. */
+static um_status given(um_fit *w, double *c)
+{
+	um_status st = UM_OK;
+	um_array u = { 0 };
+	const um_start from = { .image = &w->set->from };
+	UM_TRY(um_problem_images(w->problem, 1, &u));
+	UM_TRY(um_optimum_start(w->problem, &from, &u));
+	for (int64_t i = 0; i < w->n; i++)
+		c[i] = ((const float *)u.data)[i];
+out:
+	um_array_free(&u);
+	return st;
+}
+
 /* ---- its curvature -------------------------------------------------------------------------- */
 
 /* Row i of j [n][ny] is the derivative of the measurements by u_i, over sigma. */
@@ -301,7 +294,7 @@ um_status um_fit_whiten(um_fit *w, double *mean, double *sd)
 	UM_TRY(um_problem_images(w->problem, 1, &g.image));
 	UM_TRY(um_problem_images(w->problem, 1, &g.slope));
 	UM_TRY(moments(&g));
-	UM_TRY(climb(&g, c->data));
+	UM_TRY(w->set->from.data != NULL ? given(w, c->data) : climb(&g, c->data));
 	UM_TRY(axes(&g, c->data, t->data));
 out:
 	um_array_free(&g.image);

@@ -136,7 +136,8 @@ um_status um_fit_start(um_fit *w, double *mean, double *sd)
 {
 	um_status st = UM_OK;
 	um_array u = { 0 };
-	const um_start from = { strcmp(w->set->start, "blob") == 0, w->set->size, w->set->level };
+	const um_start from = { strcmp(w->set->start, "blob") == 0, w->set->size, w->set->level,
+		w->set->from.data != NULL ? &w->set->from : NULL };
 	double *image = calloc((size_t)w->n, sizeof(double));
 	if (image == NULL)
 		UM_TRY(um_fail(UM_ENOMEM, "no memory for a start"));

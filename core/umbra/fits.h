@@ -34,6 +34,14 @@ typedef struct um_image {
 UM_API UM_USED um_status um_image_read(const char *path, um_image *out);
 UM_API void um_image_free(um_image *im);
 
+/* The images of im, read from path, as those of a run: x becomes float [images][env->shape], free it. Images of the sky in
+ * pixels of another size or number are brought to env's about one centre, keeping the sum of what lies in the new field; as
+ * pixels that are squares, or, smooth, as the triangles of linear interpolation where new pixels are smaller. Others
+ * of another size are UM_EDATA. */
+struct um_env;
+UM_API UM_USED um_status um_image_onto(const um_image *im, const char *path, const struct um_env *env, bool smooth,
+	um_array *x);
+
 /* One more HDU of a file to write. */
 typedef struct um_fits_ext {
 	const char *name;      /* EXTNAME */

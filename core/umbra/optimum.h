@@ -11,13 +11,18 @@
 extern "C" {
 #endif
 
-/* A constant image, or a round Gaussian in the centre on a low floor. */
+/* A constant image, a round Gaussian in the centre on a low floor, or one that is given. */
+struct um_env;
 typedef struct um_start {
 	bool blob;
 	double size;    /* full width at half maximum of the blob / the longer side */
 	double level;   /* mean of x; 0: the power of 10^1/4 (or 0) that fits best, and 1 where
 	                   softplus cannot reach a best of 0 */
+	const um_array *image; /* float [1][image] in instrument units, or NULL */
 } um_start;
+
+/* The image of a FITS file for um_start: what um_image_onto, smooth, makes of it. */
+UM_API UM_USED um_status um_start_read(const char *path, const struct um_env *env, um_array *x);
 
 /* u [1][image] of the start. */
 UM_API UM_USED um_status um_optimum_start(um_problem *p, const um_start *start, um_array *u);

@@ -86,6 +86,8 @@ typedef struct um_variational {
 	double level, size, sd, spread, rate, decay, clip, data_weight, prior_weight, entropy_weight;
 	double temper, balance, anneal_rate, anneal_pivot, anneal_order, anneal_decay, threshold, disagree, outliers;
 	bool batchnorm;
+	const char *image;
+	um_array from;  /* what um_start_read made of it; empty without one */
 } um_variational;
 
 UM_API UM_USED um_status um_variational_fill(um_variational *set, const int64_t shape[5]);

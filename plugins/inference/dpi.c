@@ -25,6 +25,8 @@ static const um_param params[] = {
 		"Mean of the starting image in units of x; 0 tries powers of ten and takes the best."),
 	P(size, "0.3", 1e-3, 10,
 		"Full width at half maximum of the blob as a fraction of the longer side."),
+	UM_FILE(um_variational, image, "", "Starting image in place of start, level and size: a FITS file in instrument units, such as the "
+		"mean.fits of another cell; with warm = \"moments\" it takes the place of that optimum."),
 	P(starts, "0", 0, 1000, "Starting points, spread about the starting image; the first law is as wide as "
 		"what is found from all of them. 0: 1, for a flow 8, of at most 16 numbers 32."),
 	P(spread, "1", 0, 1e9, "Standard deviation of several starting points, in u."),
@@ -86,6 +88,8 @@ static um_status create(void **self, const void *p, const um_env *env, um_infere
 		return um_fail(UM_ENOMEM, "no memory for settings");
 	*set = *(const um_variational *)p;
 	UM_TRY(um_variational_fill(set, env->shape));
+	if (*set->image)
+		UM_TRY(um_start_read(set->image, env, &set->from));
 	*self = set;
 	set = NULL;
 out:
@@ -95,7 +99,10 @@ out:
 
 static void destroy(void *self)
 {
-	free(self);
+	um_variational *set = self;
+	if (set != NULL)
+		um_array_free(&set->from);
+	free(set);
 }
 
 static um_status run(void *self, um_problem *problem, um_sink *sink)

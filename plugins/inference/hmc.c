@@ -203,7 +203,7 @@ static um_status start_about(work *w)
 {
 	um_status st = UM_OK;
 	um_array one = um_array_rows(&w->dp, 0, 1);
-	const um_start from = { strcmp(w->set->start, "blob") == 0, w->set->size, w->set->level };
+	const um_start from = { strcmp(w->set->start, "blob") == 0, w->set->size, w->set->level, NULL };
 	UM_TRY(um_optimum_start(w->problem, &from, &one));
 	for (int64_t r = 0; r < w->rows; r++)
 		for (int64_t i = 0; i < w->n; i++)

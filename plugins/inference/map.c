@@ -17,12 +17,13 @@ enum { JITTER = 1 };
 
 struct map {
 	um_reals schedule;
-	const char *density, *start;
+	const char *density, *start, *image;
 	int64_t starts, iterations, memory;
 	double level, size, jitter, gtol, ftol;
 	int64_t selfcal;
 	const char *selfcal_how;
 	double selfcal_tol;
+	um_array from; /* the image */
 };
 
 static const um_param params[] = {
@@ -38,6 +39,8 @@ static const um_param params[] = {
 		"Mean of the starting image in units of x; 0 tries powers of ten and takes the best."),
 	UM_PARAM(struct map, size, "0.3", 1e-3, 10, "",
 		"Full width at half maximum of the blob as a fraction of the longer side."),
+	UM_FILE(struct map, image, "", "First starting image in place of start, level and size: a FITS file in instrument units, such as "
+		"the mean.fits of another cell."),
 	UM_PARAM(struct map, jitter, "1", 0, 1e6, "",
 		"Standard deviation of the noise added to u at later starts, and at the first of \"noise\"."),
 	UM_PARAM(struct map, iterations, "500", 1, 1000000000, "", "Most iterations for each data weight."),
@@ -88,7 +91,8 @@ static um_status begin(work *w, int64_t start)
 {
 	um_status st = UM_OK;
 	um_array u = { 0 };
-	const um_start from = { strcmp(w->set->start, "blob") == 0, w->set->size, w->set->level };
+	const um_start from = { strcmp(w->set->start, "blob") == 0, w->set->size, w->set->level,
+		w->set->from.data != NULL ? &w->set->from : NULL };
 	bool noise = start > 0 || strcmp(w->set->start, "noise") == 0;
 	um_rng rng = um_problem_rng(w->problem, JITTER, (uint64_t)start);
 	double *x = um_row_d(&w->x, start);
@@ -377,7 +381,6 @@ out:
 
 static um_status create(void **self, const void *p, const um_env *env, um_inference_info *info)
 {
-	(void)env;
 	info->fewer = true;
 	info->needs = UM_NEEDS_LOGP;
 	if (((const struct map *)p)->selfcal > 0)
@@ -388,13 +391,19 @@ static um_status create(void **self, const void *p, const um_env *env, um_infere
 	if (m == NULL)
 		return um_fail(UM_ENOMEM, "map: out of memory");
 	memcpy(m, p, sizeof(*m));
-	*self = m;
-	return UM_OK;
+	um_status st = *m->image ? um_start_read(m->image, env, &m->from) : UM_OK;
+	if (st != UM_OK)
+		free(m);
+	else
+		*self = m;
+	return st;
 }
 
 static void destroy(void *self)
 {
-	free(self);
+	struct map *m = self;
+	um_array_free(&m->from);
+	free(m);
 }
 
 static um_status prepare_op(work *w)

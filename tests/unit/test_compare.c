@@ -102,12 +102,12 @@ static void regrid(void)
 	um_rng rng = um_rng_new(2, "regrid", 0);
 	for (int i = 0; i < 30; i++)
 		sum += from[i] = um_uniform(&rng);
-	um_regrid(5, 6, from, 2, 10, 12, fine);
+	um_regrid(5, 6, from, 2, false, 10, 12, fine);
 	CHECK_REL(fine[3 * 12 + 7], from[1 * 6 + 3] / 4, 1e-12);
-	um_regrid(10, 12, fine, 0.5, 5, 6, back);
+	um_regrid(10, 12, fine, 0.5, false, 5, 6, back);
 	for (int i = 0; i < 30; i++)
 		CHECK_REL(back[i], from[i], 1e-12);
-	um_regrid(5, 6, from, 1.3, 9, 8, odd); /* 6.5 x 7.8 new pixels hold all */
+	um_regrid(5, 6, from, 1.3, false, 9, 8, odd); /* 6.5 x 7.8 new pixels hold all */
 	for (int i = 0; i < 9; i++)
 		for (int j = 0; j < 8; j++) {
 			all += odd[i * 8 + j];
@@ -122,11 +122,16 @@ static void regrid(void)
 		}
 	CHECK_NEAR(x, 0, 0.05); /* a pixel's share is about its middle but at the edges of what it covers */
 	CHECK_NEAR(y, 0, 0.05);
-	um_regrid(5, 6, from, 1, 3, 4, back); /* the middle */
+	um_regrid(5, 6, from, 1.3, true, 10, 11, fine); /* and half an old pixel at every edge */
+	all = 0;
+	for (int i = 0; i < 110; i++)
+		all += fine[i];
+	CHECK_REL(all, sum, 1e-12);
+	um_regrid(5, 6, from, 1, false, 3, 4, back); /* the middle */
 	CHECK_REL(back[0], from[1 * 6 + 1], 1e-12);
 	for (int i = 0; i < 30; i++)
 		from[i] = 7;
-	um_regrid(5, 6, from, 1.7, 3, 3, odd);
+	um_regrid(5, 6, from, 1.7, false, 3, 3, odd);
 	for (int i = 0; i < 9; i++)
 		CHECK_REL(odd[i], 7 / (1.7 * 1.7), 1e-12);
 }
