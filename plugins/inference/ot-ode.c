@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Inversion by flows (Pokle et al. 2023, arXiv:2310.04432, algorithm 1): pseudoinverse guidance with r^2 = b^2
  * / (a^2 + b^2) on the deterministic way from noise to an image, which begins late, from a pseudo-inverse of
- * the data with noise. */
+ * the data with noise. That of the paper would make noise large in directions that the data hardly see; here it is what the
+ * guidance says of a first image, with r = 1. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@ static const um_param params[] = {
 	UM_SAMPLING_PARAMS("80", "[1e-3, 0.8]"),
 	UM_MATCH_PARAMS,
 	UM_CHOICE(struct ot_ode, start, "inverse", "inverse|adjoint|noise", "The image that the first state shows: the "
-		"pseudo-inverse of the data, their back-projection, or none."),
+		"pseudo-inverse of the data as far as their noise lets, J^T (Sigma + J J^T)^-1 y, their back-projection, or none."),
 	UM_CHOICE(struct ot_ode, gamma, "constant", "constant|falling", "Weight of the guidance over time: 1, or "
 		"(a / (a^2 + b^2))^1/2."),
 	UM_PARAM(struct ot_ode, weight, "1", 0, 1e9, "", "Factor on that."),
@@ -30,7 +31,7 @@ static um_status begin(um_sampler *s)
 	um_status st = UM_OK;
 	memset(zero, 0, sizeof(double) * (size_t)(s->count * s->n));
 	if (p->start[0] == 'i')
-		st = um_sampler_match(s, 0, 1, 1, zero, image);
+		st = um_sampler_match(s, 1, 1, 1, zero, image);
 	else if (p->start[0] == 'a')
 		st = um_sampler_likelihood(s, 0, zero, NULL, image);
 	if (p->start[0] == 'a')
@@ -66,7 +67,8 @@ static um_status create(void **self, const void *p, const um_env *env, um_infere
 
 static um_status run(void *self, um_problem *problem, um_sink *sink)
 {
-	const um_sampler_ops ops = { .usual = UM_SDE_FLOW, .begin = begin, .step = step, .advice = "lower weight" };
+	const um_sampler_ops ops = { .usual = UM_SDE_FLOW, .begin = begin, .step = step,
+		.advice = "lower weight, or give clip, which a learned score may need" };
 	return um_sampler_run(self, &ops, problem, sink);
 }
 

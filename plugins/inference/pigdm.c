@@ -57,7 +57,8 @@ static um_status create(void **self, const void *p, const um_env *env, um_infere
 
 static um_status run(void *self, um_problem *problem, um_sink *sink)
 {
-	const um_sampler_ops ops = { .usual = UM_SDE_VP, .step = step, .advice = "lower weight" };
+	const um_sampler_ops ops = { .usual = UM_SDE_VP, .step = step,
+		.advice = "give clip (the least and the largest x), which a learned score needs, or lower weight" };
 	return um_sampler_run(self, &ops, problem, sink);
 }
 

@@ -228,7 +228,7 @@ static law pigdm_law(const gauss *g, um_sde_kind kind, double to, double eta, in
 	chain h = chain_new(g, kind, 1e-3, to, steps);
 	begin(&h);
 	if (from_data) {
-		double *l = matching(g, 0, 1);
+		double *l = matching(g, 1, 1);
 		start_map(&h, 1);
 		add_match(&h, h.a, l, 1, 0, 0);
 		go(&h, 0);

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Samplers of a diffusion prior, a fitted posterior and total variation on inverse problems of held-out digits. DIGITS has
+# other images of the test set, e.g. to choose weights by.
+. tests/validate/lib.sh.inc
+t10k=$data/mnist/t10k-images-idx3-ubyte.gz
+[ -r "$t10k" ] || skip "no MNIST in $data (set UMBRA_TEST_DATA)"
+digits=${DIGITS:-0 1 2 3 4 5 6 7 8 9}
+forwards="denoise05 denoise02 superres4 superres2 uniform gaussian inpaint lowfreq mri grey"
+cells="digits+dmps digits+dmps-flow digits+dps digits+dps-flow digits+pigdm digits+ot-ode digits+ald digits+mcg
+	digits+noise2score digits+dpi tv+map"
+for digit in $digits; do
+	set --
+	for i in 0 1 2 3 4 5 6 7 8; do
+		set -- "$@" --set "run.[$i].truth.files=$t10k" --set "run.[$i].truth.index=$digit"
+	done
+	"$B/umbra" run pipelines/digits-inverse.cfg -o "$T/$digit" --jobs 1 --quiet "$@"
+	[ $? -le 1 ] || status=1 # 1: a cell that fails, as the table says
+	"$B/umbra" run pipelines/digits-colorize.cfg -o "$T/$digit-colour" --jobs 1 --quiet --set "run.[0].truth.files=$t10k" \
+		--set "run.[0].truth.index=$digit"
+	[ $? -le 1 ] || status=1
+done
+# mean KEY FORWARD CELL: over the digits; nothing where no cell was, "fails" where one has.
+mean() {
+	for digit in $digits; do
+		run=$T/$digit
+		[ "$2" = grey ] && run=$T/$digit-colour
+		[ -e "$run/$2/$3" ] || continue
+		value=$([ -e "$run/$2/$3/metrics.json" ] && number "$1" "$run/$2/$3")
+		echo "${value:-fails}"
+	done | awk '$1 == "fails" { bad = 1 } { sum += $1 } END { if (bad) print "fails"; else if (NR) print sum / NR }'
+}
+# entry FORWARD CELL: of the table.
+entry() {
+	psnr=$(mean psnr_samples "$@")
+	case $psnr in
+	'') printf ' - |' ;;
+	fails) printf ' fails |' ;;
+	*) printf ' %.1f, %.2f, %.1f |' "$psnr" "$(mean ssim_samples "$@")" "$(mean seconds "$@")" ;;
+	esac
+}
+weights=$(sed -n 's/^  \([a-z-]*\) = { plugin = "\(dmps\|dps\|pigdm\|ot-ode\|ald\|mcg\|tv\)";.* \(weight\|gamma\) = \([0-9.]*\);.*/\1 \3 \4/p' \
+	pipelines/digits-inverse.cfg | paste -sd, | sed 's/,/, /g')
+cat <<END
+# Inverse problems of handwritten digits
+
+\`pipelines/digits-inverse.cfg\` and, for the last column, \`pipelines/digits-colorize.cfg\`: MNIST at 32 x 32 pixels with
+\`digits-32\` (colours: \`digits-rgb-32\`), means over the digits $digits of the test set. An entry is PSNR (dB) and SSIM of a
+sample, averaged over four, and seconds for these four ($(nproc) cores); of tv the optimum, of dpi the samples of independent
+pixels. Noise is 0.05 except where a name says otherwise (denoise05: 0.5; lowfreq: 1 on numbers of size 1 to 100). One
+weight for all problems: $weights.
+
+END
+printf '| sampler |'
+for f in $forwards; do printf ' %s |' "$f"; done
+printf '\n| --- |'
+for f in $forwards; do printf ' --- |'; done
+echo
+for c in $cells; do
+	name=${c#digits+}
+	[ "$c" = tv+map ] && name=tv
+	printf '| %s |' "$name"
+	for f in $forwards; do entry "$f" "$c"; done
+	echo
+done
+exit $status
