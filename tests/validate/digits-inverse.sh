@@ -38,8 +38,9 @@ entry() {
 	*) printf ' %.1f, %.2f, %.1f |' "$psnr" "$(mean ssim_samples "$@")" "$(mean seconds "$@")" ;;
 	esac
 }
-weights=$(sed -n 's/^  \([a-z-]*\) = { plugin = "\(dmps\|dps\|pigdm\|ot-ode\|ald\|mcg\|tv\)";.* \(weight\|gamma\) = \([0-9.]*\);.*/\1 \3 \4/p' \
-	pipelines/digits-inverse.cfg | paste -sd, | sed 's/,/, /g')
+# The numbers that were chosen, as the pipeline has them.
+weights=$(sed -n 's/^  \([a-z0-9-]*\) = { plugin = .* \(weight\|gamma\) = \([0-9.]*\);.*/\1 \3/p' pipelines/digits-inverse.cfg |
+	paste -sd, | sed 's/,/, /g')
 cat <<END
 # Inverse problems of handwritten digits
 
@@ -47,7 +48,7 @@ cat <<END
 \`digits-32\` (colours: \`digits-rgb-32\`), means over the digits $digits of the test set. An entry is PSNR (dB) and SSIM of a
 sample, averaged over four, and seconds for these four ($(nproc) cores); of tv the optimum, of dpi the samples of independent
 pixels. Noise is 0.05 except where a name says otherwise (denoise05: 0.5; lowfreq: 1 on numbers of size 1 to 100). One
-weight for all problems: $weights.
+weight for all problems, chosen on other digits: $weights.
 
 END
 printf '| sampler |'
