@@ -46,7 +46,7 @@ cat <<END
 
 \`pipelines/digits-inverse.cfg\` and, for the last column, \`pipelines/digits-colorize.cfg\`: MNIST at 32 x 32 pixels with
 \`digits-32\` (colours: \`digits-rgb-32\`), means over the digits $digits of the test set. An entry is PSNR (dB) and SSIM of a
-sample, averaged over four, and seconds for these four ($(nproc) cores); of tv the optimum, of dpi the samples of independent
+sample, averaged over two, and seconds for these two ($(nproc) cores); of tv the optimum, of dpi the samples of independent
 pixels. Noise is 0.05 except where a name says otherwise (denoise05: 0.5; lowfreq: 1 on numbers of size 1 to 100). One
 weight for all problems, chosen on other digits: $weights.
 
