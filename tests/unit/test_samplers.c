@@ -1025,6 +1025,7 @@ static void refusals(void)
 		"grew without bounds by step");
 	CHECK_FAILS(sampled_run(&p, "dmps", SET("weight=1e9", "limit=0", "calls=50"), 4, &k, NULL), UM_ENUM,
 		"lower weight");
+	CHECK_FAILS(sampled_run(&p, "pigdm", SET("weight=1e4", "calls=50"), 4, &k, NULL), UM_ENUM, "give clip");
 	CHECK(k.memory.samples.data == NULL);
 	CHECK_FAILS(sampled_run(&p, "dmps", SET("times=[0.5, 0.5]"), 4, &k, NULL), UM_EPARAM, "no length");
 	CHECK_FAILS(sampled_run(&p, "dmps", SET("times=[0.0, 0.5]", "grid=logsnr"), 4, &k, NULL), UM_EPARAM,
