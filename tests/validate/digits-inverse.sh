@@ -67,8 +67,8 @@ cat <<END
 
 Numbers 10 and 11 of the test set chose the weights, by PSNR behind the Gaussian blur and of half of the pixels, tv numbers
 10 to 12 in all problems: the best of dmps 1, 1.75, 3 and 4, dmps-flow 1, 2 and 4, dps 1 and 2, dps-flow 0.3, 1 and 2,
-pigdm 0.5 and 1, ald 0.5 and 1, tv 3, 6, 12 and 24; mcg, of 0.3, 1 and 3, by the latter problem alone (1 and 3 are alike). There, dB averaged over both problems: pigdm 25.1,
-ald 24.1, dps-flow 24.0, ot-ode 23.2, dps 22.6, dmps 20.5 and dmps-flow 20.4.
+pigdm 0.5 and 1, ald 0.5 and 1, tv 3, 6, 12 and 24; mcg, of 0.3, 1 and 3, by the latter problem alone (1 and 3 are alike).
+There, dB averaged over both problems: pigdm 25.1, ald 24.1, dps-flow 24.0, ot-ode 23.2, dps 22.6, dmps 20.5 and dmps-flow 20.4.
 
 - dmps takes the prior as flat about the noisy image, which tells it too little early on where data leave much open: some
   of its samples mix two ways to complete a digit. A thousand calls do not change that (20.9 dB behind the blur with 100 and
