@@ -5,7 +5,7 @@
 t10k=$data/mnist/t10k-images-idx3-ubyte.gz
 [ -r "$t10k" ] || skip "no MNIST in $data (set UMBRA_TEST_DATA)"
 digits=${DIGITS:-0 1 2 3 4 5 6 7 8 9}
-fits=${FITS:-0 1 2}
+fits=${FITS-0 1 2}
 forwards="denoise05 denoise02 superres4 superres2 uniform gaussian inpaint lowfreq mri grey"
 cells="digits+dmps digits+dmps-flow digits+dps digits+dps-flow digits+pigdm digits+ot-ode digits+ald digits+mcg
 	digits+noise2score digits+dpi tv+map"
