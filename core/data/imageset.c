@@ -134,8 +134,8 @@ static um_status understand(struct stack *s, const struct pile *p)
 		planes *= dim[--k];
 	if (planes != p->planes)
 		return um_fail(UM_EDATA, "%s: its axes do not end in %lld channels (frames, "
-			"bands), rows, columns, as the image of the pipeline does", s->path,
-			(long long)p->planes);
+			"bands), rows, columns, as the image of the pipeline does%s", s->path,
+			(long long)p->planes, shape[2] == 3 ? "; colours = \"random\" paints grey images" : "");
 	s->n = um_array_len(&s->x) / (planes * s->rows * s->columns);
 	if (p->spec->fitting == UM_FIT_NONE && (s->rows != shape[3] || s->columns != shape[4]))
 		return um_fail(UM_EDATA, "%s: images of %lld x %lld pixels, the pipeline's has "

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "host/sampler.h"
 
-static const double MOST = 1e4;   /* |u| beyond this, and beyond as much noise, is no image */
+static const double MOST = 1e3;   /* |u| beyond this, and beyond as much noise, is no image */
 static const double MISFIT = 0.5; /* of chi-square a datum that is told */
 enum { TRACED = 50 };             /* rows of the trace, of the first batch */
 

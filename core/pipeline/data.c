@@ -25,6 +25,10 @@
 	UM_CHOICE(um_data_settings, size, "exact", "exact|centre|average|project", "Images of another size than the " \
 		"pipeline's are an error, are cut or filled with 0 about their centre, or are cut to its aspect ratio and " \
 		"averaged over the area of new pixels, or projected along z onto the vertices of a mesh.")
+#define COLOURS \
+	UM_CHOICE(um_data_settings, colours, "stored", "stored|random", "Those of the files, or grey images are painted, " \
+		"for channels = 3: each with a dark ground where x is 0 and a bright ink where x is 1, which follow from seed and " \
+		"the number of the image.")
 
 static const um_param data_table[] = {
 	FILES,
@@ -41,22 +45,26 @@ static const um_param data_table[] = {
 		"added to every value of a file; 1 hides that integers were rounded, as "
 		"densities need it."),
 	SIZE,
+	COLOURS,
 	UM_CHOICE(um_data_settings, augment, "none", "none|flips|dihedral", "Training images are "
 		"flipped left to right and top to bottom by chance, or also turned by quarters."),
 	UM_PARAM_TEXT(um_data_settings, about, "", "What the images are and whose, for the weight file."),
 	UM_PARAM_TEXT(um_data_settings, licence, "", "Under which terms the images may be used, for the weight file."),
-	UM_PARAM(um_data_settings, seed, "0", 0, BIG, "", "Another seed, another split, order and noise."),
+	UM_PARAM(um_data_settings, seed, "0", 0, BIG, "", "Another seed, another split, order and noise, and other random "
+		"colours."),
 };
 
 static const um_param truth_table[] = {
 	UM_PARAM_TEXT(um_data_settings, prior, "", "A key of the group priors, drawn from once. Or give files."),
-	UM_PARAM(um_data_settings, seed, "0", 0, BIG, "", "Seed of the draw; left out: that of the pipeline."),
+	UM_PARAM(um_data_settings, seed, "0", 0, BIG, "", "Seed of the draw or of random colours; left out: that of the "
+		"pipeline."),
 	FILES,
 	UM_PARAM(um_data_settings, index, "0", 0, 1e9, "", "Which image of the files; 0 is the first."),
 	VALUES,
 	FACTOR,
 	OFFSET,
 	SIZE,
+	COLOURS,
 };
 
 const um_param *um_truth_table(size_t *n)
@@ -69,6 +77,18 @@ const um_param *um_data_table(size_t *n)
 {
 	*n = sizeof(data_table) / sizeof(*data_table);
 	return data_table;
+}
+
+static bool painted(const um_data_settings *d)
+{
+	return strcmp(d->colours, "random") == 0;
+}
+
+static void check_colours(const um_plan *p, const um_data_settings *d, um_node *at, um_problems *problems)
+{
+	if (painted(d) && p->env.shape[2] != 3)
+		um_problems_add(problems, UM_EPARAM, um_node_get(at, "colours"), "random colours are red, green and blue, and the image "
+			"has %lld channel%s: set image.channels = 3", (long long)p->env.shape[2], p->env.shape[2] > 1 ? "s" : "");
 }
 
 static void check(const um_plan *p, const um_stage *s, um_node *at, um_problems *problems)
@@ -95,9 +115,10 @@ static void check(const um_plan *p, const um_stage *s, um_node *at, um_problems 
 		um_problems_add(problems, UM_EPARAM, um_node_get(at, "held_out"), "all %lld "
 			"draws would be held out", (long long)d->count);
 	if (draws && (strcmp(d->values, "unit") == 0 || d->factor != 1 || d->offset != 0 || d->noise != 0 ||
-		strcmp(d->size, "exact") != 0))
-		um_problems_add(problems, UM_EPARAM, at, "values, factor, offset, noise and size "
+		strcmp(d->size, "exact") != 0 || painted(d)))
+		um_problems_add(problems, UM_EPARAM, at, "values, factor, offset, noise, size and colours "
 			"are for files; draws are taken as they are");
+	check_colours(p, d, at, problems);
 	if (strcmp(d->augment, "dihedral") == 0 && p->env.shape[3] != p->env.shape[4])
 		um_problems_add(problems, UM_EPARAM, um_node_get(at, "augment"), "images that "
 			"are not square cannot be turned by quarters: use \"flips\"");
@@ -134,8 +155,10 @@ static void check_truth(const um_plan *p, const um_stage *s, um_node *at, um_pro
 	else if (*d->prior != '\0' && um_plan_prior(p, d->prior) < 0)
 		um_problems_add(problems, UM_EPARAM, um_node_get(at, "prior"), "there is no prior '%s'", d->prior);
 	if (*d->prior != '\0' && (strcmp(d->values, "unit") == 0 || d->factor != 1 || d->offset != 0 || d->index != 0 ||
-		strcmp(d->size, "exact") != 0))
-		um_problems_add(problems, UM_EPARAM, at, "index, values, factor, offset and size are for files; a draw is taken as it is");
+		strcmp(d->size, "exact") != 0 || painted(d)))
+		um_problems_add(problems, UM_EPARAM, at, "index, values, factor, offset, size and colours are for files; a draw is taken "
+			"as it is");
+	check_colours(p, d, at, problems);
 }
 
 static void read_truth_file(um_stage *s, um_node *t, um_problems *problems)
@@ -203,7 +226,13 @@ um_status um_data_images(const um_stage *s, const um_env *env, um_array *x, doub
 	if (spec.fitting == UM_FIT_MESH && env->mesh == NULL)
 		return um_fail(UM_EPARAM, "size: project is for signals on a mesh: image = { mesh = ...; }");
 	memcpy(spec.shape, env->shape, sizeof(spec.shape));
+	spec.shape[2] = painted(d) ? 1 : spec.shape[2];
 	um_status st = um_imageset_read(d->files.n, d->files.v, &spec, x, &top);
+	if (st == UM_OK && painted(d)) {
+		um_array grey = *x;
+		st = um_imageset_paint(&grey, (uint64_t)d->seed, x);
+		um_array_free(&grey);
+	}
 	*step = d->noise * d->factor;
 	if (st == UM_OK && spec.unit && d->noise > 0 && top == 0) {
 		um_array_free(x);

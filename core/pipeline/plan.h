@@ -56,7 +56,7 @@ typedef struct um_stage_settings {
 /* What a train stage learns from, and of which a simulate stage takes one image. */
 typedef struct um_data_settings {
 	um_texts files;
-	const char *prior, *values, *size, *augment, *about, *licence;
+	const char *prior, *values, *size, *colours, *augment, *about, *licence;
 	int64_t count, index, seed;
 	double factor, offset, noise, held_out;
 } um_data_settings;

@@ -68,7 +68,7 @@ static um_status create(void **self, const void *p, const um_env *env, um_infere
 static um_status run(void *self, um_problem *problem, um_sink *sink)
 {
 	const um_sampler_ops ops = { .usual = eta(self) > 0 ? UM_SDE_VP : UM_SDE_FLOW, .step = step,
-		.advice = "lower weight" };
+		.advice = "lower weight, or give clip, which a learned score may need" };
 	return um_sampler_run(self, &ops, problem, sink);
 }
 

@@ -55,7 +55,9 @@ static um_status create(void **self, const void *p, const um_env *env, um_infere
 
 static um_status run(void *self, um_problem *problem, um_sink *sink)
 {
-	const um_sampler_ops ops = { .usual = UM_SDE_VP, .step = step, .advice = "lower weight" };
+	const um_sampler_ops ops = { .usual = UM_SDE_VP, .step = step,
+		.advice = "lower weight, give clip, which a learned score may need, or take another sampler where data show a "
+		"part of the image so faintly that their noise hides it, as behind a blur" };
 	return um_sampler_run(self, &ops, problem, sink);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Inversion by flows (Pokle et al. 2023, arXiv:2310.04432, algorithm 1): pseudoinverse guidance with r^2 = b^2
- * / (a^2 + b^2) on the deterministic way from noise to an image, which begins late, from a pseudo-inverse of
- * the data with noise. */
+/* Inversion by flows (Pokle et al. 2023, arXiv:2310.04432, algorithm 1): pseudoinverse guidance with r^2 = b^2 v
+ * / (a^2 v + b^2) on the deterministic way from noise to an image, which begins late, from a pseudo-inverse of
+ * the data with noise. The paper has v = 1. Its pseudo-inverse would make noise large in directions that the data
+ * hardly see; here it is the mean given the data for a white prior of variance v. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,17 +11,19 @@
 struct ot_ode {
 	um_sampling sampling;
 	const char *start, *gamma;
-	double weight;
+	double weight, prior_variance;
 };
 
 static const um_param params[] = {
 	UM_SAMPLING_PARAMS("80", "[1e-3, 0.8]"),
 	UM_MATCH_PARAMS,
 	UM_CHOICE(struct ot_ode, start, "inverse", "inverse|adjoint|noise", "The image that the first state shows: the "
-		"pseudo-inverse of the data, their back-projection, or none."),
+		"pseudo-inverse of the data as far as their noise lets, v J^T (Sigma + v J J^T)^-1 y, their back-projection, or none."),
 	UM_CHOICE(struct ot_ode, gamma, "constant", "constant|falling", "Weight of the guidance over time: 1, or "
 		"(a / (a^2 + b^2))^1/2."),
 	UM_PARAM(struct ot_ode, weight, "1", 0, 1e9, "", "Factor on that."),
+	UM_PARAM(struct ot_ode, prior_variance, "1", 1e-24, 1e24, "", "Variance v of the prior, in units of the squared "
+		"range; 1 in the paper. About 1/16 for a model that learned, whose range is four standard deviations of its images."),
 };
 
 static um_status begin(um_sampler *s)
@@ -30,11 +33,10 @@ static um_status begin(um_sampler *s)
 	um_status st = UM_OK;
 	memset(zero, 0, sizeof(double) * (size_t)(s->count * s->n));
 	if (p->start[0] == 'i')
-		st = um_sampler_match(s, 0, 1, 1, zero, image);
+		st = um_sampler_match(s, 1, p->prior_variance, 1, zero, image);
 	else if (p->start[0] == 'a')
 		st = um_sampler_likelihood(s, 0, zero, NULL, image);
-	if (p->start[0] == 'a')
-		factor *= s->noise * s->noise;
+	factor *= p->start[0] == 'a' ? s->noise * s->noise : p->prior_variance;
 	if (st == UM_OK && p->start[0] != 'n')
 		um_sampler_add(s, factor, image);
 	return st;
@@ -42,7 +44,8 @@ static um_status begin(um_sampler *s)
 
 static um_status slope(um_sampler *s, double *v)
 {
-	return um_sampler_match(s, 1, s->b * s->b / (s->a * s->a + s->b * s->b), 1, s->mean, v);
+	const double p = ((const struct ot_ode *)s->self)->prior_variance;
+	return um_sampler_match(s, 1, s->b * s->b * p / (s->a * s->a * p + s->b * s->b), 1, s->mean, v);
 }
 
 static um_status step(um_sampler *s)
@@ -66,7 +69,8 @@ static um_status create(void **self, const void *p, const um_env *env, um_infere
 
 static um_status run(void *self, um_problem *problem, um_sink *sink)
 {
-	const um_sampler_ops ops = { .usual = UM_SDE_FLOW, .begin = begin, .step = step, .advice = "lower weight" };
+	const um_sampler_ops ops = { .usual = UM_SDE_FLOW, .begin = begin, .step = step,
+		.advice = "lower weight, or give clip, which a learned score may need" };
 	return um_sampler_run(self, &ops, problem, sink);
 }
 

@@ -383,12 +383,83 @@ static void truth(void)
 	um_problems_free(&problems);
 }
 
+/* ---- colours ------------------------------------------------------------------------------ */
+
+/* Every channel goes from ground to ink with the grey image, frame by frame; colours follow from seed and number. */
+static void colours(void)
+{
+	enum { IMAGES = 5, FRAMES = 2, PLANE = 6 };
+	um_array grey, a, b, other;
+	CHECK_OK(um_array_new(&grey, UM_F32, 6, (const int64_t[]){ IMAGES, FRAMES, 1, 1, 2, 3 }));
+	for (int i = 0; i < IMAGES * FRAMES * PLANE; i++)
+		((float *)grey.data)[i] = (float)(i % PLANE % 4) / 2; /* 0, 1/2, 1, 3/2, 0, 1/2 */
+	CHECK_OK(um_imageset_paint(&grey, 7, &a));
+	CHECK(a.rank == 6 && a.dim[0] == IMAGES && a.dim[1] == FRAMES && a.dim[3] == 3 && a.dim[5] == 3);
+	for (int i = 0; i < IMAGES; i++) {
+		const float *v = um_row_f(&a, i);
+		float most = 0;
+		for (int c = 0; c < 3; c++) {
+			const float ground = v[c * PLANE], ink = v[c * PLANE + 2];
+			CHECK(ground > 0 && ground < 0.25f && ink > 0 && ink <= 1);
+			most = fmaxf(most, ink);
+			CHECK_NEAR((double)v[c * PLANE + 1], (double)(ground + ink) / 2, 1e-6);
+			CHECK_NEAR((double)v[c * PLANE + 3], (double)(3 * ink - ground) / 2, 1e-6);
+			CHECK(memcmp(v + c * PLANE, v + (3 + c) * PLANE, PLANE * sizeof(float)) == 0);
+			CHECK(i == 0 || ink == 1 || ink != um_row_f(&a, i - 1)[c * PLANE + 2]);
+		}
+		CHECK(most == 1);
+	}
+	const um_array last = um_array_rows(&grey, 0, 2);
+	CHECK_OK(um_imageset_paint(&last, 7, &b));
+	CHECK(memcmp(a.data, b.data, (size_t)um_array_len(&b) * sizeof(float)) == 0);
+	CHECK_OK(um_imageset_paint(&last, 8, &other));
+	CHECK(memcmp(other.data, b.data, (size_t)um_array_len(&b) * sizeof(float)) != 0);
+	um_array_free(&grey);
+	um_array_free(&a);
+	um_array_free(&b);
+	um_array_free(&other);
+}
+
+/* Image 2 of a file of grey images as a truth in red, green and blue. */
+static void coloured_truth(void)
+{
+	static const char text[] = "image = { pixels = [2, 2]; channels = 3; };"
+		"forward = { f = { plugin = \"denoise\"; sigma = 1.0; }; };"
+		"run = ( { stage = \"simulate\"; forward = \"f\"; truth = { files = \"four.idx\"; index = 2; values = \"unit\"; "
+		"colours = \"random\"; seed = 4; }; } );";
+	const char *grey[] = { "image.channels=1", NULL }, *stored[] = { "run.[0].truth.colours=\"stored\"", NULL };
+	unsigned char b[16 + 16] = { 0, 0, 8, 3, 0, 0, 0, 4, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 51, 0 };
+	um_problems problems = { 0 };
+	um_plan *plan = NULL;
+	um_array x = { 0 };
+	put("four.idx", b, sizeof(b));
+	const char *path = put("colours.cfg", text, sizeof(text) - 1);
+	CHECK_OK(um_plan_load(path, NULL, &problems, &plan));
+	CHECK_FATAL(plan != NULL && problems.n == 0);
+	CHECK_OK(um_truth_image(&plan->stage[0], &plan->env, &x));
+	CHECK(um_array_len(&x) == 12);
+	for (int c = 0; c < 3; c++) {
+		CHECK(px(&x, 4 * c) < 0.25 && px(&x, 4 * c) == px(&x, 4 * c + 3));
+		CHECK_NEAR(px(&x, 4 * c + 2), 0.8 * px(&x, 4 * c) + 0.2 * px(&x, 4 * c + 1), 1e-6);
+	}
+	um_array_free(&x);
+	um_plan_free(plan);
+	CHECK_OK(um_plan_load(path, stored, &problems, &plan));
+	CHECK_FAILS(um_truth_image(&plan->stage[0], &plan->env, &x), UM_EDATA, "paints grey images");
+	um_plan_free(plan);
+	CHECK(um_plan_load(path, grey, &problems, &plan) != UM_OK || problems.n == 1);
+	CHECK(problems.n == 1 && strstr(problems.line[0], "image.channels = 3") != NULL);
+	um_plan_free(plan);
+	um_problems_free(&problems);
+}
+
 int main(void)
 {
 	const check_case cases[] = { CHECK_CASE(idx_types), CHECK_CASE(idx_packed), CHECK_CASE(idx_broken),
 		CHECK_CASE(png), CHECK_CASE(png_broken), CHECK_CASE(axes), CHECK_CASE(centre),
 		CHECK_CASE(average),
 		CHECK_CASE(units), CHECK_CASE(not_finite), CHECK_CASE(folders), CHECK_CASE(truth),
+		CHECK_CASE(colours), CHECK_CASE(coloured_truth),
 		CHECK_CASE(digits) };
 	strcpy(dir, "/tmp/umbra-imageset-XXXXXX");
 	if (mkdtemp(dir) == NULL)

@@ -228,9 +228,9 @@ static law pigdm_law(const gauss *g, um_sde_kind kind, double to, double eta, in
 	chain h = chain_new(g, kind, 1e-3, to, steps);
 	begin(&h);
 	if (from_data) {
-		double *l = matching(g, 0, 1);
+		double *l = matching(g, 1, v);
 		start_map(&h, 1);
-		add_match(&h, h.a, l, 1, 0, 0);
+		add_match(&h, h.a * v, l, 1, 0, 0);
 		go(&h, 0);
 		free(l);
 	}
@@ -390,6 +390,8 @@ static void every_law(sampled *p, double lo, double unit, const char *range)
 		pigdm_law(&g, UM_SDE_VP, 1, 1, STEPS, 0.3, false, false), lo, unit);
 	run_against(p, "ot-ode", SET(CALLS, range),
 		pigdm_law(&g, UM_SDE_FLOW, 0.8, 0, STEPS, 1, false, true), lo, unit);
+	run_against(p, "ot-ode", SET(CALLS, range, "prior_variance=0.3"),
+		pigdm_law(&g, UM_SDE_FLOW, 0.8, 0, STEPS, 0.3, false, true), lo, unit);
 	run_against(p, "sde-proj", SET(CALLS, range, "weight=0.3"), projection_law(&g, STEPS, 0.3), lo, unit);
 	run_against(p, "mcg", SET(CALLS, range, "weight=0"), mcg_law(&g, STEPS), lo, unit);
 	run_against(p, "ald", SET("calls=73", range, "inner=3", "snr=0.3", "gamma=0.7"),
@@ -1023,6 +1025,7 @@ static void refusals(void)
 		"grew without bounds by step");
 	CHECK_FAILS(sampled_run(&p, "dmps", SET("weight=1e9", "limit=0", "calls=50"), 4, &k, NULL), UM_ENUM,
 		"lower weight");
+	CHECK_FAILS(sampled_run(&p, "pigdm", SET("weight=1e4", "calls=50"), 4, &k, NULL), UM_ENUM, "give clip");
 	CHECK(k.memory.samples.data == NULL);
 	CHECK_FAILS(sampled_run(&p, "dmps", SET("times=[0.5, 0.5]"), 4, &k, NULL), UM_EPARAM, "no length");
 	CHECK_FAILS(sampled_run(&p, "dmps", SET("times=[0.0, 0.5]", "grid=logsnr"), 4, &k, NULL), UM_EPARAM,
