@@ -23,6 +23,12 @@ const void *um_item_params(const um_item *item)
 	return item->trained != NULL ? item->trained : um_params_data(item->params);
 }
 
+const char *um_item_model(const um_item *item)
+{
+	const um_param *q = um_plugin_model(item->plugin);
+	return q != NULL ? *(const char *const *)((const char *)um_item_params(item) + q->offset) : NULL;
+}
+
 um_stage_kind um_plan_kind(const um_plan *p, const um_task *t)
 {
 	return p->stage[t->stage].kind;

@@ -111,6 +111,8 @@ UM_API int um_plan_forward(const um_plan *p, const char *key);
 UM_API int um_plan_inference(const um_plan *p, const char *key);
 /* Parameters of an item, with the model that this run made for it. */
 UM_API const void *um_item_params(const um_item *item);
+/* Its weight file, "" where it has none; NULL where its plugin does not learn. */
+UM_API const char *um_item_model(const um_item *item);
 
 /* The index of the prior that factor k of a prior names, or -1. */
 UM_API int um_plan_named(const um_plan *p, int prior, int k);
