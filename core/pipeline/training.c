@@ -2,7 +2,6 @@
 /* What train stages mean for a plan: which priors and inferences can be trained, what waits for them, and where
  * what they learned lies. */
 #include <stdlib.h>
-#include <string.h>
 #include "base/mem.h"
 #include "pipeline/plan.h"
 
