@@ -39,6 +39,8 @@ const char *um_cell_refusal(uint32_t needs, const um_forward *f, const um_prior 
 		return "the inference calibrates the forward model, which has nothing to calibrate as it is set";
 	if ((needs & UM_NEEDS_WHOLE) && !f->info.whole)
 		return "the inference needs a forward model that sees the image itself, such as denoise";
+	if ((needs & UM_NEEDS_DRAWS) && (npriors != 1 || priors[0].ops.sample == NULL))
+		return "the inference as it is set begins with draws of the prior, which cannot be drawn from";
 	if (positive && f->env.transform == UM_IDENTITY)
 		return "the prior is for positive images: set transform = \"softplus\" in the group image";
 	return NULL;
