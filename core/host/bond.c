@@ -39,6 +39,8 @@ const char *um_cell_refusal(uint32_t needs, const um_forward *f, const um_prior 
 		return "the inference calibrates the forward model, which has nothing to calibrate as it is set";
 	if ((needs & UM_NEEDS_WHOLE) && !f->info.whole)
 		return "the inference needs a forward model that sees the image itself, such as denoise";
+	if ((needs & UM_NEEDS_DRAWS) && (npriors != 1 || priors[0].ops.sample == NULL))
+		return "the inference as it is set begins with draws of the prior, which cannot be drawn from";
 	if (positive && f->env.transform == UM_IDENTITY)
 		return "the prior is for positive images: set transform = \"softplus\" in the group image";
 	return NULL;
@@ -153,7 +155,7 @@ static um_status note_sums(um_sink *sink, const char *name, double *sums, bool t
 	return there ? um_sink_tensor(sink, name, &a) : UM_OK;
 }
 
-um_status um_bond_note(um_forward *f, um_prior *priors, int npriors, um_sink *sink)
+um_status um_bond_note(um_forward *f, um_prior *priors, int npriors, bool known, um_sink *sink)
 {
 	um_status st = UM_OK;
 	double sums[IMAGES * SUMS];
@@ -164,8 +166,10 @@ um_status um_bond_note(um_forward *f, um_prior *priors, int npriors, um_sink *si
 	UM_TRY(um_sink_note(sink, "problem.sizes", sizes));
 	UM_TRY(forward_sums(f, sums, &there));
 	UM_TRY(note_sums(sink, "problem.forward", sums, there));
-	UM_TRY(prior_sums(priors, npriors, sums, &there));
-	UM_TRY(note_sums(sink, "problem.priors", sums, there));
+	if (known) {
+		UM_TRY(prior_sums(priors, npriors, sums, &there));
+		UM_TRY(note_sums(sink, "problem.priors", sums, there));
+	}
 out:
 	free(forward);
 	free(prior);
@@ -204,7 +208,7 @@ static um_status same_sums(const um_tensors *t, const char *name, const double *
 		was != NULL ? " (" : "", was != NULL ? was : "", was != NULL ? ")" : "");
 }
 
-um_status um_bond_suits(um_forward *f, um_prior *priors, int npriors, const um_tensors *t)
+um_status um_bond_suits(um_forward *f, um_prior *priors, int npriors, bool known, const um_tensors *t)
 {
 	um_status st = UM_OK;
 	double sums[IMAGES * SUMS];
@@ -215,8 +219,10 @@ um_status um_bond_suits(um_forward *f, um_prior *priors, int npriors, const um_t
 	UM_TRY(same_text(t, "problem.priors", prior));
 	UM_TRY(forward_sums(f, sums, &there));
 	UM_TRY(same_sums(t, "problem.forward", sums, there, forward, "forward_settings"));
-	UM_TRY(prior_sums(priors, npriors, sums, &there));
-	UM_TRY(same_sums(t, "problem.priors", sums, there, prior, "prior_settings"));
+	if (known) {
+		UM_TRY(prior_sums(priors, npriors, sums, &there));
+		UM_TRY(same_sums(t, "problem.priors", sums, there, prior, "prior_settings"));
+	}
 out:
 	free(forward);
 	free(prior);

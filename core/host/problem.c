@@ -196,12 +196,12 @@ static um_status fitting(const um_problem *p, int64_t rows)
 
 um_status um_problem_note(um_problem *p, um_sink *sink)
 {
-	return um_bond_note(p->forward, p->priors, p->npriors, sink);
+	return um_bond_note(p->forward, p->priors, p->npriors, true, sink);
 }
 
 um_status um_problem_suits(um_problem *p, const um_tensors *t)
 {
-	return um_bond_suits(p->forward, p->priors, p->npriors, t);
+	return um_bond_suits(p->forward, p->priors, p->npriors, true, t);
 }
 
 const um_problem_info *um_problem_about(const um_problem *p)

@@ -43,7 +43,7 @@ static double last_time(const um_sampling *set, const um_sde *sde)
 	return sde->kind == UM_SDE_FLOW ? fmin(set->times.hi, 0.999) : set->times.hi;
 }
 
-um_status um_sampler_create(const void *params, size_t size, void **self)
+um_status um_sampler_create(const void *params, size_t size, int64_t least, void **self)
 {
 	const um_sampling *set = params;
 	const um_sde sde = sde_of(set, UM_SDE_VP);
@@ -53,6 +53,8 @@ um_status um_sampler_create(const void *params, size_t size, void **self)
 		return st;
 	if (by_ratio(set) && set->times.lo == 0)
 		return um_fail(UM_EPARAM, "times: a grid of equal ratios does not reach 0: begin later");
+	if (set->calls < least)
+		return um_fail(UM_EPARAM, "calls = %lld: a walk takes %lld at least", (long long)set->calls, (long long)least);
 	*self = malloc(size);
 	if (*self == NULL)
 		return um_fail(UM_ENOMEM, "no memory for settings");
@@ -125,9 +127,6 @@ static um_status walk_new(walk *w, const void *params, um_problem *problem)
 	*s = (um_sampler){ .self = params, .problem = problem, .about = about, .n = about->n, .inside = &w->inside,
 		.sde = sde_of(w->set, w->ops->usual), .steps = (w->set->calls - w->ops->after) / each,
 		.noise = noise_of(problem) };
-	if (s->steps < 1)
-		return um_fail(UM_EPARAM, "calls = %lld: a walk takes %lld at least", (long long)w->set->calls,
-			(long long)(each + w->ops->after));
 	w->samples = about->samples;
 	w->batch = w->set->batch > 0 ? w->set->batch : fit < 16 ? 16 : fit > 1024 ? 1024 : fit;
 	w->batch = w->batch < w->samples ? w->batch : w->samples;

@@ -36,8 +36,6 @@ bool um_fit_moments(const um_fit *w)
 um_status um_fit_moments_check(const um_fit *w)
 {
 	const um_problem_info *about = w->about;
-	if (!about->draws)
-		return um_fail(UM_EPARAM, "warm: moments are taken of draws, and the prior cannot be drawn from; take map or none");
 	if (about->n > MOST || about->n * about->ny > LARGEST)
 		return um_fail(UM_EPARAM, "warm: moments of %lld numbers with %lld measurements are too many; at most %d, and %d "
 			"times measurements", (long long)about->n, (long long)about->ny, MOST, LARGEST);

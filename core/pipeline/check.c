@@ -90,23 +90,24 @@ static void close_all(um_plan *p, struct opened *o)
 	free(o->inference);
 }
 
-/* What an inference was trained for, or will be by a stage of this file: *t, as far as that is known now. */
-static um_status trained_for(um_plan *p, int inference, const struct opened *o, um_tensors *t)
+/* What an inference was trained for, or will be by a stage of this file: *t; *known: with all of its prior. */
+static um_status trained_for(um_plan *p, int inference, const struct opened *o, um_tensors *t, bool *known)
 {
 	um_status st = UM_OK;
-	const um_item *item = &p->inference[inference];
-	const um_param *q = um_plugin_model(item->plugin);
+	const char *model = um_item_model(&p->inference[inference]);
 	const um_stage *s = um_plan_learning(p, inference);
 	um_memory m = { 0 };
 	um_sink sink = um_memory_sink(&m);
-	if (q == NULL)
+	*known = true;
+	if (model == NULL)
 		return UM_OK;
 	if (s == NULL)
-		return um_tensors_read(*(const char *const *)((const char *)um_params_data(item->params) + q->offset), t);
+		return um_tensors_read(model, t);
 	const int f = um_plan_forward(p, s->set.forward), i = s->set.priors.n == 1 ? um_plan_prior(p, s->set.priors.v[0]) : -1;
-	if (f < 0 || i < 0 || o->forward[f].self == NULL || o->prior[i] == NULL || um_plan_learned(p, i))
+	if (f < 0 || i < 0 || o->forward[f].self == NULL || o->prior[i] == NULL)
 		return UM_OK;
-	UM_TRY(um_bond_note(&o->forward[f], o->prior[i], p->prior[i].n, &sink));
+	*known = !um_plan_learned(p, i);
+	UM_TRY(um_bond_note(&o->forward[f], o->prior[i], p->prior[i].n, *known, &sink));
 	*t = m.tensors;
 	m.tensors = (um_tensors){ 0 };
 out:
@@ -118,9 +119,11 @@ out:
 static void check_bond(um_plan *p, const um_task *t, const struct opened *o, um_problems *problems)
 {
 	um_tensors trained = { 0 };
-	um_status st = um_plan_learned(p, t->prior) ? UM_OK : trained_for(p, t->inference, o, &trained);
+	bool known;
+	um_status st = trained_for(p, t->inference, o, &trained, &known);
 	if (st == UM_OK && trained.nmeta > 0)
-		st = um_bond_suits(&o->forward[t->forward], o->prior[t->prior], p->prior[t->prior].n, &trained);
+		st = um_bond_suits(&o->forward[t->forward], o->prior[t->prior], p->prior[t->prior].n,
+			known && !um_plan_learned(p, t->prior), &trained);
 	if (st != UM_OK && !p->stage[t->stage].set.skip_impossible)
 		um_problems_add(problems, UM_EPARAM, p->stage[t->stage].node, "the cell %s cannot work: %s", t->name, um_message());
 	um_tensors_free(&trained);

@@ -152,6 +152,7 @@ static um_status truth_metrics(um_cell_out *c, const um_array *truth)
 	UM_TRY(um_cell_metric(c, "nrmse", m.nrmse));
 	UM_TRY(um_cell_metric(c, "coverage_68", m.coverage_68));
 	UM_TRY(um_cell_metric(c, "coverage_95", m.coverage_95));
+	UM_TRY(um_cell_metric(c, "coverage_3sd", m.coverage_3sd));
 out:
 	return st;
 }

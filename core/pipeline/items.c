@@ -18,6 +18,12 @@ const void *um_item_params(const um_item *item)
 	return item->trained != NULL ? item->trained : um_params_data(item->params);
 }
 
+const char *um_item_model(const um_item *item)
+{
+	const um_param *q = um_plugin_model(item->plugin);
+	return q != NULL ? *(const char *const *)((const char *)um_item_params(item) + q->offset) : NULL;
+}
+
 static int find_item(const um_item *items, int n, const char *key)
 {
 	for (int i = 0; key != NULL && i < n; i++)

@@ -118,6 +118,8 @@ UM_API int um_plan_inference(const um_plan *p, const char *key);
 UM_API const char *um_plan_forward_key(const um_plan *p, int forward);
 /* Parameters of an item, with the model that this run made for it. */
 UM_API const void *um_item_params(const um_item *item);
+/* Its weight file, "" where it has none; NULL where its plugin does not learn. */
+UM_API const char *um_item_model(const um_item *item);
 
 /* Of a calibrate stage: the forward model that makes the data, and the prior that truths are drawn from. */
 UM_API int um_plan_simulator(const um_plan *p, const um_stage *s);

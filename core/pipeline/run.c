@@ -238,6 +238,11 @@ static void keep_state(struct run *r, struct child *c)
 {
 	record_task(r, c);
 	um_status st = write_record(r);
+	if (c->state == SKIPPED) { /* nothing but its recipe is in its folder */
+		char *folder = um_format("%s/%s", r->dir, c->name);
+		um_file_remove_tree(folder);
+		free(folder);
+	}
 	if (st == UM_OK && completes(r, c))
 		st = um_rundir_complete(r->dir, r->plan, (int)(c - r->child));
 	if (st != UM_OK)

@@ -317,6 +317,26 @@ out:
 	return st;
 }
 
+/* Whether the parts of the cell go together. */
+static um_status together(struct task *k)
+{
+	um_status st = UM_OK;
+	um_tensors trained = { 0 };
+	const int nprior = k->plan->prior[k->t->prior].n;
+	const char *model = um_item_model(&k->plan->inference[k->t->inference]);
+	const char *why = um_cell_refusal(k->inference.info.needs, &k->forward, k->priors, nprior);
+	if (why != NULL)
+		st = um_fail(UM_EPARAM, "%s", why);
+	else if (model != NULL) {
+		UM_TRY(um_tensors_read(model, &trained));
+		st = um_bond_suits(&k->forward, k->priors, nprior, true, &trained);
+	}
+	k->impossible = st != UM_OK;
+out:
+	um_tensors_free(&trained);
+	return st;
+}
+
 static um_status infer(struct task *k, bool resume)
 {
 	um_status st = UM_OK;
@@ -326,10 +346,7 @@ static um_status infer(struct task *k, bool resume)
 		.folder = um_format("%s/%s", k->dir, k->t->name) };
 	um_sink sink = um_cell_sink(&c);
 	UM_TRY(open_cell(k));
-	const char *why = um_cell_refusal(k->inference.info.needs, &k->forward, k->priors, nprior);
-	k->impossible = why != NULL;
-	if (why != NULL)
-		UM_TRY(um_fail(UM_EPARAM, "%s", why));
+	UM_TRY(together(k));
 	UM_TRY(um_file_mkdirs(c.folder));
 	UM_TRY(read_measurement(k));
 	UM_TRY(um_problem_new(&k->forward, k->priors, nprior, &k->y, &k->sigma, &k->op, s->set.samples,

@@ -2,7 +2,6 @@
 /* What train stages mean for a plan: which priors and inferences can be trained, what waits for them, and where
  * what they learned lies. */
 #include <stdlib.h>
-#include <string.h>
 #include "base/mem.h"
 #include "pipeline/plan.h"
 
@@ -150,12 +149,8 @@ bool um_plan_needs(const um_plan *p, const um_task *t, const um_task *k)
 /* Whether a plugin is ready as it is: it cannot be trained, or names a weight file or another prior. */
 static bool has_model(const um_item *f)
 {
-	const um_param *q = um_plugin_model(f->plugin);
-	const char *path = "";
-	if (q == NULL)
-		return true;
-	memcpy(&path, (const char *)um_params_data(f->params) + q->offset, sizeof(path));
-	return *path != '\0' || um_prior_key(f->plugin, um_params_data(f->params)) != NULL;
+	const char *path = um_item_model(f);
+	return path == NULL || *path != '\0' || um_prior_key(f->plugin, um_params_data(f->params)) != NULL;
 }
 
 static void untrained(const um_plan *p, int t, const um_item *f, um_problems *problems)

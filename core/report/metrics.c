@@ -191,6 +191,14 @@ um_status um_metrics_coverage(const um_array *samples, const um_array *truth, do
 	return UM_OK;
 }
 
+double um_metrics_within(const double *mean, const double *std, const double *truth, int64_t n, double many)
+{
+	int64_t inside = 0;
+	for (int64_t k = 0; k < n; k++)
+		inside += fabs(truth[k] - mean[k]) <= many * std[k];
+	return (double)inside / (double)n;
+}
+
 /* PSNR and SSIM of one image, added to the sums. */
 static um_status add_figures(const double *x, const double *t, const int64_t shape[3], double *psnr,
 	double *ssim)
@@ -211,9 +219,9 @@ um_status um_metrics_truth(const um_array *samples, const um_array *truth, um_tr
 	UM_TRY(check_samples(samples, n));
 	if (!is_real(truth))
 		UM_TRY(um_fail(UM_EARG, "the truth must be real numbers"));
-	UM_TRY(um_array_new(&work, UM_F64, 2, (const int64_t[]){ 3, n }));
+	UM_TRY(um_array_new(&work, UM_F64, 2, (const int64_t[]){ 4, n }));
 	double *t = um_row_d(&work, 0), *x = um_row_d(&work, 1);
-	um_array mean = um_array_rows(&work, 2, 1);
+	um_array mean = um_array_rows(&work, 2, 1), std = um_array_rows(&work, 3, 1);
 	for (int64_t k = 0; k < n; k++)
 		t[k] = value(truth, k);
 
@@ -226,11 +234,12 @@ um_status um_metrics_truth(const um_array *samples, const um_array *truth, um_tr
 	}
 	out->psnr_samples /= (double)count;
 	out->ssim_samples /= (double)count;
-	UM_TRY(um_metrics_moments(samples, &mean, NULL));
+	UM_TRY(um_metrics_moments(samples, &mean, &std));
 	UM_TRY(add_figures(mean.data, t, shape, &out->psnr_mean, &out->ssim_mean));
 	out->nrmse = um_metrics_nrmse(mean.data, t, n);
 	UM_TRY(um_metrics_coverage(samples, truth, 0.68, &out->coverage_68));
 	UM_TRY(um_metrics_coverage(samples, truth, 0.95, &out->coverage_95));
+	out->coverage_3sd = um_metrics_within(mean.data, std.data, t, n, 3);
 out:
 	um_array_free(&work);
 	return st;

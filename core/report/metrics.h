@@ -17,7 +17,7 @@ typedef struct um_truth_metrics {
 	double psnr_mean, psnr_samples;
 	double ssim_mean, ssim_samples;
 	double nrmse;
-	double coverage_68, coverage_95;
+	double coverage_68, coverage_95, coverage_3sd;
 } um_truth_metrics;
 
 /* samples: float or double [S][image], S >= 1; truth: float or double [image] with the same
@@ -48,6 +48,9 @@ UM_API double um_metrics_nrmse(const double *x, const double *truth, int64_t n);
  * quantiles are interpolated linearly between order statistics (numpy's default). */
 UM_API UM_USED um_status um_metrics_coverage(const um_array *samples, const um_array *truth, double p,
 	double *out);
+
+/* Fraction of pixels whose truth is at most so many standard deviations from the mean. */
+UM_API double um_metrics_within(const double *mean, const double *std, const double *truth, int64_t n, double many);
 
 #ifdef __cplusplus
 }

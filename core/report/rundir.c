@@ -130,6 +130,7 @@ static const struct metric {
 	{ "nrmse", "NRMSE", "of mean", 14, -1 },
 	{ "coverage_68", "Coverage", "at 68 %", 15, 0 },
 	{ "coverage_95", "Coverage", "at 95 %", 16, 0 },
+	{ "coverage_3sd", "Coverage", "of 3 deviations", 17, 0 },
 	{ "peak_tb_k_mean", "Brightest pixel", "of mean, K", 20, 0 },
 	{ "peak_tb_k_samples", "Brightest pixel", "of samples, K", 21, 0 },
 	{ "log_evidence", "Log evidence", "", 30, 0 },

@@ -114,9 +114,10 @@ UM_API void um_problem_free(um_problem *p);
 UM_API int64_t um_problem_calls(const um_problem *p); /* evaluations of the prior, one a sample; of one
 	that names another, those of the score of that */
 
-/* um_problem_note and um_problem_suits without a measurement. */
-UM_API UM_USED um_status um_bond_note(um_forward *f, um_prior *priors, int npriors, um_sink *sink);
-UM_API UM_USED um_status um_bond_suits(um_forward *f, um_prior *priors, int npriors, const um_tensors *t);
+/* um_problem_note and um_problem_suits without a measurement. Priors that have yet to learn are not known: then
+ * names and sizes must do. */
+UM_API UM_USED um_status um_bond_note(um_forward *f, um_prior *priors, int npriors, bool known, um_sink *sink);
+UM_API UM_USED um_status um_bond_suits(um_forward *f, um_prior *priors, int npriors, bool known, const um_tensors *t);
 
 /* Why inference with these needs cannot work on this problem: a sentence, or NULL. */
 UM_API const char *um_cell_refusal(uint32_t needs, const um_forward *f, const um_prior *priors, int npriors);

@@ -202,7 +202,8 @@ enum { /* what run needs from prior and forward model; the host refuses other ce
 	UM_NEEDS_CALIBRATE = 32, /* forward.calibrate, and parameters for it */
 	UM_NEEDS_FUNCTION = 64, /* no um_prior_info.estimate */
 	UM_NEEDS_WHOLE = 128,   /* a forward model that sees the image itself */
-	UM_NEEDS_ALL = 255,
+	UM_NEEDS_DRAWS = 256,   /* a prior that can be drawn from */
+	UM_NEEDS_ALL = 511,
 };
 
 typedef struct um_inference_info {

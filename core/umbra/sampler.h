@@ -99,9 +99,9 @@ typedef struct um_sampler_ops {
 UM_API UM_USED um_status um_sampler_run(const void *params, const um_sampler_ops *ops, um_problem *problem,
 	um_sink *sink);
 
-/* For create of a plugin, whose destroy is free: *self is a copy of params, size bytes; wrong keys are
- * UM_EPARAM. */
-UM_API UM_USED um_status um_sampler_create(const void *params, size_t size, void **self);
+/* For create of a plugin, whose destroy is free: *self is a copy of params, size bytes; wrong keys, and fewer calls
+ * than a walk takes at least (each + after of its um_sampler_ops), are UM_EPARAM. */
+UM_API UM_USED um_status um_sampler_create(const void *params, size_t size, int64_t least, void **self);
 
 /* ---- for steps ------------------------------------------------------------------------------- */
 

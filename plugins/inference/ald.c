@@ -85,9 +85,10 @@ static um_status end(um_sampler *s)
 
 static um_status create(void **self, const void *p, const um_env *env, um_inference_info *info)
 {
+	const struct ald *set = p;
 	(void)env;
 	info->needs = UM_NEEDS_SCORE | UM_NEEDS_IDENTITY;
-	return um_sampler_create(p, sizeof(struct ald), self);
+	return um_sampler_create(p, sizeof(struct ald), set->inner + set->denoise, self);
 }
 
 static um_status run(void *self, um_problem *problem, um_sink *sink)

@@ -57,7 +57,7 @@ static um_status create(void **self, const void *p, const um_env *env, um_infere
 {
 	(void)env;
 	info->needs = UM_NEEDS_SCORE | UM_NEEDS_IDENTITY;
-	return um_sampler_create(p, sizeof(struct dmps), self);
+	return um_sampler_create(p, sizeof(struct dmps), 1, self);
 }
 
 static um_status run(void *self, um_problem *problem, um_sink *sink)

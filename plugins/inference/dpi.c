@@ -2,6 +2,7 @@
 /* Deep probabilistic imaging (Sun & Bouman 2021, arXiv:2010.14462): fits a law that can be sampled to
  * the posterior. The parameters are the settings of umbra/variational.h, where the method is. */
 #include <stdlib.h>
+#include <string.h>
 #include <umbra/plugin.h>
 #include <umbra/variational.h>
 
@@ -83,7 +84,7 @@ static um_status create(void **self, const void *p, const um_env *env, um_infere
 {
 	um_status st = UM_OK;
 	um_variational *set = malloc(sizeof(*set));
-	info->needs = UM_NEEDS_LOGP;
+	info->needs = UM_NEEDS_LOGP | (strcmp(((const um_variational *)p)->warm, "moments") == 0 ? UM_NEEDS_DRAWS : 0);
 	if (set == NULL)
 		return um_fail(UM_ENOMEM, "no memory for settings");
 	*set = *(const um_variational *)p;

@@ -217,8 +217,6 @@ static um_status begin(work *w)
 	um_status st = UM_OK;
 	const char *start = w->set->start;
 	const bool draws = strcmp(start, "draws") == 0 || (strcmp(start, "auto") == 0 && w->about->draws);
-	if (draws && !w->about->draws)
-		UM_TRY(um_fail(UM_EPARAM, "hmc: start = \"draws\", but the prior cannot be drawn from; take \"flat\""));
 	for (int64_t r = 0; r < w->rows; r++)
 		w->rng[r] = um_problem_rng(w->problem, BEGIN, (uint64_t)r);
 	UM_TRY(draws ? start_draws(w) : start_about(w));
@@ -479,7 +477,8 @@ static um_status create(void **self, const void *p, const um_env *env, um_infere
 	if (copy == NULL)
 		return um_fail(UM_ENOMEM, "hmc: no memory for settings");
 	memcpy(copy, set, sizeof(*copy));
-	info->needs = UM_NEEDS_LOGP | (strcmp(set->estimate, "refuse") == 0 ? UM_NEEDS_FUNCTION : 0);
+	info->needs = UM_NEEDS_LOGP | (strcmp(set->estimate, "refuse") == 0 ? UM_NEEDS_FUNCTION : 0) |
+		(strcmp(set->start, "draws") == 0 ? UM_NEEDS_DRAWS : 0);
 	*self = copy;
 	return UM_OK;
 }

@@ -57,9 +57,10 @@ out:
 
 static um_status create(void **self, const void *p, const um_env *env, um_inference_info *info)
 {
+	const struct sde_proj *set = p;
 	(void)env;
 	info->needs = UM_NEEDS_SCORE | UM_NEEDS_IDENTITY | UM_NEEDS_LINEAR;
-	return um_sampler_create(p, sizeof(struct sde_proj), self);
+	return um_sampler_create(p, sizeof(struct sde_proj), 1 + set->corrections, self);
 }
 
 static um_status run(void *self, um_problem *problem, um_sink *sink)

@@ -62,6 +62,9 @@ refuse seen tv dps "the inference needs a score"
 refuse seen both dmps "a product of priors"
 refuse low field once "sees the image itself"
 refuse seen field pigdm 'transform = "identity"' --set image.transform=softplus
+refuse seen field ald "calls = 5: a walk takes 6 at least" --set inference.ald.calls=5
+refuse seen tv dpi "begins with draws of the prior, which cannot be drawn from" --set 'inference.dpi={plugin="dpi"; warm="moments";}'
+refuse seen tv hmc "begins with draws of the prior" --set 'inference.hmc={plugin="hmc"; start="draws";}'
 refuse seen field dmps "times: [0.5, 0.5] has no length" --set inference.dmps.times=[0.5,0.5]
 
 # Stopped and resumed: the same bytes.

@@ -64,6 +64,7 @@ static void samples_against_numpy(void)
 	CHECK_REL(got.nrmse, 0.5996820307880887, 1e-9);
 	CHECK_REL(got.coverage_68, 0.6333333333333333, 1e-12);
 	CHECK_REL(got.coverage_95, 0.8666666666666667, 1e-12);
+	CHECK_NEAR(got.coverage_3sd, 1, 1e-12);
 	CHECK_OK(um_metrics_moments(&samples, &m, &d));
 	for (int k = 0; k < R * C; k++) {
 		sum += mean[k];
@@ -72,6 +73,7 @@ static void samples_against_numpy(void)
 	CHECK_REL(sum, 15.125000000931323, 1e-12);
 	CHECK_REL(dev, 9.223151845754218, 1e-12);
 	CHECK_REL(std[2 * C + 3], 0.2824050334280549, 1e-12);
+	CHECK_REL(um_metrics_within(mean, std, &t[0][0], R * C, 1), 0.5333333333333333, 1e-12);
 }
 
 static void by_hand(void)

@@ -167,6 +167,8 @@ static void test_refusals(void)
 	CHECK(strstr(um_cell_refusal(UM_NEEDS_CLOSED, fw, f.factors, 2), "closed form") != NULL);
 	CHECK(um_cell_refusal(UM_NEEDS_CLOSED, fw, f.factors + 1, 1) == NULL);
 	CHECK(strstr(um_cell_refusal(UM_NEEDS_SCORE, fw, f.factors, 1), "score") != NULL);
+	CHECK(strstr(um_cell_refusal(UM_NEEDS_DRAWS, fw, f.factors, 2), "drawn from") != NULL);
+	CHECK(um_cell_refusal(UM_NEEDS_DRAWS, fw, f.factors + 1, 1) == NULL);
 	um_score_job job = { .size = sizeof(job) };
 	CHECK_FAILS(um_problem_score(f.p, &job), UM_EPARAM, "product of priors has no score");
 	close_fixture(&f);

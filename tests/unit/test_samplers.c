@@ -1216,7 +1216,9 @@ static void table_row(sampled *p, const law *exact, const variant *v, const char
 	fflush(stdout);
 }
 
-/* 64 numbers, two priors, those forward models that are there. */
+/* 64 numbers, two priors, those forward models that are there, or the one of the command line. */
+static const char *only_model;
+
 static void gaussian(void)
 {
 	static const char *const models[] = { "denoise", "lowfreq", "inpaint", "superres", "blur" };
@@ -1230,7 +1232,8 @@ static void gaussian(void)
 			sampled p = { 0 };
 			keeper k = { 0 };
 			const um_plugin *there = NULL;
-			if (um_plugin_find(UM_FORWARD, models[f], &there) != UM_OK)
+			if ((only_model != NULL && strcmp(only_model, models[f]) != 0) ||
+				um_plugin_find(UM_FORWARD, models[f], &there) != UM_OK)
 				continue;
 			CHECK_OK(sampled_try(&p, plug_env(1, 8, 8), q == 0 ? "gaussian" : "gmm", priors[q], models[f], set));
 			CHECK_OK(sampled_run(&p, "exact", NULL, 20000, &k, NULL));
@@ -1255,6 +1258,7 @@ int main(int argc, char **argv)
 		CHECK_CASE(samples_of_a_network), CHECK_CASE(resumed), CHECK_CASE(times_of_grids), CHECK_CASE(refusals),
 		CHECK_CASE(denoised_at_once) };
 	const check_case tables[] = { CHECK_CASE(toy), CHECK_CASE(gaussian) };
+	only_model = argc > 2 ? argv[2] : NULL;
 	seeds = argc > 2 ? strtoull(argv[2], NULL, 10) : seeds;
 	if (argc > 1)
 		return check_run("tables", &tables[strcmp(argv[1], "toy") != 0], 1);

@@ -9,6 +9,11 @@ echo "best weights: DPS 0.064, ALD 0.10, SDE+Proj 0.12; perfect samples 0.0006).
 echo
 UMBRA_BUILD=$B "$B/tests/unit/test_samplers" toy 5 >"$T/samplers" 2>&1 || status=1
 grep '^|' "$T/samplers"
+for prior in diffusion bound; do
+	sed -n "s/^| $prior | mean of \([0-9]*\) | \([0-9.]*\) |.*/| dpi, realnvp, $prior | \1 seeds, share\/results\/score-math.md | \2 | - |/p" \
+		share/results/score-math.md
+done
+sed -n 's/^| mean | \([0-9.]*\) |.*/| hmc with a ladder | share\/results\/hmc.md | \1 | - |/p' share/results/hmc.md
 echo
 echo "## What each gets wrong"
 echo

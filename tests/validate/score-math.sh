@@ -24,9 +24,11 @@ for prior in diffusion bound; do
 		"$B/umbra" run pipelines/toy2d.cfg -o "$T/$prior$seed" --threads 1 --quiet --set seed=$seed \
 			--only "line/$prior+flow" || status=1
 		cell=$T/$prior$seed/line/$prior+flow
-		echo "| $prior | $seed | $("$B/tests/unit/test_dpi_flow" samples "$cell/samples.fits") |" \
-			"$(echo "$(number seconds "$cell") $(number steps "$cell")" | awk '{ printf "%.3f", $1 / $2 }') |"
+		"$B/tests/unit/test_dpi_flow" samples "$cell/samples.fits" >"$T/kl"
+		cat "$T/kl" >>"$T/$prior.kl"
+		echo "| $prior | $seed | $(cat "$T/kl") |" "$(echo "$(number seconds "$cell") $(number steps "$cell")" | awk '{ printf "%.3f", $1 / $2 }') |"
 	done
+	awk -v prior=$prior '{ sum += $2 } END { printf "| %s | mean of %d | %.4f | |\n", prior, NR, sum / NR }' "$T/$prior.kl"
 done
 echo
 echo "## A Gaussian posterior"
