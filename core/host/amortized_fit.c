@@ -29,6 +29,7 @@ typedef struct lesson {
 	double *ll, *lp, *lq, *share, *z; /* [rows]; z [rows][n] */
 	float *c, *w;          /* [rows][width], [rows][nc] */
 	um_rng *rng;           /* [rows] */
+	bool one;              /* only the measurement of the problem; c and w are of it from the start */
 	double held;           /* of the last look */
 } lesson;
 
@@ -117,8 +118,11 @@ static um_status learn(void *self, int64_t step, double *value)
 	float *z = um_program_input(run, "z").data, *dl = t->dl.data;
 	const float *dp = t->dp.data;
 	const double e = entropy_weight(t, step);
-	UM_TRY(um_problem_batch(t->p, step, a->set.batch, a->set.draws));
-	UM_TRY(um_condition_put(&t->a->cond, t->p, rows, um_program_input(run, "c").data, t->w, NULL));
+	if (!t->one) {
+		UM_TRY(um_problem_batch(t->p, step, a->set.batch, a->set.draws));
+		UM_TRY(um_condition_put(&a->cond, t->p, rows, t->c, t->w, NULL));
+	}
+	memcpy(um_program_input(run, "c").data, t->c, sizeof(float) * (size_t)(rows * um_condition_width(&a->cond)));
 	white(t, UM_AMORTIZED_NOISE, step * rows, rows);
 	for (int64_t i = 0; i < rows * n; i++)
 		z[i] = (float)t->z[i];
@@ -154,8 +158,10 @@ static um_status draws_of(lesson *t, bool held, uint64_t purpose, int64_t first,
 {
 	um_status st = UM_OK;
 	um_array u = um_array_rows(&t->u, 0, count * repeat);
-	UM_TRY(um_problem_rows(t->p, held, first, count, repeat));
-	UM_TRY(um_condition_put(&t->a->cond, t->p, count * repeat, t->c, t->w, distance));
+	if (!t->one) {
+		UM_TRY(um_problem_rows(t->p, held, first, count, repeat));
+		UM_TRY(um_condition_put(&t->a->cond, t->p, count * repeat, t->c, t->w, distance));
+	}
 	white(t, purpose, first * repeat, count * repeat);
 	UM_TRY(um_amortizer_draw(t->a, count * repeat, t->z, t->c, t->w, &u, t->lq));
 out:
@@ -164,7 +170,7 @@ out:
 
 static um_status look(void *self, int64_t step, double seen, bool *end)
 {
-	static const char *const names[] = { "loss", "held_out_loss" };
+	static const char *const names[] = { "loss", "held_out_loss" }, *const own[] = { "tune_loss", "tune_elbo" };
 	um_status st = UM_OK;
 	lesson *t = self;
 	const bool held = t->about->held > 0;
@@ -180,7 +186,8 @@ static um_status look(void *self, int64_t step, double seen, bool *end)
 	}
 	if (!isfinite(t->held))
 		UM_TRY(um_fail(UM_ENUM, "the law diverged at step %lld; a smaller rate or a clip may help", (long long)step));
-	UM_TRY(um_sink_trace(t->sink, step, 2, names, (const double[]){ isnan(seen) ? t->held : seen, t->held }));
+	UM_TRY(um_sink_trace(t->sink, step, 2, t->one ? own : names, (const double[]){ isnan(seen) ? t->held : seen,
+		t->one ? -t->held : t->held }));
 out:
 	return st;
 }
@@ -312,6 +319,47 @@ um_status um_amortized_fit(um_amortizer *a, um_problem *problem, um_sink *sink)
 	UM_TRY(um_amortizer_save(a, sink));
 	UM_TRY(um_problem_note(problem, sink));
 out:
+	lesson_free(&t);
+	return st;
+}
+
+/* ---- one measurement ------------------------------------------------------------------------------ */
+
+/* The condition of the measurement, in every row. */
+static um_status repeat_condition(lesson *t)
+{
+	um_status st = UM_OK;
+	um_amortizer *a = t->a;
+	const int64_t width = um_condition_width(&a->cond), nc = a->cond.nc;
+	UM_TRY(um_condition_put(&a->cond, t->p, 1, t->c, t->w, NULL));
+	for (int64_t b = 1; b < t->rows; b++) {
+		memcpy(t->c + b * width, t->c, sizeof(float) * (size_t)width);
+		memcpy(t->w + b * nc, t->w, sizeof(float) * (size_t)nc);
+	}
+out:
+	return st;
+}
+
+um_status um_amortizer_tune(um_amortizer *a, um_problem *problem, um_sink *sink)
+{
+	um_status st = UM_OK;
+	const um_amortized set = a->set;
+	const int64_t batch = set.batch * set.draws;
+	lesson t = { .a = a, .p = problem, .about = um_problem_about(problem), .sink = sink, .one = true };
+	bool found;
+	a->set.batch = 1;
+	a->set.draws = batch;
+	a->set.steps = set.tune;
+	UM_TRY(lesson_new(&t));
+	UM_TRY(repeat_condition(&t));
+	t.training = (um_training){ .self = &t, .sink = sink, .average = a->w, .batch = batch, .steps = set.tune, .check = set.check,
+		.warmup = set.warmup < set.tune / 10 ? set.warmup : set.tune / 10, .rate = set.rate, .decay = set.decay,
+		.clip = set.clip, .averaging = set.average, .loss = loss, .learn = learn, .look = look,
+		.how = { UM_PER_BATCH, UM_FLOAT32, a->threads, NULL } };
+	UM_TRY(um_training_begin(&t.training, &found));
+	UM_TRY(um_training_run(&t.training));
+out:
+	a->set = set;
 	lesson_free(&t);
 	return st;
 }

@@ -63,6 +63,9 @@ um_status um_amortizer_chi2(um_problem *p, const um_array *u, double *chi2);
 um_status um_amortizer_choose(um_amortizer *a, const um_problem_info *about);
 um_status um_amortizer_start(um_amortizer *a, um_problem *p, um_sink *sink);
 
+/* set.tune steps for the one measurement of the problem: variational inference that starts from the amortized law. */
+um_status um_amortizer_tune(um_amortizer *a, um_problem *problem, um_sink *sink);
+
 um_status um_amortizer_save(um_amortizer *a, um_sink *sink);
 
 #endif

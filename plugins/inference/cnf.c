@@ -13,6 +13,8 @@ static const um_param params[] = {
 		"elbo); 0: none. -1: 1024, where log p is an estimate 256."),
 	P(resample, "false", 0, 0, "Deliver draws chosen by these weights, smoothed, instead of draws of the law: closer to the "
 		"posterior while pareto_k is below 0.7."),
+	P(tune, "0", 0, 100000000, "Steps that the law first learns from the one measurement at hand, as dpi does, from where the training "
+		"of all left it; with batch, draws, rate and others below."),
 	UM_CHOICE(um_amortized, summary, "raw", "raw|adjoint|pseudoinverse|wiener", "What the flow is told of a measurement y: y "
 		"itself; A^T y, weighted by the usual noise (with the derivative of a nonlinear model in place of A); A^+ y; or the mean of "
 		"the posterior of y, were the prior a Gaussian with the moments of its draws: for masks and blurs that are another each "

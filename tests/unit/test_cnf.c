@@ -240,6 +240,30 @@ static void resample(void)
 	dense_free(&d);
 }
 
+/* Steps for the one measurement bring a poor law close to its posterior. */
+static void tune(void)
+{
+	dense d = dense_random(5, 4, 5);
+	bench b;
+	double x[5];
+	bench_dense(&b, &d, NULL, NULL);
+	learn(&b, SET(SMALL, "steps=60", "start=prior"));
+	for (uint64_t j = 0; j < 2; j++) {
+		um_memory m[2] = { { .nmetrics = 0 }, { .nmetrics = 0 } };
+		measure(&d, j, x);
+		CHECK_OK(sample(&b, d.y, d.sigma, d.y, 4000, NULL, &m[0]));
+		CHECK_OK(sample(&b, d.y, d.sigma, d.y, 4000, "tune=500", &m[1]));
+		const errors e = compare(&d, &m[0].samples), f = compare(&d, &m[1].samples);
+		CHECK(f.mean < 0.1 && f.sd < 0.1 && f.mean + f.sd < 0.5 * (e.mean + e.sd));
+		CHECK(um_memory_metric(&m[1], "elbo") > um_memory_metric(&m[0], "elbo"));
+		CHECK(um_memory_metric(&m[1], "pareto_k") < 0.7);
+		um_memory_free(&m[0]);
+		um_memory_free(&m[1]);
+	}
+	bench_free(&b);
+	dense_free(&d);
+}
+
 /* ---- masks, and noise of any level -------------------------------------------------------------- */
 
 /* y = m x + sigma n: each number is seen by chance, the noise is between lo and hi. */
@@ -942,7 +966,7 @@ static void full_steps(void)
 
 int main(int argc, char **argv)
 {
-	const check_case small[] = { CHECK_CASE(gaussian), CHECK_CASE(resample), CHECK_CASE(told), CHECK_CASE(wiener), CHECK_CASE(blind),
+	const check_case small[] = { CHECK_CASE(gaussian), CHECK_CASE(resample), CHECK_CASE(tune), CHECK_CASE(told), CHECK_CASE(wiener), CHECK_CASE(blind),
 		CHECK_CASE(gradient), CHECK_CASE(resume), CHECK_CASE(files), CHECK_CASE(bonds), CHECK_CASE(planes) };
 	const check_case sizes[] = { { "gaussian", full_gaussian }, { "toy", full_toy }, { "steps", full_steps } };
 	for (int i = 2; i < argc && i < 30; i++)
