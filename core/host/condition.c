@@ -15,12 +15,12 @@ enum { BLOCK = 64, FEWEST = 1024, MOST = 8192, LARGEST = 1 << 24, EXTRA = 10, PL
 static const double LEAST = 1e-9, STEADY = 1e-3, LEEWAY = 1.05, OTHER = 1.5;
 
 const char *const um_condition_names[UM_CONDITION_ARRAYS] = { "condition.moments", "condition.basis",
-	"condition.noise", "condition.rest", "condition.origin", "condition.modes", "condition.usual" };
+	"condition.noise", "condition.rest", "condition.origin", "condition.modes", "condition.usual", "condition.seen" };
 
 void um_condition_arrays(um_condition *c, um_array *arrays[UM_CONDITION_ARRAYS])
 {
 	um_array *const all[UM_CONDITION_ARRAYS] = { &c->moments, &c->basis, &c->noise, &c->rest, &c->origin,
-		&c->wiener.v, &c->wiener.usual };
+		&c->wiener.v, &c->wiener.usual, &c->wiener.jv };
 	memcpy(arrays, all, sizeof(all));
 }
 
@@ -257,7 +257,7 @@ static um_status see_usual(um_condition *c, um_problem *p, int64_t rows)
 		UM_TRY(um_problem_rows(p, false, first, count, 1));
 		um_wiener_see(&c->wiener, p, first, count, rows);
 	}
-	UM_TRY(um_wiener_quicken(&c->wiener, p, &c->origin, um_row_d(&c->noise, 0)));
+	UM_TRY(um_wiener_quicken(&c->wiener, p, &c->origin, um_row_d(&c->noise, 0), rows < BLOCK ? rows : BLOCK));
 out:
 	return st;
 }
@@ -492,7 +492,7 @@ um_status um_condition_save(const um_condition *c, um_sink *sink)
 {
 	um_status st = UM_OK;
 	const um_array *const all[UM_CONDITION_ARRAYS] = { &c->moments, &c->basis, &c->noise, &c->rest, &c->origin, &c->wiener.v,
-		&c->wiener.usual };
+		&c->wiener.usual, &c->wiener.jv };
 	for (int i = 0; i < UM_CONDITION_ARRAYS; i++)
 		UM_TRY(um_sink_tensor(sink, um_condition_names[i], all[i]));
 	UM_TRY(um_sink_note(sink, "condition.summary", summaries[c->summary]));

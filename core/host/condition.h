@@ -16,7 +16,7 @@ typedef enum um_summary {
 	UM_SUMMARY_WIENER,  /* the mean of the posterior, were the prior Gaussian: wiener.h */
 } um_summary;
 
-enum { UM_CONDITION_ARRAYS = 7 };
+enum { UM_CONDITION_ARRAYS = 8 };
 
 /* An open struct; the arrays are what a checkpoint or a weight file keeps of it. */
 typedef struct um_condition {

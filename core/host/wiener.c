@@ -8,15 +8,16 @@
 #include <umbra/linalg.h>
 #include "host/wiener.h"
 
-enum { ITERATIONS = 60, EXTRA = 10, BLOCK = 64 };
+enum { ITERATIONS = 60, EXTRA = 10 }; /* steps, dimensions of a search */
 static const double ACCURACY = 1e-3, ROUNDING = 1e-6; /* of residuals, beside the first; of modes, beside the largest */
 
 um_status um_wiener_new(um_wiener *w, bool blind, int64_t n, int64_t ny, int64_t nop, int64_t modes)
 {
 	um_status st = UM_OK;
 	const int64_t numbers = ny + nop + modes;
-	*w = (um_wiener){ .blind = blind, .n = n, .ny = ny, .nop = nop, .modes = modes };
+	*w = (um_wiener){ .blind = blind, .n = n, .ny = ny, .nop = nop, .modes = modes, .fixed = (blind || nop == 0) && modes > 1 };
 	UM_TRY(um_array_new(&w->v, UM_F32, 2, (const int64_t[]){ modes, n }));
+	UM_TRY(um_array_new(&w->jv, UM_F32, 2, (const int64_t[]){ w->fixed ? modes : 1, w->fixed ? ny : 1 }));
 	UM_TRY(um_array_new(&w->usual, UM_F64, 1, &numbers));
 out:
 	return st;
@@ -29,6 +30,8 @@ static void free_rows(um_wiener *w)
 		um_array_free(all[i]);
 	free(w->weight);
 	free(w->small);
+	free(w->wide);
+	w->wide = NULL;
 	w->weight = NULL;
 	w->small = NULL;
 	w->rows = 0;
@@ -38,6 +41,7 @@ void um_wiener_free(um_wiener *w)
 {
 	free_rows(w);
 	um_array_free(&w->v);
+	um_array_free(&w->jv);
 	um_array_free(&w->usual);
 	*w = (um_wiener){ 0 };
 }
@@ -54,7 +58,8 @@ static um_status room(um_wiener *w, um_problem *p, int64_t rows)
 	UM_TRY(um_array_new(&w->dy, UM_F64, 2, data));
 	w->weight = calloc((size_t)(rows * (w->ny + w->nop + 5 * w->modes)), sizeof(double));
 	w->small = calloc((size_t)(rows * w->modes), sizeof(float));
-	if (w->weight == NULL || w->small == NULL)
+	w->wide = calloc((size_t)(rows * w->ny), sizeof(float));
+	if (w->weight == NULL || w->small == NULL || w->wide == NULL)
 		UM_TRY(um_fail(UM_ENOMEM, "no memory for guesses of %lld images", (long long)rows));
 	w->op = w->weight + rows * w->ny;
 	w->z = w->op + rows * w->nop;
@@ -130,18 +135,44 @@ static void spread(const um_wiener *w, int64_t rows, const double *z, um_array *
 		w->v.data, (int)w->n, 0, dx->data, (int)w->n);
 }
 
+static void to_double(const float *from, int64_t n, double *to)
+{
+	for (int64_t i = 0; i < n; i++)
+		to[i] = from[i];
+}
+
+/* dy = J V z of rows; y and dx are work. */
+static um_status look(um_wiener *w, um_problem *p, const um_array *at, const double *z, um_array *dx, um_array *y, um_array *dy)
+{
+	const int64_t rows = at->dim[0];
+	if (!w->fixed) {
+		spread(w, rows, z, dx);
+		return um_problem_apply(p, at, dx, y, dy);
+	}
+	for (int64_t i = 0; i < rows * w->modes; i++)
+		w->small[i] = (float)z[i];
+	cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)rows, (int)w->ny, (int)w->modes, 1, w->small, (int)w->modes,
+		w->jv.data, (int)w->ny, 0, w->wide, (int)w->ny);
+	to_double(w->wide, rows * w->ny, dy->data);
+	return UM_OK;
+}
+
 /* out = V^T J^T weight v of rows; v is overwritten, dx is work. */
 static um_status gather(um_wiener *w, um_problem *p, const um_array *at, um_array *v, um_array *dx, double *out)
 {
 	um_status st = UM_OK;
 	const int64_t rows = at->dim[0];
-	for (int64_t i = 0; i < rows * w->ny; i++)
-		((double *)v->data)[i] *= w->weight[i];
-	UM_TRY(um_problem_pullback(p, at, v, dx));
-	cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)w->modes, (int)w->n, 1, dx->data, (int)w->n, w->v.data,
-		(int)w->n, 0, w->small, (int)w->modes);
-	for (int64_t i = 0; i < rows * w->modes; i++)
-		out[i] = w->small[i];
+	const int64_t from = w->fixed ? w->ny : w->n;
+	double *numbers = v->data;
+	for (int64_t i = 0; i < rows * w->ny; i++) {
+		numbers[i] *= w->weight[i];
+		w->wide[i] = (float)numbers[i];
+	}
+	if (!w->fixed)
+		UM_TRY(um_problem_pullback(p, at, v, dx));
+	cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)w->modes, (int)from, 1,
+		w->fixed ? w->wide : dx->data, (int)from, w->fixed ? w->jv.data : w->v.data, (int)from, 0, w->small, (int)w->modes);
+	to_double(w->small, rows * w->modes, out);
 out:
 	return st;
 }
@@ -220,8 +251,7 @@ static um_status solve(um_wiener *w, um_problem *p, const um_array *at, um_array
 		goal[b] = ACCURACY * ACCURACY * rr[b];
 	}
 	for (int64_t k = 0, left = rows; k < ITERATIONS && left > 0; k++) {
-		spread(w, rows, w->p, dx);
-		UM_TRY(um_problem_apply(p, at, dx, y, dy));
+		UM_TRY(look(w, p, at, w->p, dx, y, dy));
 		UM_TRY(gather(w, p, at, dy, dx, w->q));
 		left = step(w, rows, rr, goal);
 	}
@@ -258,30 +288,86 @@ out:
 	return st;
 }
 
-um_status um_wiener_quicken(um_wiener *w, um_problem *p, const um_array *m, const double *sigma)
+/* dy = J v of modes first .. first + count - 1, each for another measurement where these differ. */
+static um_status seen(um_wiener *w, um_problem *p, const um_array *m, const double *sigma, int64_t first, int64_t count,
+	um_array *dx)
+{
+	um_status st = UM_OK;
+	um_array at = um_array_rows(&w->at, 0, count), y = um_array_rows(&w->y, 0, count), dy = um_array_rows(&w->dy, 0, count);
+	um_array v = um_array_rows(dx, 0, count);
+	UM_TRY(um_problem_rows(p, false, 0, count, 1));
+	UM_TRY(begin(w, p, m, sigma, &at, &y));
+	memcpy(v.data, um_row_f(&w->v, first), sizeof(float) * (size_t)um_array_len(&v));
+	UM_TRY(um_problem_apply(p, &at, &v, &y, &dy));
+out:
+	return st;
+}
+
+/* The diagonal of mode k for a unit of weight. */
+static double diagonal_of(const um_wiener *w, int64_t row)
+{
+	double all = 0, sum = 0;
+	const double *weight = w->weight + row * w->ny, *dy = um_row_d(&w->dy, row);
+	for (int64_t i = 0; i < w->ny; i++) {
+		all += weight[i];
+		sum += weight[i] * dy[i] * dy[i];
+	}
+	return all > 0 ? sum / all : 0;
+}
+
+/* One operator: H = (J V)^T W J V = E diag(h) E^T for the mean weight W of rows, and V becomes V E. */
+static um_status turn(um_wiener *w, int64_t rows, double *unit)
+{
+	um_status st = UM_OK;
+	const int64_t k = w->modes, ny = w->ny, most = w->n > ny ? w->n : ny;
+	double *jv = malloc(sizeof(double) * (size_t)(2 * k * most + k * k + k)), *turned = jv + k * most, *h = turned + k * most;
+	double *value = h + k * k, all = 0;
+	um_array *const both[2] = { &w->jv, &w->v };
+	if (jv == NULL)
+		UM_TRY(um_fail(UM_ENOMEM, "no memory for %lld modes", (long long)k));
+	for (int64_t i = 0; i < ny; i++) {
+		double mean = 0;
+		for (int64_t b = 0; b < rows; b++)
+			mean += w->weight[b * ny + i] / (double)rows;
+		for (int64_t j = 0; j < k; j++)
+			jv[j * ny + i] = sqrt(mean) * (double)um_row_f(&w->jv, j)[i];
+		all += mean;
+	}
+	um_gemm(false, true, k, k, ny, jv, jv, h);
+	UM_TRY(um_eigh(k, h, value));
+	for (int64_t j = 0; j < k; j++)
+		unit[j] = all > 0 ? fmax(0, value[j]) / all : 0;
+	for (int i = 0; i < 2; i++) {
+		const int64_t columns = both[i]->dim[1];
+		to_double(both[i]->data, k * columns, jv);
+		um_gemm(false, false, k, columns, k, h, jv, turned);
+		for (int64_t j = 0; j < k * columns; j++)
+			((float *)both[i]->data)[j] = (float)turned[j];
+	}
+out:
+	free(jv);
+	return st;
+}
+
+um_status um_wiener_quicken(um_wiener *w, um_problem *p, const um_array *m, const double *sigma, int64_t rows)
 {
 	um_status st = UM_OK;
 	double *unit = (double *)w->usual.data + w->ny + w->nop;
 	um_array dx = { 0 };
-	UM_TRY(room(w, p, BLOCK));
-	UM_TRY(um_problem_images(p, BLOCK, &dx));
+	rows = rows < w->modes ? rows : w->modes;
+	UM_TRY(room(w, p, rows));
+	UM_TRY(um_problem_images(p, rows, &dx));
 	for (int64_t first = 0, count; first < w->modes; first += count) {
-		count = w->modes - first < BLOCK ? w->modes - first : BLOCK;
-		um_array at = um_array_rows(&w->at, 0, count), y = um_array_rows(&w->y, 0, count), dy = um_array_rows(&w->dy, 0, count);
-		um_array v = um_array_rows(&dx, 0, count);
-		UM_TRY(um_problem_rows(p, false, 0, count, 1));
-		UM_TRY(begin(w, p, m, sigma, &at, &y));
-		memcpy(v.data, um_row_f(&w->v, first), sizeof(float) * (size_t)um_array_len(&v));
-		UM_TRY(um_problem_apply(p, &at, &v, &y, &dy));
+		count = w->modes - first < rows ? w->modes - first : rows;
+		UM_TRY(seen(w, p, m, sigma, first, count, &dx));
 		for (int64_t b = 0; b < count; b++) {
-			double all = 0, sum = 0;
-			for (int64_t i = 0; i < w->ny; i++) {
-				all += w->weight[b * w->ny + i];
-				sum += w->weight[b * w->ny + i] * um_row_d(&dy, b)[i] * um_row_d(&dy, b)[i];
-			}
-			unit[first + b] = all > 0 ? sum / all : 0;
+			unit[first + b] = diagonal_of(w, b);
+			for (int64_t i = 0; w->fixed && i < w->ny; i++)
+				um_row_f(&w->jv, first + b)[i] = (float)um_row_d(&w->dy, b)[i];
 		}
 	}
+	if (w->fixed)
+		UM_TRY(turn(w, rows, unit));
 out:
 	um_array_free(&dx);
 	return st;

@@ -10,9 +10,10 @@
 #include <umbra/problem.h>
 
 typedef struct um_wiener {
-	bool blind;
+	bool blind, fixed; /* fixed: one operator */
 	int64_t n, ny, nop, modes;
 	um_array v;        /* float [modes][n]: V^T; rows beyond the rank of the draws are 0 */
+	um_array jv;       /* float [modes][ny]: (J V)^T, where J is the same for all; else [1][1] */
 	um_array usual;    /* [ny + nop + modes]: the share of measurements in which each number is there; mean operator
 	                      parameters; what a unit of weight adds to the diagonal of a mode */
 	int64_t rows;      /* room in */
@@ -21,7 +22,7 @@ typedef struct um_wiener {
 	double *weight;    /* [rows][ny] 1 / (sigma share)^2, 0: missing */
 	double *z, *r, *p, *q, *d; /* [rows][modes] */
 	double *op;        /* [rows][nop] those of the measurements, kept while the usual ones are used */
-	float *small;      /* [rows][modes] */
+	float *small, *wide; /* [rows][modes], [rows][ny] */
 } um_wiener;
 
 um_status um_wiener_new(um_wiener *w, bool blind, int64_t n, int64_t ny, int64_t nop, int64_t modes);
@@ -31,8 +32,8 @@ void um_wiener_free(um_wiener *w);
 um_status um_wiener_modes(um_wiener *w, um_problem *p, const um_array *x, um_array *m);
 /* Looks at measurements, those that p has taken: the first of all rows, of which count are here. */
 void um_wiener_see(um_wiener *w, const um_problem *p, int64_t first, int64_t count, int64_t all);
-/* Then what makes guesses quick, from measurements of training. */
-um_status um_wiener_quicken(um_wiener *w, um_problem *p, const um_array *m, const double *sigma);
+/* Then what makes guesses quick, from the first rows measurements of training. */
+um_status um_wiener_quicken(um_wiener *w, um_problem *p, const um_array *m, const double *sigma, int64_t rows);
 
 /* The guesses for all rows that p has taken, to x [rows][image]; sigma [ny] is the usual noise. */
 um_status um_wiener_guess(um_wiener *w, um_problem *p, const um_array *m, const double *sigma, um_array *x);
