@@ -51,9 +51,13 @@ um_status um_condition_save(const um_condition *c, um_sink *sink);
  * has them. sink may stop it, before step 0 of
  * steps. */
 um_status um_condition_learn(um_condition *c, um_problem *p, um_sink *sink, int64_t steps);
+/* Of how many measurements it does. */
+int64_t um_condition_sample(const um_condition *c, const um_problem_info *about);
 /* After the arrays were written from outside. */
 void um_condition_changed(um_condition *c);
 
+/* What may be told of the rows that the problem has taken, into c->f. */
+um_status um_condition_numbers(um_condition *c, um_problem *p, int64_t rows);
 /* How many numbers a network is given, and those of the rows that the problem has taken: to [rows][width]; in principal
  * directions, white [rows][nc] or NULL; and in distance [rows] (or NULL) how far each is from what was seen in
  * training; 1 is usual. */
