@@ -27,7 +27,7 @@ echo "| weight | ESS | seconds to train |"
 echo "| --- | --- | --- |"
 case_of toy
 echo "A Gaussian field on 642 vertices of a sphere (angular spectrum (9 + l^2)^-2, mean 0.5, standard deviation 0.2), noise of 0.05 at what is"
-echo "seen, other vertices hidden in every measurement, in training too; \`summary = wiener\`, 8 couplings, 200 steps. 20 unseen measurements"
+echo "seen, other vertices hidden in every measurement, in training too; \`summary = wiener\`, 8 couplings, 100 steps. 20 unseen measurements"
 echo "a row, 128 samples each: PSNR (of 1) of the closed-form mean, of the mean of the samples and of one sample; by how much the mean is"
 echo "behind (at most 1 dB told, 1.5 blind); truths inside the middle 95 % of samples. Blind, one flow has no mask and no share of it."
 echo
