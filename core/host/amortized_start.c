@@ -13,7 +13,7 @@
 enum { FEW = 256, FEWEST = 1024, MOST = 8192, AUTOMATIC = 1024 }; /* draws of the prior; numbers of an image */
 static const double NARROW = 0.01; /* least width, beside the largest */
 /* Of white numbers; of variances, beside that of the prior. */
-static const double RIDGE = 1e-6, LEFT = 1e-6;
+static const double RIDGE = 1e-6, LEFT = 1e-9;
 
 typedef struct beginning {
 	um_amortizer *a;
@@ -176,16 +176,34 @@ static double explained(const beginning *t, const double *s, const double *b)
 	return fmin(1 - RIDGE, fmax(0, (r2 - chance) / (1 - fmin(chance, 0.99))));
 }
 
+/* What covariances of few draws shrink towards: that of the Gaussian posterior where it is known, else their diagonal. */
+static um_status expected(const beginning *t, const double *s, double *goal)
+{
+	const um_condition *c = &t->a->cond;
+	const double *d = um_row_d(&t->a->affine, 1);
+	const int64_t n = t->a->n, all = n + c->nc;
+	if (c->summary != UM_SUMMARY_WIENER || !c->wiener.fixed || um_problem_about(t->p)->transform != UM_IDENTITY) {
+		for (int64_t i = 0; i < n; i++)
+			goal[i * n + i] = s[i * all + i];
+		return UM_OK;
+	}
+	const um_status st = um_wiener_covariance(&c->wiener, um_row_d(&c->noise, 0), goal);
+	for (int64_t i = 0; st == UM_OK && i < n; i++)
+		for (int64_t j = 0; j < n; j++)
+			goal[i * n + j] /= d[i] * d[j];
+	return st;
+}
+
 /* B = S_rw (S_ww + ridge)^-1, the ridge as Bayes would have it for coefficients that are alike: (1 - e) / e nc / draws, e
- * the part that is explained; and T T^T = S_rr - B S_wr, whose covariances shrink as few draws want it. */
+ * the part that is explained; and T T^T = S_rr - B S_wr, which shrinks as few draws want it. */
 static um_status regress(beginning *t)
 {
 	um_status st = UM_OK;
 	um_amortizer *a = t->a;
 	const int64_t n = a->n, nc = a->cond.nc, all = n + nc;
 	const double draws = (double)(t->draws - t->spent), keep = draws / (draws + (double)n);
-	double *s = calloc((size_t)(all * all + nc * nc + n * nc + n * n), sizeof(*s));
-	double *ww = s + all * all, *b = ww + nc * nc, *left = b + n * nc;
+	double *s = calloc((size_t)(all * all + nc * nc + n * nc + 2 * n * n), sizeof(*s));
+	double *ww = s + all * all, *b = ww + nc * nc, *left = b + n * nc, *goal = left + n * n;
 	if (s == NULL)
 		UM_TRY(um_fail(UM_ENOMEM, "no memory for moments of %lld numbers", (long long)all));
 	guess(t);
@@ -202,10 +220,11 @@ static um_status regress(beginning *t)
 	} else {
 		memset(b, 0, sizeof(*b) * (size_t)(n * nc));
 	}
+	UM_TRY(expected(t, s, goal));
 	for (int64_t i = 0; i < n; i++)
 		for (int64_t j = 0; j <= i; j++) {
 			const double v = s[i * all + j] - um_dot(nc, b + i * nc, s + j * all + n);
-			left[i * n + j] = i == j ? fmax(v, 0) + LEFT : keep * v;
+			left[i * n + j] = keep * v + (1 - keep) * goal[i * n + j] + (i == j ? LEFT : 0);
 		}
 	UM_TRY(um_cholesky(n, left));
 	for (int64_t i = 0; i < n * nc; i++)

@@ -391,3 +391,19 @@ um_status um_wiener_guess(um_wiener *w, um_problem *p, const um_array *m, const 
 out:
 	return st;
 }
+
+um_status um_wiener_covariance(const um_wiener *w, const double *sigma, double *c)
+{
+	const double *share = w->usual.data, *unit = share + w->ny + w->nop;
+	double *v = malloc(sizeof(double) * (size_t)(w->modes * w->n)), all = 0;
+	if (v == NULL)
+		return um_fail(UM_ENOMEM, "no memory for a covariance of %lld numbers", (long long)w->n);
+	for (int64_t i = 0; i < w->ny; i++)
+		all += !w->blind ? 1 / (sigma[i] * sigma[i]) : share[i] > 0 ? 1 / (share[i] * sigma[i] * sigma[i]) : 0;
+	for (int64_t k = 0; k < w->modes; k++)
+		for (int64_t i = 0; i < w->n; i++)
+			v[k * w->n + i] = (double)um_row_f(&w->v, k)[i] / sqrt(1 + all * unit[k]);
+	um_gemm(true, false, w->n, w->n, w->modes, v, v, c);
+	free(v);
+	return UM_OK;
+}

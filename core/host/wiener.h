@@ -37,5 +37,7 @@ um_status um_wiener_quicken(um_wiener *w, um_problem *p, const um_array *m, cons
 
 /* The guesses for all rows that p has taken, to x [rows][image]; sigma [ny] is the usual noise. */
 um_status um_wiener_guess(um_wiener *w, um_problem *p, const um_array *m, const double *sigma, um_array *x);
+/* One operator: the covariance that the Gaussian posterior has with usual noise, to c [n][n]. */
+um_status um_wiener_covariance(const um_wiener *w, const double *sigma, double *c);
 
 #endif
