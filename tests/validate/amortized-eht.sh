@@ -12,14 +12,14 @@ echo "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 "$B/umbra" run pipelines/eht-amortized.cfg -o "$T/run" --resume --threads 1 --quiet || status=1
 for cell in night/pca+exact night/pca+dpi night/pca+cnf next/pca+exact next/pca+dpi next/pca+cnf off/pca+exact off/pca+cnf; do
 	row "$cell" "$T/run/$cell" seconds chi2_vis_mean psnr_mean coverage_95 condition_distance condition_distance_limit predictive_chi2 alarm |
-		sed 's/|  |/| - |/g; s/| 0.000 |$/| 0 |/; s/| 1.000 |$/| 1 |/'
+		sed 's/|  |/| - |/g; s/|  |/| - |/g; s/| 0.000 |$/| 0 |/; s/| 1.000 |$/| 1 |/'
 done
 [ "$(number alarm "$T/run/off/pca+cnf")" = 1.0 ] && [ "$(number alarm "$T/run/night/pca+cnf")" = 0.0 ] || status=1
 echo
 echo "Data of another array (without SM) are refused:"
 echo
-"$B/umbra" check pipelines/eht-amortized.cfg --set "inference.cnf.model=$T/run/train/cnf/cnf.safetensors" --set 'run=(
-	{ stage = "train"; prior = "pca"; data = { prior = "shapes"; count = 100; held_out = 10; }; },
+"$B/umbra" check pipelines/eht-amortized.cfg --set "inference.cnf.model=$T/run/train/cnf/cnf.safetensors" \
+	--set "priors.pca.model=$T/run/train/pca/pca.safetensors" --set 'run=(
 	{ stage = "simulate"; forward = "next"; truth = { prior = "shapes"; seed = 5; }; },
 	{ stage = "infer"; forward = "next"; priors = ["pca"]; inference = ["cnf"]; samples = 8; })' \
 	--set 'forward.next.flag_stations=["SM"]' 2>&1 | sed 's/^.*: \(the model was\)/    \1/'
