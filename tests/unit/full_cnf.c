@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Amortized sampling (inference/cnf) at full size against closed forms, as lines of tables: "full_cnf gaussian
- * [setting...]" fits 64 numbers, "toy" two modes whose weights depend on the measurement, "sphere" a field of which masks
- * hide a part, "steps" times a step with and without a condition. */
-#include <umbra/mask.h>
-#include <umbra/mesh.h>
+ * [setting...]" fits 64 numbers, "toy" two modes whose weights depend on the measurement, "steps" times a step with and without a condition. */
 #include "cnf.h"
 
 /* ---- full size ---------------------------------------------------------------------------------------- */
@@ -99,137 +96,6 @@ static void full_toy(void)
 	bench_free(&b);
 }
 
-/* ---- a field on the sphere ----------------------------------------------------------------------------------- */
-
-enum { VERTICES = 642, SAMPLES_OF_FIELD = 128 };
-
-/* Draw number index of the field, and a measurement of it at the share "seen" of the vertices. */
-static void see_field(bench *b, uint64_t index, double seen, um_array *x, double *y, double *sigma, double *op)
-{
-	um_rng r = um_rng_new(78, "fields", index);
-	CHECK_OK(b->prior.ops.sample(b->prior.self, &r, x));
-	memset(op, 0, sizeof(double) * VERTICES);
-	um_mask_choose(&r, VERTICES, llround(seen * VERTICES), op);
-	for (int i = 0; i < VERTICES; i++) {
-		sigma[i] = 0.05;
-		y[i] = op[i] * (um_row_f(x, 0)[i] + sigma[i] * um_normal(&r));
-	}
-}
-
-/* The mean of the posterior: m + C K^T (K C K^T + s^2)^-1 (y - m), K the vertices that are seen. */
-static void exact_mean(const double *c, double m, const double *y, const double *sigma, const double *op, double *mean)
-{
-	int at[VERTICES], n = 0;
-	for (int i = 0; i < VERTICES; i++)
-		if (op[i] != 0)
-			at[n++] = i;
-	double *a = numbers((int64_t)n * n), *r = numbers(n);
-	for (int i = 0; i < n; i++) {
-		for (int j = 0; j < n; j++)
-			a[i * n + j] = c[at[i] * VERTICES + at[j]] + (i == j ? sigma[at[i]] * sigma[at[i]] : 0);
-		r[i] = y[at[i]] - m;
-	}
-	CHECK_OK(um_cholesky(n, a));
-	um_cholesky_solve(n, a, 1, r);
-	for (int i = 0; i < VERTICES; i++) {
-		mean[i] = m;
-		for (int j = 0; j < n; j++)
-			mean[i] += c[i * VERTICES + at[j]] * r[j];
-	}
-	free(a);
-	free(r);
-}
-
-static double *covariance_of(bench *b)
-{
-	double *c = numbers((int64_t)VERTICES * VERTICES), *one = numbers(VERTICES);
-	const int64_t row[2] = { 1, VERTICES };
-	um_array v = um_array_view(one, UM_F64, 2, row);
-	for (int i = 0; i < VERTICES; i++) {
-		um_array out = um_array_view(c + (int64_t)i * VERTICES, UM_F64, 2, row);
-		memset(one, 0, sizeof(double) * VERTICES);
-		one[i] = 1;
-		CHECK_OK(b->prior.ops.covariance(b->prior.self, 0, false, &v, &out));
-	}
-	free(one);
-	return c;
-}
-
-typedef struct field_errors { double exact, one, mean, inside; } field_errors; /* squared, and coverage of 95 % */
-
-static field_errors judge_field(const um_array *samples, const um_array *x, const double *exact)
-{
-	field_errors e = { 0, 0, 0, 0 };
-	double all[SAMPLES_OF_FIELD];
-	for (int i = 0; i < VERTICES; i++) {
-		const double truth = um_row_f(x, 0)[i];
-		double mean = 0;
-		for (int s = 0; s < SAMPLES_OF_FIELD; s++) {
-			all[s] = um_row_f(samples, s)[i];
-			mean += all[s] / SAMPLES_OF_FIELD;
-			e.one += pow(all[s] - truth, 2) / SAMPLES_OF_FIELD / VERTICES;
-		}
-		int below = 0;
-		for (int s = 0; s < SAMPLES_OF_FIELD; s++)
-			below += all[s] < truth;
-		/* the truth is one of 129 numbers: 3 at either end of the order are outside, 4.65 % */
-		e.inside += (below >= 3 && below <= SAMPLES_OF_FIELD - 3) / (double)VERTICES;
-		e.mean += pow(mean - truth, 2) / VERTICES;
-		e.exact += pow(exact[i] - truth, 2) / VERTICES;
-	}
-	return e;
-}
-
-/* 642 vertices, other masks every time: of one size that is told, or of 30 to 60 %, blind. */
-static void full_sphere(void)
-{
-	static const struct { const char *says, *fractions, *blind; double seen[3]; int sizes; double most; } cases[] = {
-		{ "blind, %.0f %% masked", "fractions=[0.4, 0.7]", "blind=true", { 0.4, 0.55, 0.7 }, 3, 1.5 },
-		{ "told, %.0f %% masked", "fractions=[0.4, 0.4]", "blind=false", { 0.4, 0, 0 }, 1, 1 },
-	};
-	enum { MANY = 20 };
-	um_mesh mesh;
-	CHECK_OK(um_mesh_open("icosphere:8", &mesh));
-	for (int k = 0; k < 2; k++) {
-		um_env env = plug_env(1, 1, VERTICES);
-		bench b;
-		static double y[VERTICES], sigma[VERTICES], op[VERTICES], exact[VERTICES];
-		env.mesh = &mesh;
-		bench_plugins(&b, env, "inpaint", SET("seen=0.5", cases[k].fractions, "sigma=0.05"), "gaussian", SET("spectrum=angular",
-			"slope=4", "k0=3", "mean=0.5", "sigma=0.2", "floor=0.01"), false);
-		double *c = covariance_of(&b), begun = um_clock();
-		learn(&b, with(SET("summary=wiener", cases[k].blind, "couplings=8", "hidden=128", "steps=100", "warmup=20", "average=0.95",
-			"prior_draws=6000", "check=100")));
-		const double took = um_clock() - begun;
-		for (int i = 0; i < cases[k].sizes; i++) {
-			field_errors sum = { 0, 0, 0, 0 };
-			double rate = 0;
-			um_array x = { 0 };
-			CHECK_OK(um_env_images(&env, 1, &x));
-			for (int j = 0; j < MANY; j++) {
-				um_memory m = { 0 };
-				see_field(&b, (uint64_t)(100 * i + j), cases[k].seen[i], &x, y, sigma, op);
-				exact_mean(c, 0.5, y, sigma, op, exact);
-				CHECK_OK(sample(&b, y, sigma, op, SAMPLES_OF_FIELD, "refine=0", &m));
-				const field_errors e = judge_field(&m.samples, &x, exact);
-				sum.exact += e.exact / MANY, sum.one += e.one / MANY, sum.mean += e.mean / MANY, sum.inside += e.inside / MANY;
-				rate = um_memory_metric(&m, "draws_per_second");
-				um_memory_free(&m);
-			}
-			printf("| ");
-			printf(cases[k].says, 100 * (1 - cases[k].seen[i]));
-			printf(" | %.2f | %.2f | %.2f | %.2f | %.3f | %.0f | %.0f |\n", -10 * log10(sum.exact), -10 * log10(sum.mean),
-				-10 * log10(sum.one), 10 * log10(sum.mean / sum.exact), sum.inside, took, rate);
-			fflush(stdout);
-			CHECK(10 * log10(sum.mean / sum.exact) < cases[k].most);
-			um_array_free(&x);
-		}
-		free(c);
-		bench_free(&b);
-	}
-	um_mesh_free(&mesh);
-}
-
 /* ---- seconds a step ---------------------------------------------------------------------------------------- */
 
 /* Times between calls of progress for steps that were made. */
@@ -313,12 +179,12 @@ static void full_steps(void)
 
 int main(int argc, char **argv)
 {
-	const check_case sizes[] = { { "gaussian", full_gaussian }, { "toy", full_toy }, { "sphere", full_sphere }, { "steps", full_steps } };
+	const check_case sizes[] = { { "gaussian", full_gaussian }, { "toy", full_toy }, { "steps", full_steps } };
 	for (int i = 2; i < argc && i < 30; i++)
 		full[i - 2] = argv[i];
 	for (size_t i = 0; argc > 1 && i < sizeof(sizes) / sizeof(*sizes); i++)
 		if (strcmp(argv[1], sizes[i].name) == 0)
 			return check_run("full size", &sizes[i], 1);
-	fprintf(stderr, "usage: %s gaussian|toy|sphere|steps [SETTING...]\n", argv[0]);
+	fprintf(stderr, "usage: %s gaussian|toy|steps [SETTING...]\n", argv[0]);
 	return 2;
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Amortized sampling at full size: 64 numbers, two modes, a field with gaps, seconds a step.
+# Amortized sampling at full size: 64 numbers, two modes, seconds a step.
 . tests/validate/lib.sh.inc
 make --no-print-directory "$B/tests/unit/full_cnf" >/dev/null
 case_of() { # NAME
@@ -26,14 +26,6 @@ echo
 echo "| weight | ESS | seconds to train |"
 echo "| --- | --- | --- |"
 case_of toy
-echo "A Gaussian field on 642 vertices of a sphere (angular spectrum (9 + l^2)^-2, mean 0.5, standard deviation 0.2), noise of 0.05 at what is"
-echo "seen, other vertices hidden in every measurement, in training too; \`summary = wiener\`, 8 couplings, 100 steps. 20 unseen measurements"
-echo "a row, 128 samples each: PSNR (of 1) of the closed-form mean, of the mean of the samples and of one sample; by how much the mean is"
-echo "behind (at most 1 dB told, 1.5 blind); truths inside the middle 95 % of samples. Blind, one flow has no mask and no share of it."
-echo
-echo "| problem | closed form | mean of 128 | one sample | dB behind | inside 95 % | seconds to train | draws a second |"
-echo "| --- | --- | --- | --- | --- | --- | --- | --- |"
-case_of sphere
 echo "Seconds of the quickest step of 64 draws at 32 x 32 pixels, 48 couplings of width 128, with a measurement of all pixels as the condition"
 echo "and without (\`dpi\`); the whole step with a score network is to stay below 1.25 times."
 echo
