@@ -7,7 +7,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <umbra/linalg.h>
 #include <umbra/optimum.h>
 #include <umbra/training.h>
 #include "base/clock.h"
@@ -16,12 +15,8 @@
 #include "host/law.h"
 
 enum { HELD = 256, JUDGED = 512, ENOUGH = 100 }; /* measurements that looks see, and that limits of the alarm are of */
-enum { OUT, LOGDET };              /* what is seen of the program */
-enum { OWN = 3 };                  /* arrays of the law in a checkpoint, beside those of the condition */
-enum { FEW = 256, FEWEST = 1024, MOST = 8192, AUTOMATIC = 1024 }; /* draws of the prior; numbers of an image */
-static const double NARROW = 0.01; /* least width, beside the largest */
-/* Of white numbers; of variances, beside that of the prior. */
-static const double RIDGE = 1e-6, LEFT = 1e-6;
+enum { OUT, LOGDET }; /* what is seen of the program */
+enum { OWN = 3 };     /* arrays of the law in a checkpoint, beside those of the condition */
 
 typedef struct lesson {
 	um_amortizer *a;
@@ -34,6 +29,7 @@ typedef struct lesson {
 	double *ll, *lp, *lq, *share, *z; /* [rows]; z [rows][n] */
 	float *c, *w;          /* [rows][width], [rows][nc] */
 	um_rng *rng;           /* [rows] */
+	bool one;              /* only the measurement of the problem; c and w are of it from the start */
 	double held;           /* of the last look */
 } lesson;
 
@@ -122,8 +118,11 @@ static um_status learn(void *self, int64_t step, double *value)
 	float *z = um_program_input(run, "z").data, *dl = t->dl.data;
 	const float *dp = t->dp.data;
 	const double e = entropy_weight(t, step);
-	UM_TRY(um_problem_batch(t->p, step, a->set.batch, a->set.draws));
-	UM_TRY(um_condition_put(&t->a->cond, t->p, rows, um_program_input(run, "c").data, t->w, NULL));
+	if (!t->one) {
+		UM_TRY(um_problem_batch(t->p, step, a->set.batch, a->set.draws));
+		UM_TRY(um_condition_put(&a->cond, t->p, rows, t->c, t->w, NULL));
+	}
+	memcpy(um_program_input(run, "c").data, t->c, sizeof(float) * (size_t)(rows * um_condition_width(&a->cond)));
 	white(t, UM_AMORTIZED_NOISE, step * rows, rows);
 	for (int64_t i = 0; i < rows * n; i++)
 		z[i] = (float)t->z[i];
@@ -145,138 +144,6 @@ out:
 	return st;
 }
 
-/* ---- where it starts ------------------------------------------------------------------------ */
-
-/* Draws first .. of the prior, as u. */
-static um_status draw_prior(lesson *t, int64_t first, um_array *u)
-{
-	um_status st = UM_OK;
-	streams(t, UM_AMORTIZED_MOMENTS, first, u->dim[0]);
-	UM_TRY(um_optimum_draws(t->p, t->rng, u));
-	if (um_sink_progress(t->sink, 0, t->a->set.steps, NAN) == UM_STOP)
-		UM_TRY(um_fail(UM_EINTR, "stopped while the prior was drawn from"));
-out:
-	return st;
-}
-
-/* Mean and standard deviation of u before anything is measured. */
-static um_status centre(lesson *t)
-{
-	um_status st = UM_OK;
-	const um_amortized *set = &t->a->set;
-	const int64_t n = t->a->n, draws = t->about->draws ? set->prior_draws : 0;
-	double *c = um_row_d(&t->a->affine, 0), *d = um_row_d(&t->a->affine, 1), most = 0;
-	um_array u = um_array_rows(&t->u, 0, 1);
-	for (int64_t i = 0; i < n; i++)
-		((float *)u.data)[i] = (float)set->level;
-	UM_TRY(um_problem_preimage(t->p, &u, &u));
-	for (int64_t i = 0; i < n; i++) {
-		c[i] = draws > 0 ? 0 : um_row_f(&u, 0)[i];
-		d[i] = draws > 0 ? 0 : set->sd;
-	}
-	for (int64_t first = 0, count; first < draws; first += count) {
-		count = draws - first < UM_AMORTIZER_ROWS ? draws - first : UM_AMORTIZER_ROWS;
-		um_array some = um_array_rows(&t->u, 0, count);
-		UM_TRY(draw_prior(t, first, &some));
-		for (int64_t i = 0; i < count * n; i++) {
-			const double v = ((const float *)some.data)[i];
-			c[i % n] += v / (double)draws;
-			d[i % n] += v * v / (double)draws;
-		}
-	}
-	for (int64_t i = 0; draws > 0 && i < n; i++) {
-		d[i] = sqrt(fmax(0, d[i] - c[i] * c[i]));
-		most = fmax(most, d[i]);
-	}
-	for (int64_t i = 0; draws > 0 && i < n; i++)
-		d[i] = fmax(d[i], most > 0 ? NARROW * most : 1);
-out:
-	return st;
-}
-
-/* Sums over draws of the prior, standardised: S = [u w]^T [u w] / draws, [n + nc][n + nc], of which the mean of w is
- * taken off where training measurements have another than these. */
-static um_status second_moments(lesson *t, double *s)
-{
-	um_status st = UM_OK;
-	um_amortizer *a = t->a;
-	const int64_t n = a->n, nc = a->cond.nc, all = n + nc, draws = a->set.prior_draws;
-	const double *c = um_row_d(&a->affine, 0), *d = um_row_d(&a->affine, 1);
-	double *rows = malloc(sizeof(double) * (size_t)(UM_AMORTIZER_ROWS * all + all * all)), *part = rows + UM_AMORTIZER_ROWS * all;
-	if (rows == NULL)
-		UM_TRY(um_fail(UM_ENOMEM, "no memory for moments of %lld numbers", (long long)all));
-	for (int64_t first = 0, count; first < draws; first += count) {
-		count = draws - first < UM_AMORTIZER_ROWS ? draws - first : UM_AMORTIZER_ROWS;
-		um_array u = um_array_rows(&t->u, 0, count), x = um_array_rows(&t->dl, 0, count);
-		UM_TRY(draw_prior(t, first, &u));
-		UM_TRY(um_problem_image(t->p, &u, &x));
-		UM_TRY(um_problem_measure(t->p, t->rng, &x));
-		UM_TRY(um_condition_put(&a->cond, t->p, count, t->c, t->w, NULL));
-		for (int64_t b = 0; b < count; b++) {
-			for (int64_t i = 0; i < n; i++)
-				rows[b * all + i] = (um_row_f(&u, b)[i] - c[i]) / d[i];
-			for (int64_t k = 0; k < nc; k++)
-				rows[b * all + n + k] = t->w[b * nc + k];
-		}
-		um_gemm(true, false, all, all, count, rows, rows, part);
-		for (int64_t i = 0; i < all * all; i++)
-			s[i] += part[i] / (double)draws;
-	}
-out:
-	free(rows);
-	return st;
-}
-
-/* B = S_uw (S_ww + r)^-1 and T T^T = S_uu - B S_wu, with a ridge r and covariances that shrink as few draws want it. */
-static um_status regress(lesson *t)
-{
-	um_status st = UM_OK;
-	um_amortizer *a = t->a;
-	const int64_t n = a->n, nc = a->cond.nc, all = n + nc;
-	const double draws = (double)a->set.prior_draws, keep = draws / (draws + (double)n);
-	double *s = calloc((size_t)(all * all + nc * nc + n * nc + n * n), sizeof(*s));
-	double *ww = s + all * all, *b = ww + nc * nc, *left = b + n * nc;
-	if (s == NULL)
-		UM_TRY(um_fail(UM_ENOMEM, "no memory for moments of %lld numbers", (long long)all));
-	UM_TRY(second_moments(t, s));
-	for (int64_t k = 0; k < nc; k++)
-		for (int64_t l = 0; l < nc; l++)
-			ww[k * nc + l] = s[(n + k) * all + n + l] + (k == l ? RIDGE + (double)nc / draws : 0);
-	for (int64_t i = 0; i < n; i++)
-		memcpy(b + i * nc, s + i * all + n, sizeof(double) * (size_t)nc);
-	UM_TRY(um_cholesky(nc, ww));
-	um_cholesky_solve(nc, ww, n, b);
-	for (int64_t i = 0; i < n; i++)
-		for (int64_t j = 0; j <= i; j++) {
-			const double v = s[i * all + j] - um_dot(nc, b + i * nc, s + j * all + n);
-			left[i * n + j] = i == j ? fmax(v, 0) + LEFT : keep * v;
-		}
-	UM_TRY(um_cholesky(n, left));
-	for (int64_t i = 0; i < n * nc; i++)
-		((float *)a->slope.data)[i] = (float)b[i];
-	for (int64_t i = 0; i < n * n; i++)
-		((float *)a->axes.data)[i] = (float)left[i];
-out:
-	free(s);
-	return st;
-}
-
-/* What the law starts from, of the prior and of training measurements. */
-static um_status start(lesson *t)
-{
-	um_status st = UM_OK;
-	um_array u = um_array_rows(&t->u, 0, 1);
-	UM_TRY(centre(t));
-	for (int64_t i = 0; i < t->a->n; i++)
-		((float *)u.data)[i] = (float)um_row_d(&t->a->affine, 0)[i];
-	UM_TRY(um_problem_image(t->p, &u, &t->a->cond.origin));
-	UM_TRY(um_condition_learn(&t->a->cond, t->p, t->sink, t->a->set.steps));
-	if (t->a->regression)
-		UM_TRY(regress(t));
-out:
-	return st;
-}
-
 /* ---- looks ---------------------------------------------------------------------------------- */
 
 /* Of the measurements held out, or of those of training, at most so many. */
@@ -291,8 +158,10 @@ static um_status draws_of(lesson *t, bool held, uint64_t purpose, int64_t first,
 {
 	um_status st = UM_OK;
 	um_array u = um_array_rows(&t->u, 0, count * repeat);
-	UM_TRY(um_problem_rows(t->p, held, first, count, repeat));
-	UM_TRY(um_condition_put(&t->a->cond, t->p, count * repeat, t->c, t->w, distance));
+	if (!t->one) {
+		UM_TRY(um_problem_rows(t->p, held, first, count, repeat));
+		UM_TRY(um_condition_put(&t->a->cond, t->p, count * repeat, t->c, t->w, distance));
+	}
 	white(t, purpose, first * repeat, count * repeat);
 	UM_TRY(um_amortizer_draw(t->a, count * repeat, t->z, t->c, t->w, &u, t->lq));
 out:
@@ -301,7 +170,7 @@ out:
 
 static um_status look(void *self, int64_t step, double seen, bool *end)
 {
-	static const char *const names[] = { "loss", "held_out_loss" };
+	static const char *const names[] = { "loss", "held_out_loss" }, *const own[] = { "tune_loss", "tune_elbo" };
 	um_status st = UM_OK;
 	lesson *t = self;
 	const bool held = t->about->held > 0;
@@ -317,7 +186,8 @@ static um_status look(void *self, int64_t step, double seen, bool *end)
 	}
 	if (!isfinite(t->held))
 		UM_TRY(um_fail(UM_ENUM, "the law diverged at step %lld; a smaller rate or a clip may help", (long long)step));
-	UM_TRY(um_sink_trace(t->sink, step, 2, names, (const double[]){ isnan(seen) ? t->held : seen, t->held }));
+	UM_TRY(um_sink_trace(t->sink, step, 2, t->one ? own : names, (const double[]){ isnan(seen) ? t->held : seen,
+		t->one ? -t->held : t->held }));
 out:
 	return st;
 }
@@ -367,23 +237,6 @@ out:
 
 /* ---- the fit ---------------------------------------------------------------------------------- */
 
-/* Regression needs draws of the prior that are cheap, and simulations. */
-static um_status choose_start(lesson *t)
-{
-	um_amortizer *a = t->a;
-	const bool can = t->about->draws && t->about->simulates, automatic = strcmp(a->set.start, "auto") == 0;
-	const int64_t all = 4 * (a->n + a->cond.nc);
-	if (!automatic && a->set.start[0] == 'r' && !can)
-		return um_fail(UM_EPARAM, "start: a regression needs a prior that can be drawn from and a forward model that can simulate; "
-			"take start = \"prior\"");
-	a->regression = automatic ? can && !t->about->estimate && a->n <= AUTOMATIC : a->set.start[0] == 'r';
-	if (a->set.prior_draws < 0)
-		a->set.prior_draws = !a->regression || t->about->estimate ? FEW : all < FEWEST ? FEWEST : all > MOST ? MOST : all;
-	if (a->regression && a->set.prior_draws == 0)
-		return um_fail(UM_EPARAM, "prior_draws: a regression needs some; or take start = \"prior\"");
-	return UM_OK;
-}
-
 static um_status lesson_new(lesson *t)
 {
 	um_status st = UM_OK;
@@ -394,7 +247,7 @@ static um_status lesson_new(lesson *t)
 	if (a->w == NULL) {
 		const um_rng rng = um_problem_rng(t->p, UM_AMORTIZED_WEIGHTS, 0);
 		UM_TRY(um_condition_new(set, t->p, &a->cond));
-		UM_TRY(choose_start(t));
+		UM_TRY(um_amortizer_choose(a, t->about));
 		UM_TRY(um_amortizer_coordinates(a));
 		const int64_t told = set->embedding > 0 ? set->embedding : um_condition_width(&a->cond), wide = (a->n + told) / 4;
 		if (a->spec.hidden == 0 && !a->spec.convolutional)
@@ -455,7 +308,7 @@ um_status um_amortized_fit(um_amortizer *a, um_problem *problem, um_sink *sink)
 		.how = { UM_PER_BATCH, UM_FLOAT32, a->threads, NULL } };
 	UM_TRY(um_training_begin(&t.training, &found));
 	if (!found && !model)
-		UM_TRY(start(&t));
+		UM_TRY(um_amortizer_start(a, problem, sink));
 	um_condition_changed(&a->cond);
 	um_amortizer_changed(a);
 	if (t.about->seconds > 0) /* what the start took is in the budget */
@@ -466,6 +319,47 @@ um_status um_amortized_fit(um_amortizer *a, um_problem *problem, um_sink *sink)
 	UM_TRY(um_amortizer_save(a, sink));
 	UM_TRY(um_problem_note(problem, sink));
 out:
+	lesson_free(&t);
+	return st;
+}
+
+/* ---- one measurement ------------------------------------------------------------------------------ */
+
+/* The condition of the measurement, in every row. */
+static um_status repeat_condition(lesson *t)
+{
+	um_status st = UM_OK;
+	um_amortizer *a = t->a;
+	const int64_t width = um_condition_width(&a->cond), nc = a->cond.nc;
+	UM_TRY(um_condition_put(&a->cond, t->p, 1, t->c, t->w, NULL));
+	for (int64_t b = 1; b < t->rows; b++) {
+		memcpy(t->c + b * width, t->c, sizeof(float) * (size_t)width);
+		memcpy(t->w + b * nc, t->w, sizeof(float) * (size_t)nc);
+	}
+out:
+	return st;
+}
+
+um_status um_amortizer_tune(um_amortizer *a, um_problem *problem, um_sink *sink)
+{
+	um_status st = UM_OK;
+	const um_amortized set = a->set;
+	const int64_t batch = set.batch * set.draws;
+	lesson t = { .a = a, .p = problem, .about = um_problem_about(problem), .sink = sink, .one = true };
+	bool found;
+	a->set.batch = 1;
+	a->set.draws = batch;
+	a->set.steps = set.tune;
+	UM_TRY(lesson_new(&t));
+	UM_TRY(repeat_condition(&t));
+	t.training = (um_training){ .self = &t, .sink = sink, .average = a->w, .batch = batch, .steps = set.tune, .check = set.check,
+		.warmup = set.warmup < set.tune / 10 ? set.warmup : set.tune / 10, .rate = set.rate, .decay = set.decay,
+		.clip = set.clip, .averaging = set.average, .loss = loss, .learn = learn, .look = look,
+		.how = { UM_PER_BATCH, UM_FLOAT32, a->threads, NULL } };
+	UM_TRY(um_training_begin(&t.training, &found));
+	UM_TRY(um_training_run(&t.training));
+out:
+	a->set = set;
 	lesson_free(&t);
 	return st;
 }

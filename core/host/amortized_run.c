@@ -207,6 +207,8 @@ um_status um_amortized_run(um_amortizer *a, um_problem *problem, um_sink *sink)
 		return um_fail(UM_EPARAM, "it has not been trained: give model = a weight file, or put a train stage before");
 	UM_TRY(um_problem_suits(problem, &a->file));
 	UM_TRY(um_condition_noise(&a->cond, um_problem_sigma(problem), &s.outside));
+	if (a->set.tune > 0)
+		UM_TRY(um_amortizer_tune(a, problem, sink));
 	UM_TRY(shoot_new(&s));
 	UM_TRY(draws(&s));
 	UM_TRY(alarm(&s));

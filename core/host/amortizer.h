@@ -13,7 +13,8 @@ enum { UM_AMORTIZER_ROWS = 64, UM_PREDICTIVE = 8 }; /* draws at a time; those th
 
 /* Purposes of random streams, of a fit and of a run. */
 enum { UM_AMORTIZED_WEIGHTS = 1, UM_AMORTIZED_MOMENTS, UM_AMORTIZED_NOISE, UM_AMORTIZED_PRIOR, UM_AMORTIZED_HELD,
-	UM_AMORTIZED_HELD_PRIOR, UM_AMORTIZED_ALARM, UM_AMORTIZED_SAMPLE, UM_AMORTIZED_SAMPLE_PRIOR, UM_AMORTIZED_CHOICE };
+	UM_AMORTIZED_HELD_PRIOR, UM_AMORTIZED_ALARM, UM_AMORTIZED_SAMPLE, UM_AMORTIZED_SAMPLE_PRIOR, UM_AMORTIZED_CHOICE,
+	UM_AMORTIZED_MEASURED };
 
 /* Limits between which 99 % of the measurements of training lie. */
 enum { UM_ALARM_DISTANCE, UM_ALARM_CHI2_LO, UM_ALARM_CHI2_HI, UM_ALARMS };
@@ -56,6 +57,14 @@ void um_amortizer_pull(um_amortizer *a, int64_t rows, const float *g, float *v);
 
 /* Mean over u and numbers of ((y - f(u)) / sigma)^2, in chi2 [rows]. */
 um_status um_amortizer_chi2(um_problem *p, const um_array *u, double *chi2);
+
+/* Whether it starts from a regression, and from how many draws of the prior, once sizes of the condition are known; and the
+ * start itself, of the prior and of training measurements. */
+um_status um_amortizer_choose(um_amortizer *a, const um_problem_info *about);
+um_status um_amortizer_start(um_amortizer *a, um_problem *p, um_sink *sink);
+
+/* set.tune steps for the one measurement of the problem: variational inference that starts from the amortized law. */
+um_status um_amortizer_tune(um_amortizer *a, um_problem *problem, um_sink *sink);
 
 um_status um_amortizer_save(um_amortizer *a, um_sink *sink);
 

@@ -9,17 +9,18 @@
 #include <umbra/linalg.h>
 #include "host/condition.h"
 
-enum { BLOCK = 64, FEWEST = 1024, MOST = 8192, LARGEST = 1 << 24, EXTRA = 10, PLANES_FEATURES = 256 };
-/* What counts as zero: variances beside the largest, a number that never varied beside those that do. And by which factor
- * sigma may leave the range that training saw, without a word and at all. */
-static const double LEAST = 1e-9, STEADY = 1e-3, LEEWAY = 1.05, OTHER = 1.5;
+enum { PLANES_FEATURES = 256 };
+/* What counts as zero: a number that never varied beside those that do. And by which factor sigma may leave the range that
+ * training saw, without a word and at all. */
+static const double STEADY = 1e-3, LEEWAY = 1.05, OTHER = 1.5;
 
 const char *const um_condition_names[UM_CONDITION_ARRAYS] = { "condition.moments", "condition.basis",
-	"condition.noise", "condition.rest", "condition.origin" };
+	"condition.noise", "condition.rest", "condition.origin", "condition.modes", "condition.usual", "condition.seen" };
 
 void um_condition_arrays(um_condition *c, um_array *arrays[UM_CONDITION_ARRAYS])
 {
-	um_array *const all[UM_CONDITION_ARRAYS] = { &c->moments, &c->basis, &c->noise, &c->rest, &c->origin };
+	um_array *const all[UM_CONDITION_ARRAYS] = { &c->moments, &c->basis, &c->noise, &c->rest, &c->origin,
+		&c->wiener.v, &c->wiener.usual, &c->wiener.jv };
 	memcpy(arrays, all, sizeof(all));
 }
 
@@ -32,14 +33,25 @@ void um_condition_free(um_condition *c)
 	free(c->b);
 	free(c->variance);
 	free(c->middle);
+	um_wiener_free(&c->wiener);
 	*c = (um_condition){ 0 };
+}
+
+static const char *const summaries[] = { "raw", "adjoint", "pseudoinverse", "wiener" };
+
+static um_summary summary_named(const char *name)
+{
+	int i = 3;
+	while (i > 0 && strcmp(name, summaries[i]) != 0)
+		i--;
+	return (um_summary)i;
 }
 
 /* ---- sizes -------------------------------------------------------------------------- */
 
 static int64_t planes_of(const um_condition *c)
 {
-	return (c->nsummary + (c->blind ? 0 : c->nop)) / c->plane + (c->blind ? 0 : 1);
+	return (c->nsummary + (c->blind ? 0 : c->nop)) / c->plane + 1;
 }
 
 int64_t um_condition_width(const um_condition *c)
@@ -47,15 +59,20 @@ int64_t um_condition_width(const um_condition *c)
 	return c->planes ? planes_of(c) * c->plane : c->nc;
 }
 
-/* Everything from shape, summary, blind, planes, ny, nop and nc. */
-static um_status allocate(um_condition *c)
+/* How many a network may be told of: the summary, operator parameters, and the level of the noise or how much is there. */
+static int64_t numbers_of(const um_condition *c)
+{
+	return (c->summary == UM_SUMMARY_RAW ? c->ny : c->n) + (c->blind ? 0 : c->nop) + 1;
+}
+
+/* Everything from shape, summary, blind, planes, ny, nop and nc; and so many modes of a Wiener filter. */
+static um_status allocate(um_condition *c, int64_t modes)
 {
 	um_status st = UM_OK;
 	const int64_t *s = c->shape, three = 3;
-	c->n = s[0] * s[1] * s[2] * s[3] * s[4];
 	c->plane = s[3] * s[4];
 	c->nsummary = c->summary == UM_SUMMARY_RAW ? c->ny : c->n;
-	c->nf = c->nsummary + (c->blind ? 0 : c->nop + 1);
+	c->nf = numbers_of(c);
 	if (c->planes && (c->nsummary % c->plane != 0 || (!c->blind && c->nop % c->plane != 0)))
 		return um_fail(UM_EPARAM, "couplings_of: convolutional couplings are told images, and a condition of %lld numbers "
 			"with %lld operator parameters is none; take summary = \"adjoint\", or couplings of vectors",
@@ -65,6 +82,7 @@ static um_status allocate(um_condition *c)
 	UM_TRY(um_array_new(&c->noise, UM_F64, 2, (const int64_t[]){ 3, c->ny }));
 	UM_TRY(um_array_new(&c->rest, UM_F64, 1, &three));
 	UM_TRY(um_array_new(&c->origin, UM_F32, 6, (const int64_t[]){ 1, s[0], s[1], s[2], s[3], s[4] }));
+	UM_TRY(um_wiener_new(&c->wiener, c->blind, c->n, c->ny, c->nop, modes));
 	c->b = calloc((size_t)(c->nc * c->nf), sizeof(double));
 	c->middle = calloc(2 * (size_t)(c->nf / c->plane + 2), sizeof(double));
 	c->variance = calloc((size_t)c->nc, sizeof(double));
@@ -74,31 +92,26 @@ out:
 	return st;
 }
 
-/* How many measurements moments are taken of. */
-static int64_t sample_size(const um_condition *c, const um_problem_info *about)
-{
-	int64_t rows = 4 * c->nf < FEWEST ? FEWEST : 4 * c->nf > MOST ? MOST : 4 * c->nf;
-	rows = rows * c->nf > LARGEST ? LARGEST / c->nf : rows;
-	return about->train > 0 && about->train < rows ? about->train : rows;
-}
-
 um_status um_condition_new(const um_amortized *set, const um_problem *p, um_condition *c)
 {
 	const um_problem_info *about = um_problem_about(p);
 	*c = (um_condition){ .blind = set->blind, .planes = set->couplings_of[0] == 'i', .ny = about->ny, .nop = about->nop };
-	c->summary = set->summary[0] == 'r' ? UM_SUMMARY_RAW : set->summary[0] == 'a' ? UM_SUMMARY_ADJOINT : UM_SUMMARY_PSEUDO;
+	c->summary = summary_named(set->summary);
 	memcpy(c->shape, about->shape, sizeof(c->shape));
+	c->n = about->n;
 	if (c->summary == UM_SUMMARY_PSEUDO && !about->linear)
 		return um_fail(UM_EPARAM, "summary: only linear forward models have a pseudo-inverse; take adjoint or raw");
-	if (c->summary != UM_SUMMARY_RAW && c->blind && c->nop > 0)
-		return um_fail(UM_EPARAM, "summary: blind, the operator that %s takes is not known; take raw", set->summary);
-	c->nf = (c->summary == UM_SUMMARY_RAW ? c->ny : about->n) + (c->blind ? 0 : c->nop + 1);
-	const int64_t half = sample_size(c, about) / 2, wish = c->planes ? PLANES_FEATURES : set->features;
+	if (c->summary == UM_SUMMARY_WIENER && !about->draws)
+		return um_fail(UM_EPARAM, "summary: wiener takes moments of draws, and the prior cannot be drawn from; take another");
+	if ((c->summary == UM_SUMMARY_ADJOINT || c->summary == UM_SUMMARY_PSEUDO) && c->blind && c->nop > 0)
+		return um_fail(UM_EPARAM, "summary: blind, the operator that %s takes is not known; take raw or wiener", set->summary);
+	c->nf = numbers_of(c);
+	const int64_t half = um_condition_sample(c, about) / 2, wish = c->planes ? PLANES_FEATURES : set->features;
 	c->nc = wish < c->nf ? wish : c->nf;
 	c->nc = half < c->nc ? half : c->nc;
 	if (c->nc < 1)
 		return um_fail(UM_EDATA, "%lld measurements are too few to learn from", (long long)about->train);
-	return allocate(c);
+	return allocate(c, c->summary != UM_SUMMARY_WIENER ? 1 : c->n < set->features ? c->n : set->features);
 }
 
 /* ---- numbers of a measurement --------------------------------------------------------- */
@@ -147,174 +160,67 @@ out:
 	return st;
 }
 
-/* The summary of each row, into f. */
-static um_status summarise(um_condition *c, um_problem *p, int64_t rows)
+/* A^T W (y - f) or A^+ y of each row, as images. */
+static um_status project(um_condition *c, um_problem *p, um_array *s)
 {
 	um_status st = UM_OK;
-	const double *y = um_problem_y(p);
-	um_array x = um_array_rows(&c->x, 0, rows), r = um_array_rows(&c->r, 0, rows), s = um_array_rows(&c->jtv, 0, rows);
-	um_array q = { 0 };
-	if (c->summary == UM_SUMMARY_RAW) {
-		for (int64_t b = 0; b < rows; b++)
-			memcpy(um_row_d(&c->f, b), y + b * c->ny, sizeof(double) * (size_t)c->ny);
-		return UM_OK;
-	}
+	um_array x = um_array_rows(&c->x, 0, s->dim[0]), r = um_array_rows(&c->r, 0, s->dim[0]), q = { 0 };
 	UM_TRY(residuals(c, p, &x, &r));
 	if (c->summary == UM_SUMMARY_PSEUDO) {
-		UM_TRY(um_array_new(&q, UM_F64, 2, (const int64_t[]){ rows, c->ny }));
+		UM_TRY(um_array_new(&q, UM_F64, 2, (const int64_t[]){ s->dim[0], c->ny }));
 		UM_TRY(um_problem_solve(p, 0, 1, &r, &q));
 	}
-	UM_TRY(um_problem_pullback(p, &x, q.data != NULL ? &q : &r, &s));
-	for (int64_t b = 0; b < rows; b++)
-		for (int64_t i = 0; i < c->n; i++)
-			um_row_d(&c->f, b)[i] = um_row_f(&s, b)[i];
+	UM_TRY(um_problem_pullback(p, &x, q.data != NULL ? &q : &r, s));
 out:
 	um_array_free(&q);
 	return st;
 }
 
-static um_status numbers(um_condition *c, um_problem *p, int64_t rows)
+/* The summary of each row, into f. */
+static um_status summarise(um_condition *c, um_problem *p, int64_t rows)
 {
 	um_status st = UM_OK;
-	const double *op = um_problem_op(p)->data, *sigma = um_problem_sigma(p);
+	um_array s = um_array_rows(&c->jtv, 0, rows);
+	if (c->summary == UM_SUMMARY_WIENER)
+		UM_TRY(um_wiener_guess(&c->wiener, p, &c->origin, um_row_d(&c->noise, 0), &s));
+	else if (c->summary != UM_SUMMARY_RAW)
+		UM_TRY(project(c, p, &s));
+	for (int64_t b = 0; b < rows; b++)
+		for (int64_t i = 0; i < c->nsummary; i++)
+			um_row_d(&c->f, b)[i] = c->summary == UM_SUMMARY_RAW ? um_problem_y(p)[b * c->ny + i] :
+				(double)um_row_f(&s, b)[i];
+out:
+	return st;
+}
+
+/* The mean of log sigma; blind, the logarithm of the share of numbers that are there. */
+static double level_of(const um_condition *c, const double *y, const double *sigma)
+{
+	double level = 0, there = 0;
+	for (int64_t i = 0; i < c->ny; i++) {
+		level += log(sigma[i]) / (double)c->ny;
+		there += (y[i] != 0) / (double)c->ny;
+	}
+	return c->blind ? log(fmax(there, 0.5 / (double)c->ny)) : level;
+}
+
+um_status um_condition_numbers(um_condition *c, um_problem *p, int64_t rows)
+{
+	um_status st = UM_OK;
+	const double *op = um_problem_op(p)->data, *y = um_problem_y(p), *sigma = um_problem_sigma(p);
 	UM_TRY(room(c, p, rows));
 	UM_TRY(summarise(c, p, rows));
-	for (int64_t b = 0; !c->blind && b < rows; b++) {
-		double *told = um_row_d(&c->f, b) + c->nsummary, level = 0;
-		if (c->nop > 0)
+	for (int64_t b = 0; b < rows; b++) {
+		double *told = um_row_d(&c->f, b) + c->nsummary;
+		if (!c->blind && c->nop > 0)
 			memcpy(told, op + b * c->nop, sizeof(double) * (size_t)c->nop);
-		for (int64_t i = 0; i < c->ny; i++)
-			level += log(sigma[b * c->ny + i]) / (double)c->ny;
-		told[c->nop] = level;
+		um_row_d(&c->f, b)[c->nf - 1] = level_of(c, y + b * c->ny, sigma + b * c->ny);
 	}
 out:
 	return st;
 }
 
-/* ---- learning -------------------------------------------------------------------------- */
-
-/* Mean sigma of a first block, which weights the adjoint, and the range of all. */
-static void see_noise(um_condition *c, const double *sigma, int64_t rows, bool first)
-{
-	double *mean = um_row_d(&c->noise, 0), *lo = um_row_d(&c->noise, 1), *hi = um_row_d(&c->noise, 2);
-	for (int64_t i = 0; i < c->ny; i++) {
-		if (first)
-			mean[i] = 0, lo[i] = INFINITY, hi[i] = 0;
-		for (int64_t b = 0; b < rows; b++) {
-			const double s = sigma[b * c->ny + i];
-			mean[i] += first ? s / (double)rows : 0;
-			lo[i] = fmin(lo[i], s);
-			hi[i] = fmax(hi[i], s);
-		}
-	}
-}
-
-/* Numbers of training measurements, [rows][nf]. */
-static um_status gather(um_condition *c, um_problem *p, um_sink *sink, int64_t steps, int64_t rows, double *all)
-{
-	um_status st = UM_OK;
-	for (int64_t first = 0, count; first < rows; first += count) {
-		count = rows - first < BLOCK ? rows - first : BLOCK;
-		UM_TRY(um_problem_rows(p, false, first, count, 1));
-		see_noise(c, um_problem_sigma(p), count, first == 0);
-		UM_TRY(numbers(c, p, count));
-		memcpy(all + first * c->nf, c->f.data, sizeof(double) * (size_t)(count * c->nf));
-		if (um_sink_progress(sink, 0, steps, NAN) == UM_STOP)
-			UM_TRY(um_fail(UM_EINTR, "stopped while measurements were looked at"));
-	}
-out:
-	return st;
-}
-
-/* Mean and standard deviation of each number, which all then has no more; how many of them vary. */
-static int64_t standardise(um_condition *c, int64_t rows, double *all)
-{
-	double *mean = um_row_d(&c->moments, 0), *sd = um_row_d(&c->moments, 1), most = 0;
-	int64_t vary = 0;
-	memset(c->moments.data, 0, sizeof(double) * 2 * (size_t)c->nf);
-	for (int64_t b = 0; b < rows; b++)
-		for (int64_t i = 0; i < c->nf; i++)
-			mean[i] += all[b * c->nf + i] / (double)rows;
-	for (int64_t b = 0; b < rows; b++)
-		for (int64_t i = 0; i < c->nf; i++)
-			sd[i] += pow(all[b * c->nf + i] - mean[i], 2) / (double)rows;
-	for (int64_t i = 0; i < c->nf; i++) {
-		sd[i] = sqrt(sd[i]) > LEAST * fabs(mean[i]) ? sqrt(sd[i]) : 0;
-		most = fmax(most, sd[i]);
-	}
-	for (int64_t i = 0; i < c->nf; i++) {
-		sd[i] = sd[i] > LEAST * most ? sd[i] : 0;
-		vary += sd[i] > 0;
-	}
-	for (int64_t b = 0; b < rows; b++)
-		for (int64_t i = 0; i < c->nf; i++)
-			all[b * c->nf + i] = sd[i] > 0 ? (all[b * c->nf + i] - mean[i]) / sd[i] : 0;
-	((double *)c->rest.data)[2] = most;
-	return vary;
-}
-
-typedef struct table {
-	const double *rows;
-	int64_t columns;
-} table;
-
-static um_status read_rows(void *context, int64_t first, int64_t count, double *a)
-{
-	const table *t = context;
-	memcpy(a, t->rows + first * t->columns, sizeof(double) * (size_t)(count * t->columns));
-	return UM_OK;
-}
-
-/* Directions of the standardised numbers, each over its standard deviation. */
-static um_status directions(um_condition *c, const um_problem *p, int64_t rows, int64_t vary, const double *all)
-{
-	um_status st = UM_OK;
-	const um_rng rng = um_problem_rng(p, 0, 0);
-	table t = { all, c->nf };
-	const int64_t least = rows < c->nf ? rows : c->nf;
-	um_svd_job job = { .rows = rows, .columns = c->nf, .read = read_rows, .context = &t, .rank = c->nc, .extra = EXTRA,
-		.power = c->nc + EXTRA < least ? 2 : 0, .rng = &rng };
-	double *s = calloc((size_t)c->nc, sizeof(*s)), *rest = c->rest.data, kept = 0;
-	float *basis = c->basis.data;
-	int64_t rank = 0;
-	if (s == NULL)
-		UM_TRY(um_fail(UM_ENOMEM, "no memory for directions"));
-	UM_TRY(um_svd_random(&job, s, c->b));
-	for (int64_t k = 0; k < c->nc; k++) {
-		const double var = s[k] * s[k] / (double)rows;
-		const bool keep = var > LEAST * s[0] * s[0] / (double)rows;
-		for (int64_t i = 0; i < c->nf; i++)
-			basis[k * c->nf + i] = keep ? (float)(c->b[k * c->nf + i] / sqrt(var)) : 0;
-		kept += keep ? var : 0;
-		rank += keep;
-	}
-	rest[1] = (double)(vary - rank);
-	rest[0] = rest[1] > 0 ? fmax(((double)vary - kept) / rest[1], LEAST * s[0] * s[0] / (double)rows) : 1;
-out:
-	free(s);
-	return st;
-}
-
-um_status um_condition_learn(um_condition *c, um_problem *p, um_sink *sink, int64_t steps)
-{
-	um_status st = UM_OK;
-	const int64_t rows = sample_size(c, um_problem_about(p));
-	double *all = malloc(sizeof(*all) * (size_t)(rows * c->nf));
-	if (all == NULL)
-		UM_TRY(um_fail(UM_ENOMEM, "no memory for %lld measurements", (long long)rows));
-	/* the adjoint is weighted by a noise that it has not seen yet */
-	UM_TRY(um_problem_rows(p, false, 0, rows < BLOCK ? rows : BLOCK, 1));
-	see_noise(c, um_problem_sigma(p), rows < BLOCK ? rows : BLOCK, true);
-	UM_TRY(gather(c, p, sink, steps, rows, all));
-	const int64_t vary = standardise(c, rows, all);
-	if (vary == 0)
-		UM_TRY(um_fail(UM_EDATA, "all measurements to learn from are equal"));
-	UM_TRY(directions(c, p, rows, vary, all));
-	um_condition_changed(c);
-out:
-	free(all);
-	return st;
-}
+/* ---- after learning -------------------------------------------------------------------- */
 
 /* Mean and standard deviation of whole planes, from those of their numbers. */
 static void measure_planes(um_condition *c)
@@ -322,7 +228,7 @@ static void measure_planes(um_condition *c)
 	const int64_t many = planes_of(c);
 	const double *mean = um_row_d(&c->moments, 0), *sd = um_row_d(&c->moments, 1);
 	for (int64_t k = 0; k < many; k++) {
-		const bool level = !c->blind && k == many - 1;
+		const bool level = k == many - 1;
 		const int64_t count = level ? 1 : c->plane, from = level ? c->nf - 1 : k * c->plane;
 		double m = 0, v = 0;
 		for (int64_t i = from; i < from + count; i++)
@@ -354,7 +260,7 @@ static void put_planes(const um_condition *c, const double *f, float *to)
 {
 	const int64_t many = planes_of(c);
 	for (int64_t k = 0; k < many; k++) {
-		const bool level = !c->blind && k == many - 1;
+		const bool level = k == many - 1;
 		const double mean = c->middle[2 * k], sd = c->middle[2 * k + 1];
 		for (int64_t i = 0; i < c->plane; i++) {
 			const double v = level ? f[c->nf - 1] : f[k * c->plane + i];
@@ -392,7 +298,7 @@ um_status um_condition_put(um_condition *c, um_problem *p, int64_t rows, float *
 {
 	um_status st = UM_OK;
 	const int64_t width = um_condition_width(c);
-	UM_TRY(numbers(c, p, rows));
+	UM_TRY(um_condition_numbers(c, p, rows));
 	if (!c->planes || white != NULL || distance != NULL)
 		whiten(c, rows);
 	for (int64_t b = 0; b < rows; b++) {
@@ -434,12 +340,11 @@ um_status um_condition_noise(const um_condition *c, const double *sigma, double 
 
 /* ---- weight files ------------------------------------------------------------------------- */
 
-static const char *const summaries[] = { "raw", "adjoint", "pseudoinverse" };
-
 um_status um_condition_save(const um_condition *c, um_sink *sink)
 {
 	um_status st = UM_OK;
-	const um_array *const all[UM_CONDITION_ARRAYS] = { &c->moments, &c->basis, &c->noise, &c->rest, &c->origin };
+	const um_array *const all[UM_CONDITION_ARRAYS] = { &c->moments, &c->basis, &c->noise, &c->rest, &c->origin, &c->wiener.v,
+		&c->wiener.usual, &c->wiener.jv };
 	for (int i = 0; i < UM_CONDITION_ARRAYS; i++)
 		UM_TRY(um_sink_tensor(sink, um_condition_names[i], all[i]));
 	UM_TRY(um_sink_note(sink, "condition.summary", summaries[c->summary]));
@@ -460,28 +365,28 @@ um_status um_condition_read(const um_tensors *t, const int64_t shape[5], um_cond
 	um_status st = UM_OK;
 	const char *summary, *blind, *planes;
 	const um_array *moments = um_tensors_get(t, um_condition_names[0]), *basis = um_tensors_get(t, um_condition_names[1]);
-	const um_array *noise = um_tensors_get(t, um_condition_names[2]);
+	const um_array *noise = um_tensors_get(t, um_condition_names[2]), *modes = um_tensors_get(t, um_condition_names[5]);
+	const um_array *usual = um_tensors_get(t, um_condition_names[6]);
 	um_array *mine[UM_CONDITION_ARRAYS];
 	*c = (um_condition){ 0 };
 	UM_TRY(word(t, "condition.summary", &summary));
 	UM_TRY(word(t, "condition.blind", &blind));
 	UM_TRY(word(t, "condition.planes", &planes));
-	if (moments == NULL || basis == NULL || noise == NULL || moments->rank != 2 || basis->rank != 2 || noise->rank != 2)
+	if (moments == NULL || basis == NULL || noise == NULL || modes == NULL || usual == NULL || moments->rank != 2 ||
+		basis->rank != 2 || noise->rank != 2 || modes->rank != 2)
 		UM_TRY(um_fail(UM_EDATA, "no weights of an amortized law: tensors of its condition are missing"));
-	for (int i = 0; i < 3; i++)
-		if (strcmp(summary, summaries[i]) == 0)
-			c->summary = (um_summary)i;
+	c->summary = summary_named(summary);
 	c->blind = blind[0] == 't';
 	c->planes = planes[0] == 't';
 	memcpy(c->shape, shape, sizeof(c->shape));
 	c->n = shape[0] * shape[1] * shape[2] * shape[3] * shape[4];
 	c->ny = noise->dim[1];
 	c->nc = basis->dim[0];
-	c->nop = c->blind ? 0 : moments->dim[1] - 1 - (c->summary == UM_SUMMARY_RAW ? c->ny : c->n);
-	if (c->nop < 0)
+	c->nop = um_array_len(usual) - c->ny - modes->dim[0];
+	if (moments->dim[1] != numbers_of(c))
 		UM_TRY(um_fail(UM_EDATA, "the model is of images of another size than %lld x %lld pixels here; train another",
 			(long long)shape[4], (long long)shape[3]));
-	UM_TRY(allocate(c));
+	UM_TRY(allocate(c, modes->dim[0]));
 	um_condition_arrays(c, mine);
 	for (int i = 0; i < UM_CONDITION_ARRAYS; i++) {
 		const um_array *a = um_tensors_get(t, um_condition_names[i]);

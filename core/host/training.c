@@ -7,7 +7,7 @@
 
 /* SUM is of the loss over MANY steps since the last of LOOKS. */
 enum { STEP, SUM, MANY, LOOKS, COUNTS };
-enum { OWN = 4, MOST = 8 };
+enum { OWN = 4, MOST = 12 };
 
 static double *at(const um_training *t, int i)
 {

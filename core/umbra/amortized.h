@@ -19,7 +19,7 @@ typedef struct um_amortized {
 	const char *model, *summary, *couplings_of, *start;
 	bool blind, resample;
 	int64_t features, embedding, couplings, hidden, depth;
-	int64_t steps, batch, draws, warmup, check, prior_draws, refine;
+	int64_t steps, batch, draws, warmup, check, prior_draws, refine, tune;
 	double bound, rate, decay, clip, average, temper, balance, level, sd;
 } um_amortized;
 
@@ -31,7 +31,7 @@ UM_API void um_amortized_close(um_amortizer *a);
 /* Learns from the measurements of a fit; what a weight file needs goes to the sink. */
 UM_API UM_USED um_status um_amortized_fit(um_amortizer *a, um_problem *problem, um_sink *sink);
 
-/* Samples with log q of the one measurement of problem, and metrics: how far it is from those of training
+/* After set->tune steps of learning from it alone, samples with log q of the one measurement of problem, and metrics: how far it is from those of training
  * (condition_distance, predictive_chi2, noise_outside: a fraction of sigma; alarm is 1, with a warning, where one is beyond
  * 99 % of these), and how good the law is for it (pareto_k, importance_ess, elbo). Refuses another problem than that of
  * the training, and noise of which most is off by more than a factor of 1.5. */

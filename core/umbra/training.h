@@ -35,7 +35,7 @@ typedef struct um_training {
 	um_status (*learn)(void *self, int64_t step, double *loss);
 	/* After step steps: loss is the mean since the last look. *end = true ends the training. */
 	um_status (*look)(void *self, int64_t step, double loss, bool *end);
-	int more;                  /* further arrays of the checkpoint, at most 8, and their names */
+	int more;                  /* further arrays of the checkpoint, at most 12, and their names */
 	const char *const *more_names;
 	um_array *const *more_arrays;
 

@@ -49,6 +49,7 @@ struct eht {
 	bool thermal_noise;
 	double gain_amplitude, gain_phase;
 	bool gain_per_scan;
+	um_texts gain_errors;
 };
 
 static const um_param params[] = {
@@ -132,12 +133,14 @@ static const um_param params[] = {
 		"their phase."),
 	UM_PARAM(struct eht, gain_per_scan, "false", 0, 0, "", "New gains in every scan (after 59.4 s without "
 		"data), not one for all."),
+	UM_PARAM_TEXT(struct eht, gain_errors, "[]", "Simulated visibilities of single stations are larger by a fraction, such as "
+		"\"LM:0.5\", whatever else is done to them."),
 };
 
 struct self {
 	const struct eht *p;
 	um_uvdata d;    /* selected and averaged, thermal noise alone */
-	double *budget; /* gain budget of each station */
+	double *budget, *error; /* gain budget and simulated gain error of each station */
 	um_gainset gains;
 	um_uvmodel m;   /* gains of 1 */
 	bool *angles;   /* [ny] */
@@ -153,6 +156,7 @@ static void destroy(void *self)
 	um_gainset_free(&s->gains);
 	um_uvdata_free(&s->d);
 	free(s->budget);
+	free(s->error);
 	free(s->angles);
 	free(s);
 }
@@ -213,7 +217,10 @@ static um_status read_data(struct self *s)
 	if (st != UM_OK)
 		return um_context(st, "%s", origin(p));
 	st = um_uvdata_fractions(&s->d, p->gain_budget, p->gain_budgets.n, p->gain_budgets.v, &s->budget);
-	return st == UM_OK ? st : um_context(st, "gain_budgets");
+	if (st != UM_OK)
+		return um_context(st, "gain_budgets");
+	st = um_uvdata_fractions(&s->d, 0, p->gain_errors.n, p->gain_errors.v, &s->error);
+	return st == UM_OK ? st : um_context(st, "gain_errors");
 }
 
 /* y, sigma and op of all products from the visibilities of d, whose sigma is thermal: gains of 1,
@@ -498,8 +505,9 @@ static um_status deliver(const struct self *s, const um_uvdata *d, const um_gain
 
 /* What is done to the visibilities of d. Gains have random numbers of their own, so that they
  * leave the noise as it is without them. */
-static um_status corrupt(const struct eht *p, um_rng *rng, um_uvdata *d, um_gains *g)
+static um_status corrupt(const struct self *s, um_rng *rng, um_uvdata *d, um_gains *g)
 {
+	const struct eht *p = s->p;
 	um_rng own = um_rng_at(rng, 1, rng->counter[1]);
 	if (p->gain_amplitude > 0 || p->gain_phase > 0) {
 		um_status st = um_gains_draw(d, p->gain_amplitude, p->gain_phase * DEGREE, p->gain_per_scan,
@@ -507,6 +515,11 @@ static um_status corrupt(const struct eht *p, um_rng *rng, um_uvdata *d, um_gain
 		if (st != UM_OK)
 			return st;
 		um_gains_apply(g, d);
+	}
+	for (int64_t i = 0; i < d->nrows; i++) {
+		const double off = (1 + s->error[d->rows[i].t1]) * (1 + s->error[d->rows[i].t2]);
+		d->rows[i].re *= off;
+		d->rows[i].im *= off;
 	}
 	if (p->thermal_noise)
 		um_observe_noise(d, rng);
@@ -528,7 +541,7 @@ static um_status simulate(void *self, um_rng *rng, const um_array *x, um_array *
 	for (int64_t b = 0; b < x->dim[0]; b++) {
 		UM_TRY(um_uvmodel_see(&s->m, x, b, v, v + d.nrows));
 		um_observe_fill(&d, v, v + d.nrows);
-		UM_TRY(corrupt(s->p, &rng[b], &d, &g));
+		UM_TRY(corrupt(s, &rng[b], &d, &g));
 		UM_TRY(measure(s, &d, um_row_d(y, b), um_row_d(sigma, b), um_row_d(op, b)));
 		if (s->p->flux > 0)
 			um_row_d(y, b)[s->m.ny - 1] = um_uvmodel_flux(&s->m, x, b)

@@ -11,6 +11,7 @@
 struct inpaint {
 	const char *pattern;
 	double seen;
+	um_pair fractions;
 	int64_t width, height;
 	const char *place, *mask;
 	double sigma;
@@ -21,6 +22,8 @@ static const um_param params[] = {
 		"of a box."),
 	UM_PARAM(struct inpaint, seen, "0.5", 0, 1, "", "Fraction of the pixels that random lets through, at least "
 		"one pixel."),
+	UM_PARAM(struct inpaint, fractions, "[0.0, 0.0]", 0, 1, "", "Simulated measurements see a fraction between these, each "
+		"another, in place of seen; 0: seen."),
 	UM_PARAM(struct inpaint, width, "0", 0, 65536, "", "Columns of the box; 0: half of the image's."),
 	UM_PARAM(struct inpaint, height, "0", 0, 65536, "", "Rows of the box; 0: half of the image's, at least one."),
 	UM_CHOICE(struct inpaint, place, "centre", "centre|random", "Where the box is."),
@@ -106,9 +109,9 @@ static void draw_box(const struct self *f, um_rng *rng, double *mask)
 	}
 }
 
-static void draw(const struct self *f, um_rng *rng, double *mask)
+static void draw(const struct self *f, um_rng *rng, double seen, double *mask)
 {
-	const int64_t many = llround(f->p.seen * (double)f->pixels);
+	const int64_t many = llround(seen * (double)f->pixels);
 	if (f->mask != NULL) {
 		memcpy(mask, f->mask, sizeof(double) * (size_t)f->pixels);
 	} else if (strcmp(f->p.pattern, "box") == 0) {
@@ -151,7 +154,7 @@ static um_status noise(void *self, um_array *sigma, um_array *op)
 	um_rng rng = f->rng;
 	for (int64_t i = 0; i < sigma->dim[1]; i++)
 		um_row_d(sigma, 0)[i] = f->p.sigma;
-	draw(f, &rng, um_row_d(op, 0));
+	draw(f, &rng, f->p.seen, um_row_d(op, 0));
 	return UM_OK;
 }
 
@@ -159,9 +162,11 @@ static um_status simulate(void *self, um_rng *rng, const um_array *x, um_array *
 	um_array *sigma, um_sink *sink)
 {
 	const struct self *f = self;
+	const um_pair *s = &f->p.fractions;
 	(void)sink;
 	for (int64_t b = 0; b < x->dim[0]; b++) {
-		draw(f, &rng[b], um_row_d(op, b));
+		const double seen = s->hi > 0 ? s->lo + (s->hi - s->lo) * um_uniform(&rng[b]) : f->p.seen;
+		draw(f, &rng[b], seen, um_row_d(op, b));
 		for (int64_t i = 0; i < f->planes * f->pixels; i++) {
 			const double n = f->p.sigma * um_normal(&rng[b]);
 			um_row_d(sigma, b)[i] = f->p.sigma;
@@ -208,7 +213,7 @@ static const um_forward_ops ops = {
 };
 
 UM_PLUGIN = {
-	UM_HEADER, UM_FORWARD, 0, "inpaint", "1.0",
+	UM_HEADER, UM_FORWARD, 0, "inpaint", "1.1",
 	"A part of the pixels, with white noise: at random, all but a box, or those of a mask.", "",
 	UM_PARAMS(struct inpaint, params), UM_OPS(ops),
 };

@@ -13,9 +13,13 @@ static const um_param params[] = {
 		"elbo); 0: none. -1: 1024, where log p is an estimate 256."),
 	P(resample, "false", 0, 0, "Deliver draws chosen by these weights, smoothed, instead of draws of the law: closer to the "
 		"posterior while pareto_k is below 0.7."),
-	UM_CHOICE(um_amortized, summary, "raw", "raw|adjoint|pseudoinverse", "What the flow is told of a measurement y: y itself; "
-		"A^T y, weighted by the usual noise (with the derivative of a nonlinear model in place of A); or A^+ y. This and all "
-		"that follows is for training."),
+	P(tune, "0", 0, 100000000, "Steps that the law first learns from the one measurement at hand, as dpi does, from where the training "
+		"of all left it; with batch, draws, rate and others below."),
+	UM_CHOICE(um_amortized, summary, "raw", "raw|adjoint|pseudoinverse|wiener", "What the flow is told of a measurement y: y "
+		"itself; A^T y, weighted by the usual noise (with the derivative of a nonlinear model in place of A); A^+ y; or the mean of "
+		"the posterior of y, were the prior a Gaussian with the moments of its draws: for masks and blurs that are another each "
+		"time. Blind, that is for the usual operator, of which numbers that are exactly 0 are missing. This and all that follows "
+		"is for training."),
 	P(blind, "false", 0, 0, "Tell the flow neither operator parameters (a mask) nor the level of the noise, so that it works "
 		"where they are not known. It then fits the posteriors of all that they could be, in the mean of log p."),
 	P(features, "1024", 1, 16384, "Most principal components of these numbers that it is told; all of them are white over the "
@@ -32,7 +36,7 @@ static const um_param params[] = {
 		"draws of the prior leaves, in whose coordinates it then goes on. auto: regression where it can and log p is no estimate, of "
 		"at most 1024 numbers."),
 	P(prior_draws, "-1", -1, 1000000, "Draws of the prior, where it can be drawn from, for these moments. -1: 256, for a "
-		"regression 1024 to 8192, as many as it needs."),
+		"regression 1024 to 8192, as many as it needs; twice as many with summary = wiener, which is made of one half."),
 	P(level, "0", -1e30, 1e30, "Without such draws: what x it starts around, in every pixel."),
 	P(sd, "1", 1e-30, 1e30, "Without such draws: standard deviation of u at the start."),
 	P(steps, "10000", 1, 1000000000, "Steps of the optimiser, Adam."),

@@ -73,6 +73,10 @@ for f in samples.fits; do
 	same "$T/1" "$T/2"
 done
 status 0 "$UMBRA" run "$T/p.cfg" --set "inference.cnf.model=$kept" -o "$T/warm" --quiet
+# Steps for the one measurement before it is sampled.
+status 0 "$UMBRA" run "$T/q.cfg" -o "$T/tuned" --quiet --set inference.cnf.tune=40 --set inference.cnf.check=20
+cmp -s "$T/model/seen/field+cnf/samples.fits" "$T/tuned/seen/field+cnf/samples.fits" && { echo "tune changed nothing"; bad=1; }
+[ "$(head -1 "$T/tuned/seen/field+cnf/trace.csv")" = step,tune_loss,tune_elbo ] || { cat "$T/tuned/seen/field+cnf/trace.csv"; bad=1; }
 refused() { # STATUS TEXT SETTINGS...
 	want=$1
 	text=$2

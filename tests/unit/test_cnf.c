@@ -1,178 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Amortized sampling (inference/cnf) against closed forms. "test_cnf gaussian [setting...]" fits 64 numbers, "test_cnf toy
- * [setting...]" two modes whose weights depend on the measurement, "test_cnf steps" times a step with and without a
- * condition; all print lines of a table (make validate). */
-#include <umbra/dataset.h>
-#include <umbra/flow.h>
-#include <umbra/layers.h>
-#include <umbra/program.h>
-#include "base/clock.h"
-#include "host/amortizer.h"
-#include "posterior.h"
-
-/* ---- fits and runs ----------------------------------------------------------------------- */
-
-/* A forward model and a prior, and where the weight file of what is fitted to them lies. */
-typedef struct bench {
-	um_env env;
-	um_params *params[2];
-	um_forward forward;
-	um_prior prior;
-	um_dataset *truths;    /* draws of the prior; NULL: the forward model has measurements */
-	char path[64];
-} bench;
-
-static um_status draw_prior(void *state, um_rng *rng, um_array *x)
-{
-	const um_prior *p = state;
-	return p->ops.sample(p->self, rng, x);
-}
-
-static void bench_data(bench *b, bool files)
-{
-	um_dataset_source s = { .name = "test", .key = "test", .seed = 3, .threads = 1, .draw = draw_prior, .state = &b->prior,
-		.held_out = 1000 };
-	memcpy(s.shape, b->env.shape, sizeof(s.shape));
-	snprintf(b->path, sizeof(b->path), "/tmp/umbra-test-cnf-%d", (int)getpid());
-	if (!files)
-		CHECK_OK(um_dataset_new(&s, &b->truths));
-}
-
-/* y = A x + sigma n of a dense problem; another forward model where one is given. */
-static void bench_dense(bench *b, dense *d, const um_plugin *forward, const void *params)
-{
-	*b = (bench){ .env = plug_env(1, 1, d->n) };
-	CHECK_OK(um_forward_open(forward != NULL ? forward : &dense_forward_plugin, forward != NULL ? params : d, &b->env, &b->forward));
-	CHECK_OK(um_prior_open(&dense_prior_plugin, d, &b->env, &b->prior));
-	bench_data(b, false);
-}
-
-static void bench_plugins(bench *b, um_env env, const char *forward, const char *const *fset, const char *prior,
-	const char *const *pset, bool files)
-{
-	const um_plugin *f = plug_open("plugins/forward", forward), *p = plug_open("plugins/priors", prior);
-	*b = (bench){ .env = env };
-	CHECK_OK(plug_params(f, fset, &b->params[0]));
-	CHECK_OK(plug_params(p, pset, &b->params[1]));
-	CHECK_OK(um_forward_open(f, um_params_data(b->params[0]), &b->env, &b->forward));
-	CHECK_OK(um_prior_open(p, um_params_data(b->params[1]), &b->env, &b->prior));
-	bench_data(b, files);
-}
-
-static void bench_free(bench *b)
-{
-	um_dataset_free(b->truths);
-	um_prior_close(&b->prior);
-	um_forward_close(&b->forward);
-	um_params_free(b->params[0]);
-	um_params_free(b->params[1]);
-	unlink(b->path);
-}
-
-static um_status fit(bench *b, const char *const *settings, um_sink *sink)
-{
-	um_status st = UM_OK;
-	const um_plugin *p = plug_open("plugins/inference", "cnf");
-	um_params *params = NULL;
-	um_inference inference = { 0 };
-	um_problem *problem = NULL;
-	UM_TRY(plug_params(p, settings, &params));
-	UM_TRY(um_inference_open(p, um_params_data(params), &b->env, &inference));
-	UM_TRY(um_problem_new_fit(&b->forward, &b->prior, 1, b->truths, 0, "train/cnf", &problem));
-	st = inference.ops.fit(inference.self, problem, sink);
-out:
-	um_problem_free(problem);
-	um_inference_close(&inference);
-	um_params_free(params);
-	return st;
-}
-
-/* Fits and writes the weight file; the held-out loss. */
-static double learn(bench *b, const char *const *settings)
-{
-	um_memory m = { 0 };
-	um_sink sink = um_memory_sink(&m);
-	CHECK_OK(fit(b, settings, &sink));
-	CHECK_OK(um_tensors_write(b->path, &m.tensors));
-	const double loss = um_memory_metric(&m, b->truths != NULL ? "held_out_loss" : "loss");
-	um_memory_free(&m);
-	return loss;
-}
-
-/* Samples of the posterior of y by the weight file; more is a setting or NULL. */
-static um_status sample(bench *b, const double *y, const double *sigma, const double *op, int64_t samples, const char *more,
-	um_memory *m)
-{
-	um_status st = UM_OK;
-	const um_plugin *p = plug_open("plugins/inference", "cnf");
-	char model[96], name[64];
-	um_params *params = NULL;
-	um_inference inference = { 0 };
-	um_problem *problem = NULL;
-	um_sink sink = um_memory_sink(m);
-	const int64_t row[2] = { 1, b->forward.info.ny }, ops[2] = { 1, b->forward.info.nop };
-	um_array ya = um_array_view((void *)y, UM_F64, 2, row), s = um_array_view((void *)sigma, UM_F64, 2, row);
-	um_array o = um_array_view((void *)op, UM_F64, 2, ops);
-	snprintf(model, sizeof(model), "model=%s", b->path);
-	snprintf(name, sizeof(name), "cell %.9g", y[0]); /* every measurement has noise of its own */
-	UM_TRY(plug_params(p, SET(model, more), &params));
-	UM_TRY(um_inference_open(p, um_params_data(params), &b->env, &inference));
-	UM_TRY(um_problem_new(&b->forward, &b->prior, 1, &ya, &s, &o, samples, name, &problem));
-	st = inference.ops.run(inference.self, problem, &sink);
-out:
-	um_problem_free(problem);
-	um_inference_close(&inference);
-	um_params_free(params);
-	return st;
-}
-
-/* Truth number index of a dense problem, and its measurement in d->y. */
-static void measure(dense *d, uint64_t index, double *x)
-{
-	um_rng r = um_rng_new(77, "measurements", index);
-	double *z = numbers(d->n);
-	um_normal_fill(&r, z, d->n);
-	um_gemv(false, d->n, d->n, d->s, z, x);
-	for (int64_t i = 0; i < d->n; i++)
-		x[i] += d->m[i];
-	um_gemv(false, d->ny, d->n, d->a, x, d->y);
-	for (int64_t i = 0; i < d->ny; i++)
-		d->y[i] += d->sigma[i] * um_normal(&r);
-	free(z);
-}
-
-static void moments(const um_array *x, int64_t i, double *mean, double *sd)
-{
-	const int64_t count = x->dim[0];
-	double square = 0;
-	*mean = 0;
-	for (int64_t b = 0; b < count; b++) {
-		const double v = um_row_f(x, b)[i];
-		*mean += v / (double)count;
-		square += v * v / (double)count;
-	}
-	*sd = sqrt(square - *mean * *mean);
-}
-
-/* How far samples are from the posterior of d: means in units of the prior's standard deviations and relative standard
- * deviations, root mean square; and the worst of the latter. */
-typedef struct errors { double mean, sd, worst; } errors;
-
-static errors compare(const dense *d, const um_array *x)
-{
-	known z = dense_solve(d);
-	errors e = { 0, 0, 0 };
-	for (int64_t i = 0; i < d->n; i++) {
-		double mean, sd;
-		const double want = sqrt(z.cov[i * d->n + i]), prior = um_dot(d->n, d->s + i * d->n, d->s + i * d->n);
-		moments(x, i, &mean, &sd);
-		e.mean += pow(mean - z.mean[i], 2) / prior / (double)d->n;
-		e.sd += pow(sd / want - 1, 2) / (double)d->n;
-		e.worst = fmax(e.worst, fabs(sd / want - 1));
-	}
-	known_free(&z);
-	return (errors){ sqrt(e.mean), sqrt(e.sd), e.worst };
-}
+/* Amortized sampling (inference/cnf) against closed forms. */
+#include "cnf.h"
 
 /* ---- small sizes ----------------------------------------------------------------------------- */
 
@@ -236,6 +64,30 @@ static void resample(void)
 		um_memory_free(&m[1]);
 	}
 	CHECK(chosen < 0.6 * plain);
+	bench_free(&b);
+	dense_free(&d);
+}
+
+/* Steps for the one measurement bring a poor law close to its posterior. */
+static void tune(void)
+{
+	dense d = dense_random(5, 4, 5);
+	bench b;
+	double x[5];
+	bench_dense(&b, &d, NULL, NULL);
+	learn(&b, SET(SMALL, "steps=60", "start=prior"));
+	for (uint64_t j = 0; j < 2; j++) {
+		um_memory m[2] = { { .nmetrics = 0 }, { .nmetrics = 0 } };
+		measure(&d, j, x);
+		CHECK_OK(sample(&b, d.y, d.sigma, d.y, 4000, NULL, &m[0]));
+		CHECK_OK(sample(&b, d.y, d.sigma, d.y, 4000, "tune=500", &m[1]));
+		const errors e = compare(&d, &m[0].samples), f = compare(&d, &m[1].samples);
+		CHECK(f.mean < 0.1 && f.sd < 0.1 && f.mean + f.sd < 0.5 * (e.mean + e.sd));
+		CHECK(um_memory_metric(&m[1], "elbo") > um_memory_metric(&m[0], "elbo"));
+		CHECK(um_memory_metric(&m[1], "pareto_k") < 0.7);
+		um_memory_free(&m[0]);
+		um_memory_free(&m[1]);
+	}
 	bench_free(&b);
 	dense_free(&d);
 }
@@ -336,6 +188,34 @@ static void told(void)
 	}
 }
 
+/* A Wiener filter for every mask and level of noise is the exact mean before anything is learned, told what they are; blind
+ * it knows masks by zeros, and noise of the usual level. */
+static void wiener(void)
+{
+	for (int k = 0; k < 2; k++) {
+		const masked set = { 12, k ? 0.2 : 0.1, k ? 0.2 : 0.5, 0.6 };
+		dense d = dense_random(12, 12, 8);
+		bench b;
+		double x[12], op[12], worst = 0;
+		bench_dense(&b, &d, &masked_plugin, &set);
+		learn(&b, SET("couplings=2", "hidden=8", "steps=1", "rate=1e-9", "summary=wiener", k ? "blind=true" : "blind=false",
+			"start=regression", "prior_draws=8000"));
+		for (unsigned j = 0; j < 8; j++) {
+			um_memory m = { 0 };
+			put_mask(&d, (j * 1237 + 1091) % 4096, k ? 0.2 : 0.15 + 0.04 * j, op);
+			measure(&d, j, x);
+			for (int64_t i = 0; i < 12; i++)
+				d.y[i] *= op[i];
+			CHECK_OK(sample(&b, d.y, d.sigma, op, 4000, NULL, &m));
+			worst = fmax(worst, compare(&d, &m.samples).mean);
+			um_memory_free(&m);
+		}
+		CHECK(worst < 0.08);
+		bench_free(&b);
+		dense_free(&d);
+	}
+}
+
 /* Blind it does not look at mask and noise, and cannot take A^T y. */
 static void blind(void)
 {
@@ -395,7 +275,7 @@ static void lesson_free(lesson_sink *s)
 enum { WEIGHTS, AVERAGE, MOMENTS, COUNTS, AFFINE, SLOPE, AXES, C_MOMENTS, C_BASIS };
 enum { DRAWS = 2, MEASURED = 3, STEP = 7, N = 4 };
 #define GRADIENT "couplings=3", "hidden=6", "depth=2", "batch=3", "draws=2", "balance=2", "rate=0.01", "warmup=0", "steps=20", \
-	"start=regression", "prior_draws=200", "embedding=5"
+	"start=regression", "prior_draws=100", "embedding=5"
 
 /* f(theta) = mean over rows of log q(u | y), at the weights of the start, - log p(y | u) - log p(u), u at theta, and less
  * shares log q at theta of u of the start: its derivative at the start is what the fit goes down. Double, of rows that
@@ -558,10 +438,10 @@ static void gradient(void)
 	objective o;
 	bench_dense(&b, &d, NULL, NULL);
 	for (int k = 0; k < 2; k++) {
-		s[k].k.stop += 2 * 4 + 16; /* progress is asked while prior and measurements are looked at too */
+		s[k].k.stop += 2 * 2 + 16; /* progress is asked while prior and measurements are looked at too */
 		um_sink sink = lesson_new(&s[k]);
 		CHECK_FAILS(fit(&b, SET(GRADIENT), &sink), UM_EINTR, k == 0 ? "after step 7" : "after step 8");
-		CHECK_FATAL(s[k].k.n == 12);
+		CHECK_FATAL(s[k].k.n == 15);
 	}
 	CHECK_OK(um_problem_new_fit(&b.forward, &b.prior, 1, b.truths, 0, "train/cnf", &problem));
 	CHECK_OK(um_problem_batch(problem, STEP, MEASURED, DRAWS));
@@ -728,199 +608,5 @@ static void planes(void)
 	dense_free(&d);
 }
 
-/* ---- full size ---------------------------------------------------------------------------------------- */
-
-static const char *full[32]; /* settings of the command line */
-
-/* Settings of a case, then those of the command line. */
-static const char *const *with(const char *const *usual)
-{
-	static const char *all[64];
-	int n = 0;
-	for (; *usual != NULL; usual++)
-		all[n++] = *usual;
-	for (int i = 0; full[i] != NULL; i++)
-		all[n++] = full[i];
-	all[n] = NULL;
-	return all;
-}
-
-/* 64 numbers: means, standard deviations, and ranks of the truth among samples (Talts et al. 2018, arXiv:1804.06788), which
- * are uniform. */
-static void full_gaussian(void)
-{
-	enum { SIZE = 64, SAMPLES = 1000, MANY = 200, BINS = 20 };
-	dense d = dense_random(SIZE, 48, 5);
-	bench b;
-	double x[SIZE], mean = 0, sd = 0, worst = 0, k = 0, ess = 0, rate = 0;
-	int uniform = 0, fired = 0;
-	static double ranks[SIZE][BINS];
-	bench_dense(&b, &d, NULL, NULL);
-	const double begun = um_clock();
-	const double loss = learn(&b, with(SET("steps=1500", "rate=0.002")));
-	const double took = um_clock() - begun;
-	for (int j = 0; j < MANY; j++) {
-		um_memory m = { 0 };
-		measure(&d, (uint64_t)j, x);
-		CHECK_OK(sample(&b, d.y, d.sigma, d.y, SAMPLES, NULL, &m));
-		const errors e = compare(&d, &m.samples);
-		mean += e.mean * e.mean / MANY, sd += e.sd * e.sd / MANY, worst = fmax(worst, e.worst);
-		for (int64_t i = 0; i < SIZE; i++) {
-			int below = 0;
-			for (int64_t s = 0; s < SAMPLES; s++)
-				below += um_row_f(&m.samples, s)[i] < x[i];
-			ranks[i][below * BINS / (SAMPLES + 1)]++;
-		}
-		k += um_memory_metric(&m, "pareto_k") / MANY, ess += um_memory_metric(&m, "importance_ess") / MANY;
-		rate = um_memory_metric(&m, "draws_per_second");
-		fired += um_memory_metric(&m, "alarm") > 0;
-		um_memory_free(&m);
-	}
-	for (int i = 0; i < SIZE; i++) {
-		double chi2 = 0;
-		for (int r = 0; r < BINS; r++)
-			chi2 += pow(ranks[i][r] - (double)MANY / BINS, 2) / ((double)MANY / BINS);
-		uniform += chi2 < 36.19; /* which 99 % of chi-squares of 19 degrees of freedom are */
-	}
-	printf("| %.3f | %.3f | %.3f | %d of %d | %.2f | %.2f | %d of %d | %.2f | %.0f | %.0f |\n", sqrt(mean), sqrt(sd), worst, uniform, SIZE,
-		k, ess, fired, MANY, loss, took, rate);
-	CHECK(sqrt(mean) < 0.08 && sqrt(sd) < 0.15 && uniform >= 61 && fired <= 12);
-	bench_free(&b);
-	dense_free(&d);
-}
-
-/* Two narrow Gaussians at +-(0.5, 0.5) and y = -2 x1 + 1.7 x2 + 0.2 n: the weight of the upper one, given y. */
-static double upper(double y)
-{
-	const double var = 0.2 * 0.2 + 0.01 * (2 * 2 + 1.7 * 1.7), at = 0.5 * (-2 + 1.7);
-	return 1 / (1 + exp((pow(y - at, 2) - pow(y + at, 2)) / (2 * var)));
-}
-
-static void open_toy(bench *b)
-{
-	enum { MANY = 441 };
-	char values[MANY * 10 + 16] = "values=[", *end = values + strlen(values);
-	for (int i = 0; i < MANY; i++)
-		end += sprintf(end, "%.3f%s", -1.1 + 2.2 * i / (MANY - 1), i < MANY - 1 ? ", " : "]");
-	bench_plugins(b, plug_env(1, 1, 2), "linear", SET("rows=[-2.0, 1.7]", "sigma=0.2", values), "gmm",
-		SET("means=[-0.5, -0.5, 0.5, 0.5]", "variances=[0.01]"), true);
-}
-
-static void full_toy(void)
-{
-	enum { SAMPLES = 4000 };
-	bench b;
-	double worst = 0, ess = 1;
-	const double sigma = 0.2, begun = um_clock();
-	open_toy(&b);
-	learn(&b, with(SET("steps=3000", "couplings=16", "hidden=32")));
-	const double took = um_clock() - begun;
-	for (int i = -10; i <= 10; i++) {
-		const double y = 0.1 * i;
-		um_memory m = { 0 };
-		double weight = 0;
-		CHECK_OK(sample(&b, &y, &sigma, &y, SAMPLES, NULL, &m));
-		for (int64_t s = 0; s < SAMPLES; s++)
-			weight += um_row_f(&m.samples, s)[0] + um_row_f(&m.samples, s)[1] > 0;
-		worst = fmax(worst, fabs(weight / SAMPLES - upper(y)));
-		ess = fmin(ess, um_memory_metric(&m, "importance_ess"));
-		um_memory_free(&m);
-	}
-	printf("| %.4f | %.2f | %.0f |\n", worst, ess, took);
-	CHECK(worst < 0.05);
-	bench_free(&b);
-}
-
-/* ---- seconds a step ---------------------------------------------------------------------------------------- */
-
-/* Times between calls of progress for steps that were made. */
-typedef struct watch {
-	int64_t n, last;
-	double at, took[64];
-} watch;
-
-static um_answer watch_progress(void *state, int64_t done, int64_t total, double loss)
-{
-	watch *w = state;
-	const double now = um_clock();
-	(void)total, (void)loss;
-	if (done == w->last + 1 && w->last > 0 && w->n < 64)
-		w->took[w->n++] = now - w->at;
-	w->last = done;
-	w->at = now;
-	return UM_GO;
-}
-
-/* Of the quickest step: what others do on the machine can only make it slower. */
-static double quickest(watch *w)
-{
-	double v = INFINITY;
-	for (int64_t i = 0; i < w->n; i++)
-		v = fmin(v, w->took[i]);
-	*w = (watch){ 0 };
-	return v;
-}
-
-/* The unconditional flow of dpi on one measurement. */
-static void fit_dpi(bench *b, const char *const *settings, um_sink *sink)
-{
-	const um_plugin *p = plug_open("plugins/inference", "dpi");
-	const int64_t ny = b->forward.info.ny, row[2] = { 1, ny }, none[2] = { 1, 0 };
-	um_params *params = NULL;
-	um_inference inference = { 0 };
-	um_problem *problem = NULL;
-	double *y = numbers(2 * ny);
-	for (int64_t i = 0; i < ny; i++)
-		y[i] = 0.3, y[ny + i] = 0.2;
-	um_array ya = um_array_view(y, UM_F64, 2, row), s = um_array_view(y + ny, UM_F64, 2, row), o = um_array_view(y, UM_F64, 2, none);
-	CHECK_OK(plug_params(p, settings, &params));
-	CHECK_OK(um_inference_open(p, um_params_data(params), &b->env, &inference));
-	CHECK_OK(um_problem_new(&b->forward, &b->prior, 1, &ya, &s, &o, 1, "cell", &problem));
-	CHECK_OK(inference.ops.run(inference.self, problem, sink));
-	um_problem_free(problem);
-	um_inference_close(&inference);
-	um_params_free(params);
-	free(y);
-}
-
-/* 32 x 32 pixels, all of them the condition, 48 couplings, 64 draws a step. */
-static void full_steps(void)
-{
-	static const um_sink_ops ops = { .progress = watch_progress };
-	static const struct { const char *prior, *setting, *steps, *says; } cases[] = {
-		{ "gaussian", "mean=0.3", "steps=40", "flow and forward model alone" },
-		{ "surrogate", "model=share/weights/ring-32.safetensors", "steps=16", "with a score network as the prior" },
-	};
-	for (int k = 0; k < 2; k++) {
-		watch w = { 0 };
-		um_sink sink = { &ops, &w };
-		bench b, cheap;
-		um_env env = plug_env(1, 32, 32);
-		bench_plugins(&cheap, env, "denoise", NULL, "gaussian", SET("mean=0.3"), false);
-		bench_plugins(&b, env, "denoise", NULL, cases[k].prior, SET(cases[k].setting), true);
-		b.truths = cheap.truths;
-		CHECK_OK(fit(&b, SET("hidden=128", "start=prior", "prior_draws=0", "check=100000", cases[k].steps), &sink));
-		const double given = quickest(&w);
-		fit_dpi(&b, SET("family=realnvp", "couplings=48", "hidden=128", "batch=64", "warm=none", "level=0.3", "sd=0.5",
-			"elbo_draws=0", "seeds=1", cases[k].steps), &sink);
-		const double plain = quickest(&w);
-		printf("| %s | %.3f | %.3f | %.2f |\n", cases[k].says, given, plain, given / plain);
-		CHECK(k == 0 || given / plain < 1.25);
-		b.truths = NULL;
-		bench_free(&b);
-		bench_free(&cheap);
-	}
-}
-
-int main(int argc, char **argv)
-{
-	const check_case small[] = { CHECK_CASE(gaussian), CHECK_CASE(resample), CHECK_CASE(told), CHECK_CASE(blind),
-		CHECK_CASE(gradient), CHECK_CASE(resume), CHECK_CASE(files), CHECK_CASE(bonds), CHECK_CASE(planes) };
-	const check_case sizes[] = { { "gaussian", full_gaussian }, { "toy", full_toy }, { "steps", full_steps } };
-	for (int i = 2; i < argc && i < 30; i++)
-		full[i - 2] = argv[i];
-	for (size_t i = 0; argc > 1 && i < sizeof(sizes) / sizeof(*sizes); i++)
-		if (strcmp(argv[1], sizes[i].name) == 0)
-			return check_run("full size", &sizes[i], 1);
-	return check_run(__FILE__, small, sizeof(small) / sizeof(*small));
-}
+CHECK_MAIN(CHECK_CASE(gaussian), CHECK_CASE(resample), CHECK_CASE(tune), CHECK_CASE(told), CHECK_CASE(wiener),
+	CHECK_CASE(blind), CHECK_CASE(gradient), CHECK_CASE(resume), CHECK_CASE(files), CHECK_CASE(bonds), CHECK_CASE(planes))

@@ -162,6 +162,8 @@ static const operator operators[] = {
 	{ "blur", { "boundary=zero", "kernel=uniform", "size=3" }, 1, 8, 9 },
 	{ "blur", { "boundary=zero", "kernel=uniform", "size=9" }, 1, 4, 5 },
 	{ "blur", { "boundary=reflecting" }, 1, 1, 12 },
+	{ "blur", { "boundary=reflecting", "width=0.7", "widths=[0.5, 1.5]" }, 3, 5, 7 },
+	{ "blur", { "boundary=circular", "width=0.7", "widths=[0.5, 1.5]" }, 1, 6, 8 },
 	{ "superres", { "factor=2" }, 1, 6, 8 }, { "superres", { "factor=3" }, 3, 9, 6 },
 	{ "superres", { "factor=2", "method=bicubic" }, 3, 6, 8 },
 	{ "superres", { "factor=3", "method=bicubic" }, 1, 9, 15 },
@@ -573,6 +575,57 @@ static void inpaint_masks(void)
 	plug_close(&f);
 }
 
+/* With fractions every measurement sees another one, between them. */
+static void inpaint_fractions(void)
+{
+	plug f;
+	CHECK_OK(plug_try(&f, UM_FORWARD, "inpaint", plug_env(1, 1, 200), SET("seen=0.5", "fractions=[0.2, 0.7]")));
+	um_array x = images(&f, 200, true), op = rows(200, 200), y = rows(200, 200), s = rows(200, 200), sigma, usual;
+	um_rng r[200];
+	double least = 1, most = 0, mean = 0;
+	for (int b = 0; b < 200; b++)
+		r[b] = um_rng_new(1, "fractions", (uint64_t)b);
+	CHECK_OK(um_forward_simulate(&f.forward, r, &x, &op, &y, &s, NULL));
+	for (int b = 0; b < 200; b++) {
+		const double seen = (double)um_mask_count(200, um_row_d(&op, b)) / 200;
+		least = fmin(least, seen), most = fmax(most, seen), mean += seen / 200;
+	}
+	CHECK(least >= 0.2 && least < 0.23 && most <= 0.7 && most > 0.67);
+	CHECK_NEAR(mean, 0.45, 0.04);
+	typical(&f, 1, &sigma, &usual);
+	CHECK(um_mask_count(200, um_row_d(&usual, 0)) == 100);
+	um_array_free(&x), um_array_free(&op), um_array_free(&y), um_array_free(&s), um_array_free(&sigma), um_array_free(&usual);
+	plug_close(&f);
+}
+
+/* With widths every measurement has its own, in op, and is what a blur of that width makes. */
+static void blur_widths(void)
+{
+	plug f;
+	CHECK_OK(plug_try(&f, UM_FORWARD, "blur", plug_env(2, 6, 8), SET("boundary=reflecting", "widths=[0.5, 2.0]", "sigma=1e-9")));
+	CHECK(f.forward.info.nop == 1);
+	um_array x = images(&f, 20, true), op = rows(20, 1), y = rows(20, 96), s = rows(20, 96), one = rows(1, 96);
+	um_rng r[20];
+	for (int b = 0; b < 20; b++)
+		r[b] = um_rng_new(1, "widths", (uint64_t)b);
+	CHECK_OK(um_forward_simulate(&f.forward, r, &x, &op, &y, &s, NULL));
+	for (int b = 0; b < 20; b++) {
+		const double width = *um_row_d(&op, b);
+		char set[40];
+		plug g;
+		snprintf(set, sizeof(set), "width=%.17g", width);
+		CHECK(width >= 0.5 && width <= 2 && (b == 0 || width != *um_row_d(&op, 0)));
+		CHECK_OK(plug_try(&g, UM_FORWARD, "blur", plug_env(2, 6, 8), SET("boundary=reflecting", set)));
+		const um_array own = um_array_rows(&x, b, 1);
+		CHECK_OK(g.forward.ops.apply(g.forward.self, &one, &own, NULL, &one, NULL));
+		for (int i = 0; i < 96; i++)
+			CHECK_NEAR(um_row_d(&y, b)[i], um_row_d(&one, 0)[i], 1e-7);
+		plug_close(&g);
+	}
+	um_array_free(&x), um_array_free(&op), um_array_free(&y), um_array_free(&s), um_array_free(&one);
+	plug_close(&f);
+}
+
 static void inpaint_boxes(void)
 {
 	plug f;
@@ -707,6 +760,8 @@ static void refused(void)
 	refuse("superres", plug_env(1, 8, 6), SET("factor=4"), UM_EPARAM, "factor = 4 does not divide");
 	refuse("superres", plug_env(1, 1, 6), SET("factor=2"), UM_EPARAM, "6 x 1 pixels");
 	refuse("blur", plug_env(1, 8, 8), SET("kernel=uniform", "size=4"), UM_EPARAM, "take 3 or 5");
+	refuse("blur", plug_env(1, 8, 8), SET("widths=[0.5, 1.0]"), UM_EPARAM, "widths: are for kernel");
+	refuse("blur", plug_env(1, 8, 8), SET("widths=[0.0, 1.0]", "boundary=circular"), UM_EPARAM, "0.1 at least");
 	refuse("colorize", plug_env(1, 8, 8), NULL, UM_EPARAM, "image.channels = 3");
 	refuse("colorize", plug_env(3, 8, 8), SET("weights=[1,2]"), UM_EPARAM, "weights: 2 numbers");
 	refuse("colorize", plug_env(3, 8, 8), SET("weights=[0,0,0]"), UM_EPARAM, "all are 0");
@@ -738,6 +793,6 @@ static void refused_masks(void)
 
 CHECK_MAIN(CHECK_CASE(identities), CHECK_CASE(uneven), CHECK_CASE(blurs), CHECK_CASE(superres_sums),
 	CHECK_CASE(bicubic_odd), CHECK_CASE(colorize_sum), CHECK_CASE(mri_sum), CHECK_CASE(accelerations),
-	CHECK_CASE(lines), CHECK_CASE(chosen), CHECK_CASE(poisson), CHECK_CASE(spokes), CHECK_CASE(inpaint_masks),
+	CHECK_CASE(lines), CHECK_CASE(chosen), CHECK_CASE(poisson), CHECK_CASE(spokes), CHECK_CASE(inpaint_masks), CHECK_CASE(inpaint_fractions), CHECK_CASE(blur_widths),
 	CHECK_CASE(inpaint_boxes), CHECK_CASE(inpaint_file), CHECK_CASE(phases), CHECK_CASE(phase_of_nothing),
 	CHECK_CASE(refused), CHECK_CASE(refused_masks))

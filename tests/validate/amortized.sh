@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Amortized sampling at full size: 64 numbers, two modes, seconds a step.
 . tests/validate/lib.sh.inc
-make --no-print-directory "$B/tests/unit/test_cnf" >/dev/null
+make --no-print-directory "$B/tests/unit/full_cnf" >/dev/null
 case_of() { # NAME
-	UMBRA_BUILD=$B UMBRA_LOG=error "$B/tests/unit/test_cnf" "$1" >"$T/$1" 2>&1 || status=1
+	UMBRA_BUILD=$B UMBRA_LOG=error "$B/tests/unit/full_cnf" "$1" >"$T/$1" 2>&1 || status=1
 	grep '^|' "$T/$1"
 	echo
 }

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Where an amortized law starts: moments of draws of the prior and, of simulated measurements of them, the linear regression
+ * of u on what the network is told. */
+#include <cblas.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <umbra/linalg.h>
+#include <umbra/optimum.h>
+#include "base/mem.h"
+#include "host/amortizer.h"
+
+enum { FEW = 256, FEWEST = 1024, MOST = 8192, AUTOMATIC = 1024 }; /* draws of the prior; numbers of an image */
+static const double NARROW = 0.01; /* least width, beside the largest */
+/* Of white numbers; of variances, beside that of the prior. */
+static const double RIDGE = 1e-6, LEFT = 1e-9;
+
+typedef struct beginning {
+	um_amortizer *a;
+	um_problem *p;
+	um_sink *sink;
+	int64_t draws;     /* of the prior */
+	int64_t spent;     /* of these on a Wiener filter, whose errors are those of the others */
+	um_array u, x;     /* [draws][image] as u and as images */
+	float *c, *w;      /* [UM_AMORTIZER_ROWS] conditions, as for a network and white */
+} beginning;
+
+/* Regression needs draws of the prior that are cheap, and simulations. */
+um_status um_amortizer_choose(um_amortizer *a, const um_problem_info *about)
+{
+	const bool can = about->draws && about->simulates, automatic = strcmp(a->set.start, "auto") == 0;
+	const bool filter = a->cond.summary == UM_SUMMARY_WIENER;
+	const int64_t all = 4 * (a->n + a->cond.nc), many = all < FEWEST ? FEWEST : all > MOST ? MOST : all;
+	if (!automatic && a->set.start[0] == 'r' && !can)
+		return um_fail(UM_EPARAM, "start: a regression needs a prior that can be drawn from and a forward model that can simulate; "
+			"take start = \"prior\"");
+	a->regression = automatic ? can && !about->estimate && a->n <= AUTOMATIC : a->set.start[0] == 'r';
+	if (a->set.prior_draws < 0)
+		a->set.prior_draws = (filter ? 2 : 1) * (!a->regression || about->estimate ? FEW : many);
+	if (a->regression && a->set.prior_draws == 0)
+		return um_fail(UM_EPARAM, "prior_draws: a regression needs some; or take start = \"prior\"");
+	if (filter && a->set.prior_draws < 4)
+		return um_fail(UM_EPARAM, "prior_draws: summary = \"wiener\" needs 4 at least");
+	return UM_OK;
+}
+
+static void streams(const beginning *t, uint64_t purpose, int64_t first, int64_t rows, um_rng *rng)
+{
+	for (int64_t b = 0; b < rows; b++)
+		rng[b] = um_problem_rng(t->p, purpose, (uint64_t)(first + b));
+}
+
+static int64_t some(const beginning *t, int64_t first)
+{
+	return t->draws - first < UM_AMORTIZER_ROWS ? t->draws - first : UM_AMORTIZER_ROWS;
+}
+
+static um_status stopped(const beginning *t)
+{
+	return um_sink_progress(t->sink, 0, t->a->set.steps, NAN) == UM_STOP ?
+		um_fail(UM_EINTR, "stopped while the prior was drawn from") : UM_OK;
+}
+
+static um_status draw_prior(beginning *t)
+{
+	um_status st = UM_OK;
+	um_rng rng[UM_AMORTIZER_ROWS];
+	UM_TRY(um_problem_images(t->p, t->draws, &t->u));
+	UM_TRY(um_problem_images(t->p, t->draws, &t->x));
+	for (int64_t first = 0, count; first < t->draws; first += count) {
+		count = some(t, first);
+		um_array u = um_array_rows(&t->u, first, count);
+		streams(t, UM_AMORTIZED_MOMENTS, first, count, rng);
+		UM_TRY(um_optimum_draws(t->p, rng, &u));
+		UM_TRY(stopped(t));
+	}
+	if (t->draws > 0)
+		UM_TRY(um_problem_image(t->p, &t->u, &t->x));
+out:
+	return st;
+}
+
+/* Mean and standard deviation of u before anything is measured, and the image in the middle. */
+static um_status centre(beginning *t)
+{
+	um_status st = UM_OK;
+	const um_amortized *set = &t->a->set;
+	const int64_t n = t->a->n, draws = t->draws;
+	double *c = um_row_d(&t->a->affine, 0), *d = um_row_d(&t->a->affine, 1), most = 0;
+	float *middle = t->a->cond.origin.data;
+	for (int64_t i = 0; i < n; i++)
+		middle[i] = (float)set->level;
+	UM_TRY(um_problem_preimage(t->p, &t->a->cond.origin, &t->a->cond.origin));
+	for (int64_t i = 0; i < n; i++) {
+		c[i] = draws > 0 ? 0 : middle[i];
+		d[i] = draws > 0 ? 0 : set->sd;
+	}
+	for (int64_t i = 0; i < draws * n; i++) {
+		const double v = ((const float *)t->u.data)[i];
+		c[i % n] += v / (double)draws;
+		d[i % n] += v * v / (double)draws;
+	}
+	for (int64_t i = 0; draws > 0 && i < n; i++) {
+		d[i] = sqrt(fmax(0, d[i] - c[i] * c[i]));
+		most = fmax(most, d[i]);
+	}
+	for (int64_t i = 0; i < n; i++) {
+		d[i] = draws > 0 ? fmax(d[i], most > 0 ? NARROW * most : 1) : d[i];
+		middle[i] = (float)c[i];
+	}
+	UM_TRY(um_problem_image(t->p, &t->a->cond.origin, &t->a->cond.origin));
+out:
+	return st;
+}
+
+/* ---- the regression ------------------------------------------------------------------------- */
+
+/* Where the network is told a guess of u itself, the slope that gives it; else 0. */
+static void guess(beginning *t)
+{
+	const um_condition *c = &t->a->cond;
+	const double *sd = um_row_d(&c->moments, 1), *d = um_row_d(&t->a->affine, 1);
+	const bool told = c->summary == UM_SUMMARY_WIENER && um_problem_about(t->p)->transform == UM_IDENTITY;
+	for (int64_t i = 0; i < t->a->n; i++)
+		for (int64_t k = 0; k < c->nc; k++)
+			um_row_f(&t->a->slope, i)[k] = told ? (float)(sd[i] * c->variance[k] * c->b[k * c->nf + i] / d[i]) : 0;
+}
+
+/* S = [r w]^T [r w] / draws, [n + nc][n + nc], r what the slope leaves of the standardised u. */
+static um_status second_moments(beginning *t, double *s)
+{
+	um_status st = UM_OK;
+	um_amortizer *a = t->a;
+	um_rng rng[UM_AMORTIZER_ROWS];
+	const int64_t n = a->n, nc = a->cond.nc, all = n + nc;
+	const double *c = um_row_d(&a->affine, 0), *d = um_row_d(&a->affine, 1);
+	double *rows = malloc(sizeof(double) * (size_t)(UM_AMORTIZER_ROWS * all + all * all)), *part = rows + UM_AMORTIZER_ROWS * all;
+	float *told = malloc(sizeof(float) * (size_t)(UM_AMORTIZER_ROWS * n));
+	if (rows == NULL || told == NULL)
+		UM_TRY(um_fail(UM_ENOMEM, "no memory for moments of %lld numbers", (long long)all));
+	for (int64_t first = t->spent, count; first < t->draws; first += count) {
+		count = some(t, first);
+		const um_array u = um_array_rows(&t->u, first, count), x = um_array_rows(&t->x, first, count);
+		streams(t, UM_AMORTIZED_MEASURED, first, count, rng);
+		UM_TRY(um_problem_measure(t->p, rng, &x));
+		UM_TRY(um_condition_put(&a->cond, t->p, count, t->c, t->w, NULL));
+		cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)count, (int)n, (int)nc, 1, t->w, (int)nc, a->slope.data, (int)nc,
+			0, told, (int)n);
+		for (int64_t b = 0; b < count; b++) {
+			for (int64_t i = 0; i < n; i++)
+				rows[b * all + i] = (um_row_f(&u, b)[i] - c[i]) / d[i] - told[b * n + i];
+			for (int64_t k = 0; k < nc; k++)
+				rows[b * all + n + k] = t->w[b * nc + k];
+		}
+		um_gemm(true, false, all, all, count, rows, rows, part);
+		for (int64_t i = 0; i < all * all; i++)
+			s[i] += part[i] / (double)(t->draws - t->spent);
+		UM_TRY(stopped(t));
+	}
+out:
+	free(rows);
+	free(told);
+	return st;
+}
+
+/* Of the variance of n numbers r, the part that w explains by more than the chance of so many draws; b = S_rw [n][nc]. */
+static double explained(const beginning *t, const double *s, const double *b)
+{
+	const int64_t n = t->a->n, nc = t->a->cond.nc, all = n + nc;
+	double whole = 0, part = 0;
+	for (int64_t i = 0; i < n; i++) {
+		whole += s[i * all + i];
+		part += um_dot(nc, b + i * nc, b + i * nc);
+	}
+	const double chance = (double)nc / (double)(t->draws - t->spent), r2 = whole > 0 ? part / whole : 0;
+	return fmin(1 - RIDGE, fmax(0, (r2 - chance) / (1 - fmin(chance, 0.99))));
+}
+
+/* What covariances of few draws shrink towards: that of the Gaussian posterior where it is known, else their diagonal. */
+static um_status expected(const beginning *t, const double *s, double *goal)
+{
+	const um_condition *c = &t->a->cond;
+	const double *d = um_row_d(&t->a->affine, 1);
+	const int64_t n = t->a->n, all = n + c->nc;
+	if (c->summary != UM_SUMMARY_WIENER || !c->wiener.fixed || um_problem_about(t->p)->transform != UM_IDENTITY) {
+		for (int64_t i = 0; i < n; i++)
+			goal[i * n + i] = s[i * all + i];
+		return UM_OK;
+	}
+	const um_status st = um_wiener_covariance(&c->wiener, um_row_d(&c->noise, 0), goal);
+	for (int64_t i = 0; st == UM_OK && i < n; i++)
+		for (int64_t j = 0; j < n; j++)
+			goal[i * n + j] /= d[i] * d[j];
+	return st;
+}
+
+/* B = S_rw (S_ww + ridge)^-1, the ridge as Bayes would have it for coefficients that are alike: (1 - e) / e nc / draws, e
+ * the part that is explained; and T T^T = S_rr - B S_wr, which shrinks as few draws want it. */
+static um_status regress(beginning *t)
+{
+	um_status st = UM_OK;
+	um_amortizer *a = t->a;
+	const int64_t n = a->n, nc = a->cond.nc, all = n + nc;
+	const double draws = (double)(t->draws - t->spent), keep = draws / (draws + (double)n);
+	double *s = calloc((size_t)(all * all + nc * nc + n * nc + 2 * n * n), sizeof(*s));
+	double *ww = s + all * all, *b = ww + nc * nc, *left = b + n * nc, *goal = left + n * n;
+	if (s == NULL)
+		UM_TRY(um_fail(UM_ENOMEM, "no memory for moments of %lld numbers", (long long)all));
+	guess(t);
+	UM_TRY(second_moments(t, s));
+	for (int64_t i = 0; i < n; i++)
+		memcpy(b + i * nc, s + i * all + n, sizeof(double) * (size_t)nc);
+	const double e = explained(t, s, b);
+	if (e > 0) {
+		for (int64_t k = 0; k < nc; k++)
+			for (int64_t l = 0; l < nc; l++)
+				ww[k * nc + l] = s[(n + k) * all + n + l] + (k == l ? RIDGE + (1 - e) / e * (double)nc / draws : 0);
+		UM_TRY(um_cholesky(nc, ww));
+		um_cholesky_solve(nc, ww, n, b);
+	} else {
+		memset(b, 0, sizeof(*b) * (size_t)(n * nc));
+	}
+	UM_TRY(expected(t, s, goal));
+	for (int64_t i = 0; i < n; i++)
+		for (int64_t j = 0; j <= i; j++) {
+			const double v = s[i * all + j] - um_dot(nc, b + i * nc, s + j * all + n);
+			left[i * n + j] = keep * v + (1 - keep) * goal[i * n + j] + (i == j ? LEFT : 0);
+		}
+	UM_TRY(um_cholesky(n, left));
+	for (int64_t i = 0; i < n * nc; i++)
+		((float *)a->slope.data)[i] += (float)b[i];
+	for (int64_t i = 0; i < n * n; i++)
+		((float *)a->axes.data)[i] = (float)left[i];
+out:
+	free(s);
+	return st;
+}
+
+um_status um_amortizer_start(um_amortizer *a, um_problem *p, um_sink *sink)
+{
+	um_status st = UM_OK;
+	beginning t = { .a = a, .p = p, .sink = sink, .draws = um_problem_about(p)->draws ? a->set.prior_draws : 0 };
+	t.c = um_new(sizeof(float) * (size_t)(UM_AMORTIZER_ROWS * um_condition_width(&a->cond)));
+	t.w = um_new(sizeof(float) * (size_t)(UM_AMORTIZER_ROWS * a->cond.nc));
+	UM_TRY(draw_prior(&t));
+	UM_TRY(centre(&t));
+	if (a->cond.summary == UM_SUMMARY_WIENER) {
+		t.spent = t.draws / 2;
+		const um_array x = um_array_rows(&t.x, 0, t.spent);
+		UM_TRY(um_wiener_modes(&a->cond.wiener, p, &x, &a->cond.origin));
+	}
+	UM_TRY(um_condition_learn(&a->cond, p, sink, a->set.steps));
+	if (a->regression)
+		UM_TRY(regress(&t));
+out:
+	um_array_free(&t.u);
+	um_array_free(&t.x);
+	free(t.c);
+	free(t.w);
+	return st;
+}
