@@ -26,7 +26,10 @@ um_status um_page_new(const char *folder, um_page **page, int *fd)
 		fcntl(*fd, F_SETFD, FD_CLOEXEC);
 	}
 	free(name);
-	if (*fd >= 0 && ftruncate(*fd, sizeof(um_page)) == 0)
+	const int full = *fd >= 0 ? posix_fallocate(*fd, 0, sizeof(um_page)) : 0; /* on a full disk a hole could be mapped, not used */
+	if (full != 0)
+		errno = full;
+	else if (*fd >= 0)
 		*page = map(*fd);
 	if (*page == NULL)
 		return um_fail(UM_EIO, "%s: cannot make a shared page: %s", folder, strerror(errno));

@@ -46,7 +46,7 @@ whole_files() {
 		cmp -s "$1/$f" "$T/whole/$f" || { echo "half-written: $f"; bad=1; }
 	done
 	for f in $(find "$1" -name '*.json'); do
-		[ "$(head -c 1 "$f")$(tail -n 1 "$f")" = '{}' ] || { echo "half-written: $f"; bad=1; }
+		[ "$(head -c 1 "$f")$(tail -c 2 "$f" | tr -d '\n' | tail -c 1)" = '{}' ] || { echo "half-written: $f"; bad=1; }
 	done
 	for f in $(find "$1" -name 'checkpoint*.safetensors'); do
 		"$UMBRA" info "$f" >/dev/null 2>"$T/err" || { echo "half-written: $f"; cat "$T/err"; bad=1; }
