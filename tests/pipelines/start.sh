@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Searches and fits begin at an image that a file has, in its own pixels or in others; what is no start is refused.
+. tests/pipelines/lib.sh.inc
+cat >"$T/p.cfg" <<'C'
+image = { pixels = [8, 8]; fov_uas = 80.0; };
+forward = { seen = { plugin = "denoise"; sigma = 0.01; }; };
+priors = { white = { plugin = "gaussian"; mean = 0.5; sigma = 0.2; }; };
+inference = {
+  map = { plugin = "map"; };
+  dpi = { plugin = "dpi"; warm = "none"; steps = 1; average = 1; rate = 1e-9; sd = 1e-6; elbo_draws = 0; };
+};
+run = (
+  { stage = "simulate"; forward = "seen"; truth = { prior = "white"; seed = 3; }; },
+  { stage = "infer"; forward = "seen"; priors = ["white"]; inference = ["map", "dpi"]; samples = 2; }
+);
+C
+# pixels FILE COUNT: of a FITS image of doubles that ends with its data.
+pixels() {
+	tail -c 2880 "$1" | od -An -v -tf8 --endian=big -w8 | head -n "$2"
+}
+sum() {
+	awk '{ s += $1 } END { print s }'
+}
+# near A B LIMIT WHAT
+near() {
+	echo "$1 $2 $3" | awk '{ d = $1 - $2; exit !(d * d <= $3 * $3) }' || { echo "$4: $1 and $2"; bad=1; }
+}
+status 0 "$UMBRA" run "$T/p.cfg" -o "$T/a" --quiet --threads 1
+start=$T/a/seen/white+map/mean.fits
+# Data that say nothing and a start that is kept: a tolerance that every point meets, a law that does not move.
+keep="--quiet --threads 1 --set forward.seen.sigma=1e9 --set priors.white.sigma=1e6 --set inference.map.gtol=1.0 --set inference.map.schedule=[1.0]"
+status 0 "$UMBRA" run "$T/p.cfg" -o "$T/b" $keep --set "inference.map.image=$start" --set "inference.dpi.image=$start"
+for method in map dpi; do
+	pixels "$start" 64 >"$T/x"
+	pixels "$T/b/seen/white+$method/mean.fits" 64 >"$T/y"
+	near "$(paste "$T/x" "$T/y" | awk '{ d = $1 - $2; s += d * d } END { print sqrt(s) }')" 0 1e-4 "$method does not start at the image"
+done
+# Half of the field in pixels half as large: the middle of the image, its brightness shared out smoothly.
+status 0 "$UMBRA" run "$T/p.cfg" -o "$T/c" $keep --set "inference.map.image=$start" --set image.fov_uas=40.0 --only seen/white+map
+near "$(pixels "$T/c/seen/white+map/mean.fits" 64 | sum)" \
+	"$(pixels "$start" 64 | awk '{ r = int((NR - 1) / 8); c = (NR - 1) % 8; if (r > 1 && r < 6 && c > 1 && c < 6) s += $1 } END { print s }')" \
+	0.6 "brightness of the middle"
+# An old pixel is no square of equal new ones.
+near "$(pixels "$T/c/seen/white+map/mean.fits" 64 | awk '{ v[NR - 1] = $1 } END { for (i = 0; i < 64; i += 2) n += v[i] == v[i + 1]; print n + 0 }')" \
+	0 2 "equal neighbours"
+status 3 "$UMBRA" check "$T/p.cfg" --set "inference.map.image=$T/a/seen/white+dpi/samples.fits"
+says 'samples.fits: it has 2 images; a start is one'
+status 3 "$UMBRA" check "$T/p.cfg" --set "inference.map.image=$T/none.fits"
+says 'none.fits'
+status 3 "$UMBRA" check "$T/p.cfg" --set "inference.dpi.image=$start" --set image.fov_uas=0.0 --set "image.pixels=[9,9]"
+says 'it can only be regridded where both have a size on the sky'
+exit $bad
