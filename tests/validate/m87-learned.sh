@@ -7,7 +7,7 @@ echo
 echo "\`pipelines/m87-learned.cfg\` on the public file (compact: tv times entropy, the law's entropy counts a tenth;"
 echo "learned: ring-32). Ring features of samples; chi-square of the mean."
 echo
-head() {
+titles() {
 	echo
 	echo "| cell | diameter (uas): 16 %, median, 84 % | | | width (uas) | brighter at (deg): 16 %, median, 84 % | | | chi2 amp | chi2 cphase | chi2 logcamp | flux (Jy) |"
 	echo "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
@@ -19,7 +19,7 @@ features() { # NAME FOLDER
 }
 data="--set forward.eht.uvfits=$uv --set forward.closures.uvfits=$uv"
 "$B/umbra" run pipelines/m87-learned.cfg -o "$T/run" --quiet $data || status=1
-head
+titles
 for cell in eht/compact+map_dpi eht/learned+dpi closures/learned+dpi; do
 	features $cell "$T/run/$cell"
 done
@@ -33,7 +33,7 @@ for cell in eht closures; do
 	"$B/umbra" run pipelines/m87-learned.cfg -o "$T/fine-$cell" --quiet --only $cell/learned+dpi $data $fine \
 		--set "inference.dpi.image=$T/run/$cell/learned+dpi/mean.fits" || status=1
 done
-head
+titles
 for cell in eht closures; do
 	features "$cell/ring-64+dpi" "$T/fine-$cell/$cell/learned+dpi"
 done
