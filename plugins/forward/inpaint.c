@@ -12,6 +12,7 @@ struct inpaint {
 	const char *pattern;
 	double seen;
 	um_pair fractions;
+	bool same;
 	int64_t width, height;
 	const char *place, *mask;
 	double sigma;
@@ -24,6 +25,7 @@ static const um_param params[] = {
 		"one pixel."),
 	UM_PARAM(struct inpaint, fractions, "[0.0, 0.0]", 0, 1, "", "Simulated measurements see a fraction between these, each "
 		"another, in place of seen; 0: seen."),
+	UM_PARAM(struct inpaint, same, "false", 0, 0, "", "Every measurement has the same mask, drawn by the seed of the pipeline."),
 	UM_PARAM(struct inpaint, width, "0", 0, 65536, "", "Columns of the box; 0: half of the image's."),
 	UM_PARAM(struct inpaint, height, "0", 0, 65536, "", "Rows of the box; 0: half of the image's, at least one."),
 	UM_CHOICE(struct inpaint, place, "centre", "centre|random", "Where the box is."),
@@ -35,7 +37,7 @@ static const um_param params[] = {
 
 struct self {
 	struct inpaint p;
-	um_rng rng;            /* of the mask of noise() */
+	um_rng rng;            /* of the mask of noise(), and of all that are the same */
 	int64_t planes, rows, columns, pixels;
 	int64_t width, height; /* of the box */
 	double *mask;          /* [pixels] that of the file; NULL: none */
@@ -82,6 +84,8 @@ static um_status create(void **self, const void *p_, const um_env *env, um_forwa
 		.rows = s[3], .columns = s[4], .pixels = s[3] * s[4] };
 	f->width = p->width > 0 ? p->width : (f->columns + 1) / 2;
 	f->height = p->height > 0 ? p->height : (f->rows + 1) / 2;
+	if (p->same && p->fractions.hi > 0)
+		UM_TRY(um_fail(UM_EPARAM, "same: masks cannot be the same and have fractions that differ; leave one of them out"));
 	UM_TRY(check_box(f));
 	UM_TRY(read_file(f));
 	info->ny = f->planes * f->pixels;
@@ -112,6 +116,8 @@ static void draw_box(const struct self *f, um_rng *rng, double *mask)
 static void draw(const struct self *f, um_rng *rng, double seen, double *mask)
 {
 	const int64_t many = llround(seen * (double)f->pixels);
+	um_rng same = f->rng;
+	rng = f->p.same ? &same : rng;
 	if (f->mask != NULL) {
 		memcpy(mask, f->mask, sizeof(double) * (size_t)f->pixels);
 	} else if (strcmp(f->p.pattern, "box") == 0) {

@@ -576,6 +576,32 @@ static void inpaint_masks(void)
 }
 
 /* With fractions every measurement sees another one, between them. */
+/* Two measurements see the same pixels, which are those of a measurement that only has noise. */
+static void inpaint_same(void)
+{
+	plug f;
+	CHECK_OK(plug_try(&f, UM_FORWARD, "inpaint", plug_env(1, 1, 200), SET("seen=0.4", "same=true")));
+	um_array x, op, y, sigma, one;
+	CHECK_OK(um_array_new(&x, UM_F32, 6, (const int64_t[]){ 2, 1, 1, 1, 1, 200 }));
+	CHECK_OK(um_array_new(&op, UM_F64, 2, (const int64_t[]){ 2, 200 }));
+	CHECK_OK(um_array_new(&y, UM_F64, 2, (const int64_t[]){ 2, 200 }));
+	CHECK_OK(um_array_new(&sigma, UM_F64, 2, (const int64_t[]){ 2, 200 }));
+	CHECK_OK(um_array_new(&one, UM_F64, 2, (const int64_t[]){ 1, 200 }));
+	um_rng rng[2] = { um_rng_new(1, "a", 0), um_rng_new(1, "a", 1) };
+	CHECK_OK(f.forward.ops.simulate(f.forward.self, rng, &x, &op, &y, &sigma, NULL));
+	CHECK_OK(f.forward.ops.noise(f.forward.self, &sigma, &one));
+	double seen = 0;
+	for (int i = 0; i < 200; i++) {
+		CHECK(um_row_d(&op, 0)[i] == um_row_d(&op, 1)[i] && um_row_d(&op, 0)[i] == um_row_d(&one, 0)[i]);
+		seen += um_row_d(&op, 0)[i];
+	}
+	CHECK(seen == 80);
+	um_array_free(&x), um_array_free(&op), um_array_free(&y), um_array_free(&sigma), um_array_free(&one);
+	plug_close(&f);
+	CHECK(plug_try(&f, UM_FORWARD, "inpaint", plug_env(1, 1, 200), SET("same=true", "fractions=[0.2, 0.7]")) == UM_EPARAM);
+	plug_close(&f);
+}
+
 static void inpaint_fractions(void)
 {
 	plug f;
@@ -793,6 +819,6 @@ static void refused_masks(void)
 
 CHECK_MAIN(CHECK_CASE(identities), CHECK_CASE(uneven), CHECK_CASE(blurs), CHECK_CASE(superres_sums),
 	CHECK_CASE(bicubic_odd), CHECK_CASE(colorize_sum), CHECK_CASE(mri_sum), CHECK_CASE(accelerations),
-	CHECK_CASE(lines), CHECK_CASE(chosen), CHECK_CASE(poisson), CHECK_CASE(spokes), CHECK_CASE(inpaint_masks), CHECK_CASE(inpaint_fractions), CHECK_CASE(blur_widths),
+	CHECK_CASE(lines), CHECK_CASE(chosen), CHECK_CASE(poisson), CHECK_CASE(spokes), CHECK_CASE(inpaint_masks), CHECK_CASE(inpaint_same), CHECK_CASE(inpaint_fractions), CHECK_CASE(blur_widths),
 	CHECK_CASE(inpaint_boxes), CHECK_CASE(inpaint_file), CHECK_CASE(phases), CHECK_CASE(phase_of_nothing),
 	CHECK_CASE(refused), CHECK_CASE(refused_masks))
