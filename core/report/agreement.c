@@ -206,26 +206,34 @@ static um_panel panel_of(const struct group *g, int plane, const struct um_mesh 
 {
 	const um_array *a = &g->map;
 	const int64_t n = um_array_rowlen(a);
-	return (um_panel){ .title = plane == SHARE ? g->name : "all priors agree", .data = (const double *)a->data + plane * n,
+	return (um_panel){ .title = plane == SHARE ? g->name : "where priors disagree", .data = (const double *)a->data + plane * n,
 		.rows = a->dim[a->rank - 2], .columns = a->dim[a->rank - 1], .mesh = mesh, .scale = plane };
 }
 
 static um_status draw(const struct groups *all, const struct um_mesh *mesh, const char *path)
 {
 	um_panel *panels = um_new(sizeof(*panels) * 2 * (size_t)all->n);
-	double pixel = 0;
+	double **differ = um_new(sizeof(*differ) * (size_t)all->n), pixel = 0;
 	int n = 0;
 	for (int i = 0; i < all->n; i++) {
 		if (all->group[i].map.data == NULL)
 			continue;
-		panels[n++] = panel_of(&all->group[i], SHARE, mesh);
-		panels[n++] = panel_of(&all->group[i], AGREE, mesh);
+		panels[n] = panel_of(&all->group[i], SHARE, mesh);
+		panels[n + 1] = panel_of(&all->group[i], AGREE, mesh);
+		differ[i] = um_new(sizeof(double) * (size_t)(panels[n].rows * panels[n].columns));
+		for (int64_t k = 0; k < panels[n].rows * panels[n].columns; k++)
+			differ[i][k] = 1 - panels[n + 1].data[k];
+		panels[n + 1].data = differ[i]; /* what is rare shall be bright */
+		n += 2;
 		pixel = pixel == 0 ? all->group[i].mean[0].sky.pixel : pixel;
 	}
 	const um_scale scales[2] = { { UM_AFMHOT, 0, 1, "variance between priors / total variance" },
-		{ UM_GREY, 0, 1, "1: intervals of all priors meet" } };
+		{ UM_GREY, 0, 1, "1: some intervals do not meet" } };
 	um_status st = um_figure_write(path, &(um_figure){ .title = "Data-driven (0) or prior-driven (1)", .panels = panels,
 		.npanels = n, .columns = 2, .scales = scales, .nscales = 2, .pixel = pixel });
+	for (int i = 0; i < all->n; i++)
+		free(differ[i]);
+	free(differ);
 	free(panels);
 	return st;
 }
