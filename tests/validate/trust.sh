@@ -6,7 +6,33 @@ kills=${KILLS:-100} seconds=${SECONDS_EACH:-600}
 verdict() { [ "$1" = 0 ] && echo "nothing found" || echo "**findings**"; }
 echo "# Trust"
 echo
-echo "What \`make check\` does in short forms, in full."
+echo "What \`make check\` does in short forms, and below in full. Evidence and calibration in figures: comparison.md."
+echo
+begun=$(date +%s)
+make --no-print-directory check-all B="$B" >"$T/check" 2>&1
+got=$?
+echo "\`make check\` ends after $((($(date +%s) - begun + 30) / 60)) min on $(nproc) cores: $(tail -1 "$T/check") (at most 12 min)."
+[ $got = 0 ] || status=1
+echo
+echo "| what | tests/pipelines/ | result |"
+echo "| --- | --- | --- |"
+while read -r script what; do
+	echo "| $what | $script.sh | $(sed -n "s|^\([^ ]*\) *pipelines/$script\(\$\| .*\)|\1\2|p" "$T/check") |"
+done <<END
+compare tables, evidence, agreement maps, distances and ring features of cells
+sweep a cell for each value
+estimate time and memory before a run
+report-browser the report in a browser: no error, samples move, pictures are not empty, below 5 MB
+calibrate calibration passes the exact posterior and fails wrong ones in words; interrupted replicates
+warnings cells that did not converge, seeds that disagree
+resume interruption by signals, finished stages that are not run again, the key that differs
+kill killed runs, files that may not grow, a full disk
+outside installed into a scratch folder: plugins of each kind, "umbra new", C++
+abi the plugin ABI beside the one written down
+failing crashes, endless loops, memory, numbers that are not finite, writes outside arrays
+fuzz broken files
+describe man pages, help and completion
+END
 echo
 echo "## Killed runs"
 echo
