@@ -98,7 +98,7 @@ static um_status write_weights(struct battery *b, const um_env *env, struct lear
 	if (m.tensors.n == 0)
 		UM_TRY(um_fail(UM_EPLUGIN, "fit delivered no weights"));
 	UM_TRY(um_tensors_write(l->path, &m.tensors));
-	l->params = um_plugin_with_model(b->plugin, b->params, l->path);
+	l->params = um_plugin_with_file(b->plugin, b->params, um_plugin_model(b->plugin), l->path);
 out:
 	um_memory_free(&m);
 	return st;

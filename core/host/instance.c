@@ -180,11 +180,19 @@ const um_param *um_plugin_model(const um_plugin *p)
 	return NULL;
 }
 
-void *um_plugin_with_model(const um_plugin *p, const void *params, const char *path)
+const um_param *um_plugin_image(const um_plugin *p)
+{
+	for (size_t i = 0; p->kind == UM_INFERENCE && i < p->nparams; i++)
+		if (strcmp(p->params[i].name, "image") == 0 && p->params[i].type == UM_PATH)
+			return &p->params[i];
+	return NULL;
+}
+
+void *um_plugin_with_file(const um_plugin *p, const void *params, const um_param *which, const char *path)
 {
 	char *copy = um_new(p->params_size);
 	memcpy(copy, params, p->params_size);
-	memcpy(copy + um_plugin_model(p)->offset, &path, sizeof(path));
+	memcpy(copy + which->offset, &path, sizeof(path));
 	return copy;
 }
 

@@ -46,7 +46,7 @@ typedef enum um_stage_kind { UM_SIMULATE, UM_TRAIN, UM_INFER, UM_IMPORT, UM_COMP
 
 /* The keys of a stage; which of them a kind of stage knows is in stage.c. */
 typedef struct um_stage_settings {
-	const char *stage, *forward, *prior, *learner, *truth_file, *align, *storage, *name, *simulate, *truths;
+	const char *stage, *forward, *prior, *learner, *truth_file, *align, *storage, *name, *simulate, *truths, *start;
 	um_texts priors, inference, files;
 	int64_t samples, replicates;
 	double time_limit, memory_limit, seconds, factor;
@@ -137,6 +137,10 @@ UM_API const um_stage *um_plan_training(const um_plan *p, int prior);
 UM_API const um_stage *um_plan_learning(const um_plan *p, int inference);
 /* Whether a prior is trained in this run, or names or is made of one that is. */
 UM_API bool um_plan_learned(const um_plan *p, int prior);
+/* The cell of an earlier stage whose mean image a cell starts from, or -1; complains where start of its stage asks for one
+ * that is not there, or for plugins that have no such parameter. */
+UM_API int um_plan_start(const um_plan *p, const um_task *t);
+UM_API void um_start_check(const um_plan *p, const um_task *t, um_problems *problems);
 UM_API bool um_plan_needs(const um_plan *p, const um_task *t, const um_task *k);
 /* Says where the run directory is: what it trains is opened with its weight files. */
 UM_API void um_plan_set_dir(um_plan *p, const char *dir);

@@ -139,12 +139,12 @@ static um_status add_inputs(json_t *r, const um_plan *p, int task)
 /* Files of the tasks before it that a task reads. */
 static um_status add_made(json_t *r, const um_plan *p, const um_task *t, const char *dir)
 {
-	static const char *const simulated[] = { "measurements.fits", "truth.fits", NULL };
+	static const char *const simulated[] = { "measurements.fits", "truth.fits", NULL }, *const mean[] = { "mean.fits", NULL };
 	um_status st = UM_OK;
 	for (const um_task *k = p->task; k < p->task + p->ntask && st == UM_OK; k++) {
 		const bool fit = um_plan_kind(p, k) == UM_TRAIN;
 		char *weights = um_format("%s.safetensors", fit ? strchr(k->name, '/') + 1 : "");
-		const char *const fitted[] = { weights, NULL }, *const *file = fit ? fitted : simulated;
+		const char *const fitted[] = { weights, NULL }, *const *file = fit ? fitted : um_plan_is_cell(p, k) ? mean : simulated;
 		for (; um_plan_needs(p, t, k) && *file != NULL && st == UM_OK; file++) {
 			char *name = um_format("%s/%s", k->name, *file), *path = um_format("%s/%s", dir, name);
 			st = add_hash(r, name, path);

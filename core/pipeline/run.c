@@ -350,6 +350,7 @@ static bool lost_its_data(struct run *r, struct child *c)
 		c->state = FAILED;
 		c->reason = um_plan_kind(r->plan, k) == UM_SIMULATE ? um_format("its measurements could not be simulated") :
 			um_plan_kind(r->plan, k) == UM_CALIBRATE ? um_format("replicates of %s have no ranks", k->name) :
+			um_plan_kind(r->plan, k) == UM_INFER ? um_format("%s, from which it starts, has no mean image", k->name) :
 			um_format("%s.%s could not be trained", k->inference >= 0 ? "inference" : "priors", strchr(k->name, '/') + 1);
 		record_task(r, c);
 		r->done++;

@@ -74,6 +74,8 @@ struct task {
 	um_array y, sigma, op, truth;
 	um_sky sky;
 	bool impossible; /* the parts of the cell do not go together */
+	char *start;     /* the image that the inference starts from, and its parameters with it; NULL: the file's own */
+	void *started;
 };
 
 static void release(struct task *k)
@@ -84,6 +86,8 @@ static void release(struct task *k)
 		um_plan_close_prior(k->priors, k->plan->prior[k->t->prior].n);
 	if (k->inference.plugin != NULL)
 		um_inference_close(&k->inference);
+	free(k->start);
+	free(k->started);
 	um_array_free(&k->y);
 	um_array_free(&k->sigma);
 	um_array_free(&k->op);
@@ -310,9 +314,14 @@ static um_status open_cell(struct task *k)
 {
 	um_status st = UM_OK;
 	const um_item *item = &k->plan->inference[k->t->inference];
+	const int from = um_plan_start(k->plan, k->t);
+	if (from >= 0) {
+		k->start = um_format("%s/%s/mean.fits", k->dir, k->plan->task[from].name);
+		k->started = um_plugin_with_file(item->plugin, um_item_params(item), um_plugin_image(item->plugin), k->start);
+	}
 	UM_TRY(open_forward(k));
 	UM_TRY(um_plan_open_prior(k->plan, k->t->prior, &k->env, &k->priors));
-	UM_TRY(um_inference_open(item->plugin, um_item_params(item), &k->env, &k->inference));
+	UM_TRY(um_inference_open(item->plugin, from >= 0 ? k->started : um_item_params(item), &k->env, &k->inference));
 out:
 	return st;
 }

@@ -136,6 +136,8 @@ bool um_plan_needs(const um_plan *p, const um_task *t, const um_task *k)
 		return um_plan_is_cell(p, t) && um_plan_simulation(p, t->forward) == &p->stage[k->stage];
 	if (kind == UM_CALIBRATE)
 		return t->stage == k->stage && t->part == 0 && k->part > 0;
+	if (kind == UM_INFER)
+		return um_plan_kind(p, t) == UM_INFER && um_plan_start(p, t) == k - p->task;
 	if (kind != UM_TRAIN)
 		return false;
 	if (k->inference >= 0)
@@ -226,7 +228,7 @@ static void set_dir(um_item *item, const char *dir)
 	if (item->plugin == NULL || um_plugin_model(item->plugin) == NULL || item->params == NULL)
 		return;
 	item->weights = um_format("%s/train/%s/%s.safetensors", dir, item->key, item->key);
-	item->trained = um_plugin_with_model(item->plugin, um_params_data(item->params), item->weights);
+	item->trained = um_plugin_with_file(item->plugin, um_params_data(item->params), um_plugin_model(item->plugin), item->weights);
 }
 
 void um_plan_set_dir(um_plan *p, const char *dir)

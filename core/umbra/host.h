@@ -79,10 +79,12 @@ UM_API int64_t um_prior_calls(const um_prior *p);
 /* The key that the parameters of a prior name another one by, or NULL. */
 UM_API const char *um_prior_key(const um_plugin *p, const void *params);
 
-/* The parameter model of a prior or inference that can be trained, or NULL: where its weight file is named. A
- * copy of params in which it is path; path and what params points to are borrowed, free the copy. */
+/* The parameter model of a prior or inference that can be trained, or NULL: where its weight file is named; the
+ * parameter image of an inference, or NULL: the FITS file that it starts from. */
 UM_API const um_param *um_plugin_model(const um_plugin *p);
-UM_API void *um_plugin_with_model(const um_plugin *p, const void *params, const char *path);
+UM_API const um_param *um_plugin_image(const um_plugin *p);
+/* A copy of params in which one of these is path; path and what params points to are borrowed, free the copy. */
+UM_API void *um_plugin_with_file(const um_plugin *p, const void *params, const um_param *which, const char *path);
 
 /* An image array [count][shape of env], float, zeroed. */
 UM_API UM_USED um_status um_env_images(const um_env *env, int64_t count, um_array *x);

@@ -35,6 +35,30 @@ for method in map dpi; do
 	pixels "$T/b/seen/white+$method/mean.fits" 64 >"$T/y"
 	near "$(paste "$T/x" "$T/y" | awk '{ d = $1 - $2; s += d * d } END { print sqrt(s) }')" 0 1e-4 "$method does not start at the image"
 done
+# The same within a run; what the start is made of counts for what follows it.
+sed 's/inference = \["map", "dpi"\]; samples = 2; }/inference = ["map"]; samples = 2; },\
+  { stage = "infer"; forward = "seen"; priors = ["white"]; inference = ["dpi"]; start = "map"; samples = 2; }/' "$T/p.cfg" >"$T/chain.cfg"
+chain="$UMBRA run $T/chain.cfg -o $T/chain --threads 1"
+status 0 $chain --only seen/white+dpi
+status 0 "$UMBRA" run "$T/p.cfg" -o "$T/d" --threads 1 --quiet --set "inference.dpi.image=$T/chain/seen/white+map/mean.fits" --only seen/white+dpi
+for run in chain d; do pixels "$T/$run/seen/white+dpi/mean.fits" 64 >"$T/$run.pixels"; done
+same "$T/chain.pixels" "$T/d.pixels"
+status 0 $chain --resume
+says 'seen/white+dpi: done before, nothing has changed'
+status 0 $chain --resume --set forward.seen.sigma=0.2
+status 0 $chain --resume --set inference.map.gtol=0.1 --set inference.map.schedule=[1.0] --set priors.white.sigma=0.3
+status 0 $chain --resume --set inference.map.iterations=1 --set inference.map.schedule=[1.0] --set priors.white.sigma=0.3
+says 'seen/white+dpi: seen/white+map/mean.fits has changed: run again'
+status 2 "$UMBRA" check "$T/chain.cfg" --set run.[2].start=mop
+says "there is no 'mop' in the group inference; did you mean 'map'?"
+status 2 "$UMBRA" check "$T/chain.cfg" --set run.[2].start=dpi
+says 'seen/white+dpi cannot start from seen/white+dpi: no infer stage before it makes that cell'
+status 2 "$UMBRA" check "$T/chain.cfg" --set 'run.[2].inference=["exact"]' --set 'inference.exact={ plugin = "exact"; }'
+says 'seen/white+exact cannot start from an image: inference/exact has no parameter image'
+status 2 "$UMBRA" check "$T/chain.cfg" --set "inference.dpi.image=$start"
+says 'seen/white+dpi has two images to start from'
+status 1 $chain --resume --set forward.seen.sigma=0.3 --set run.[1].time_limit=1e-9
+says 'seen/white+dpi: failed: seen/white+map, from which it starts, has no mean image'
 # Half of the field in pixels half as large: the middle of the image, its brightness shared out smoothly.
 status 0 "$UMBRA" run "$T/p.cfg" -o "$T/c" $keep --set "inference.map.image=$start" --set image.fov_uas=40.0 --only seen/white+map
 near "$(pixels "$T/c/seen/white+map/mean.fits" 64 | sum)" \

@@ -11,11 +11,11 @@ echo "| cell | PSNR of the mean | SSIM | PSNR of samples | chi2 of the mean | ch
 echo "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 "$B/umbra" run pipelines/eht-priors.cfg -o "$T/run" --quiet || status=1
 for cell in all/tv03+map_dpi all/tv1+map_dpi all/tv3+map_dpi all/tv10+map_dpi all/tv30+map_dpi all/pca+dpi all/flow+dpi \
-	all/ring+dpi five/ring+dpi three/ring+dpi all/density+few; do
+	all/ring+dmps all/ring+near five/ring+dmps five/ring+near three/ring+dmps three/ring+near all/density+few; do
 	row $cell "$T/run/$cell" psnr_mean ssim_mean psnr_samples chi2_vis_mean chi2_vis_samples coverage_68 coverage_95 \
 		seconds
 done
 echo
 echo "The exact density (\`density\`) made $(number steps "$T/run/all/density+few") steps of 4 draws with one probe in" \
-	"the time that is stated, the bound $(number steps "$T/run/all/ring+dpi") of 16 draws."
+	"the time that is stated, the bound $(number steps "$T/run/all/ring+near") of 16 draws."
 exit $status
