@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# run.sh SECONDS [TARGET...]: libFuzzer on every target of "make fuzz", for so long each. Corpora
+# run.sh SECONDS [TARGET...]: libFuzzer on every target of "make fuzz", for so long each, one a core. Corpora
 # are kept in BUILD/fuzz/corpus and go on from there; a file that something dies of is named.
 B=${UMBRA_BUILD:-build}
 seconds=$1
@@ -11,14 +11,27 @@ export LSAN_OPTIONS="suppressions=$(pwd)/tests/lsan.supp:print_suppressions=0"
 TMPDIR=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d)
 export TMPDIR
 trap 'rm -rf "$TMPDIR"' EXIT
-bad=0
-for t; do
-	corpus=$B/fuzz/corpus/$t
+one() { # TARGET
+	corpus=$B/fuzz/corpus/$1
 	mkdir -p "$corpus"
-	"$B/tests/fuzz/$t" --seeds "$corpus" 2>/dev/null
-	echo "$t for $seconds seconds"
-	"$B/fuzz/tests/fuzz/$t" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -malloc_limit_mb=512 -max_len=65536 \
-		-print_final_stats=1 -artifact_prefix="$B/fuzz/$t-" "$corpus" >"$B/fuzz/$t.log" 2>&1 || bad=1
-	grep -E 'ERROR|SUMMARY|does not hold|runtime error|number_of_executed|Test unit written' "$B/fuzz/$t.log"
+	"$B/tests/fuzz/$1" --seeds "$corpus" 2>/dev/null
+	echo "$1 for $seconds seconds"
+	"$B/fuzz/tests/fuzz/$1" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -malloc_limit_mb=512 -max_len=65536 \
+		-print_final_stats=1 -artifact_prefix="$B/fuzz/$1-" "$corpus" >"$B/fuzz/$1.log" 2>&1
+	got=$?
+	grep -E 'ERROR|SUMMARY|does not hold|runtime error|number_of_executed|Test unit written' "$B/fuzz/$1.log"
+	return $got
+}
+# As many at once as there are cores.
+bad=0
+while [ $# -gt 0 ]; do
+	pids=
+	for core in $(seq "$(nproc)"); do
+		[ $# -gt 0 ] || break
+		one "$1" &
+		pids="$pids $!"
+		shift
+	done
+	for pid in $pids; do wait "$pid" || bad=1; done
 done
 exit $bad
