@@ -48,7 +48,7 @@ typedef enum um_stage_kind { UM_SIMULATE, UM_TRAIN, UM_INFER, UM_IMPORT, UM_COMP
 typedef struct um_stage_settings {
 	const char *stage, *forward, *prior, *learner, *truth_file, *align, *storage, *name, *simulate, *truths;
 	um_texts priors, inference, files;
-	int64_t samples, replicates;
+	int64_t samples, replicates, count;
 	double time_limit, memory_limit, seconds, factor;
 	bool skip_impossible;
 } um_stage_settings;
@@ -207,7 +207,8 @@ UM_API const um_param *um_truth_table(size_t *n);
 UM_API void um_truth_read(um_plan *p, um_stage *s, um_problems *problems);
 /* The images of the files of a stage, and the width of the noise that hides their rounding. */
 UM_API UM_USED um_status um_data_images(const um_stage *s, const um_env *env, um_array *x, double *step);
-/* Image data.index of the files of a truth, float [1][image] in the units of priors. */
-UM_API UM_USED um_status um_truth_image(const um_stage *s, const um_env *env, um_array *x);
+/* Images data.index and those after it, set.count in all, of the files of a truth: float [count][image] in the units of
+ * priors. */
+UM_API UM_USED um_status um_truth_images(const um_stage *s, const um_env *env, um_array *x);
 
 #endif

@@ -29,6 +29,9 @@ static const um_param image_table[] = {
 static const um_param simulate_table[] = {
 	UM_CHOICE(um_stage_settings, stage, NULL, "simulate", "Makes measurements of a truth."),
 	UM_PARAM_TEXT(um_stage_settings, forward, NULL, "A key of the group forward."),
+	UM_PARAM(um_stage_settings, count, "1", 1, 1e6, "", "Measurements, each of a truth of its own with noise of its own: further "
+		"draws of the prior, images index, index + 1, ... of the files, or as many images in the FITS file. A cell infers them in "
+		"turn."),
 	/* truth is read apart, in data.c: a file, or a group */
 };
 #define ALIGN \

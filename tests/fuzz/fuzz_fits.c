@@ -69,7 +69,7 @@ um_status fuzz_seeds(const char *folder)
 	const um_sky sky = { .ra = 187.7, .dec = 12.39, .pixel = 1e-11, .object = "M87", .freq = 2.3e11, .mjd = 57854 };
 	static const char *const history[] = { "umbra", NULL };
 	const um_fits_ext ext[] = { { "SIGMA", &s }, { NULL, NULL } };
-	const um_fits_file files[] = { { .data = &a, .sky = &sky, .bunit = "JY/PIXEL", .axis3 = "SAMPLE",
+	const um_fits_file files[] = { { .data = &a, .sky = &sky, .bunit = "JY/PIXEL", .axis = { "SAMPLE" },
 		.history = history }, { .data = &flat, .ext = ext }, { .data = &s } };
 	for (int i = 0; i < 3; i++) {
 		snprintf(path, sizeof(path), "%s/image%d", folder, i);

@@ -42,7 +42,7 @@ static void round_trip(void)
 			((double *)e.data)[i] = i;
 		const char *const history[] = { "seed 1", NULL };
 		const um_fits_ext ext[] = { { "SIGMA", &e }, { NULL, NULL } };
-		const um_fits_file f = { .data = &a, .sky = &sky, .bunit = "JY/PIXEL", .axis3 = "SAMPLE",
+		const um_fits_file f = { .data = &a, .sky = &sky, .bunit = "JY/PIXEL", .axis = { "SAMPLE" },
 			.history = history, .ext = ext };
 		CHECK_OK(um_fits_write(fresh(), &f));
 		CHECK_FAILS(um_fits_write(path, &f), UM_EIO, path);

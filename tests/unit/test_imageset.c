@@ -310,7 +310,7 @@ static void folders(void)
 		((double *)cube.data)[i] = 100 + i;
 	const um_sky sky = { .pixel = 1e-10 };
 	CHECK_OK(um_fits_write(at("many/b.fits"), &(um_fits_file){ .data = &cube, .sky = &sky,
-		.axis3 = "SAMPLE" }));
+		.axis = { "SAMPLE" } }));
 	npy("many/c.npy", "(2, 3)", 6);
 	npy("many/a.npy", "(1, 2, 3)", 6);
 	put("many/readme.txt", "no image", 8);
