@@ -149,7 +149,7 @@ um_status um_cell_write_metrics(const um_cell_out *c)
 	const um_results *r = &c->results;
 	json_t *j = json_object();
 	if (r->of > 1)
-		json_object_set_new(j, "measurements", json_integer(r->n));
+		json_object_set_new(j, "measurements", json_real((double)r->n));
 	for (int i = 0; i < r->nmetric; i++) {
 		const double v = um_results_all(r, i);
 		json_object_set_new(j, r->metric[i].name, isfinite(v) ? json_real(v) : json_null());

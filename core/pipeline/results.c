@@ -34,26 +34,25 @@ static int find(const um_results *r, const char *name)
 	return i;
 }
 
-/* The number of a metric, which is there from then on. */
-static int provide(um_results *r, const char *name)
+/* The values of a metric, which is there from then on. */
+static double *provide(um_results *r, const char *name)
 {
 	const int i = find(r, name);
 	if (i < r->nmetric)
-		return i;
+		return r->metric[i].value;
 	r->metric = um_grow(r->metric, sizeof(*r->metric) * (size_t)(i + 1));
 	r->metric[i] = (um_result){ um_strdup(name), um_new(sizeof(double) * (size_t)places(r)) };
 	for (int64_t k = 0; k < places(r); k++)
 		r->metric[i].value[k] = NAN;
 	r->nmetric++;
-	return i;
+	return r->metric[i].value;
 }
 
 um_status um_results_put(um_results *r, const char *name, double value)
 {
-	const int i = find(r, name);
-	if (i >= MOST)
-		return um_fail(UM_EPLUGIN, "more than %d metrics", i);
-	r->metric[provide(r, name)].value[at_work(r)] = isfinite(value) ? value : INFINITY;
+	if (find(r, name) >= MOST)
+		return um_fail(UM_EPLUGIN, "more than %d metrics", MOST);
+	provide(r, name)[at_work(r)] = isfinite(value) ? value : INFINITY;
 	return UM_OK;
 }
 
@@ -216,7 +215,7 @@ static void restore_metrics(um_results *r, const um_array *v, const char *names)
 	for (int64_t i = 0; i < v->dim[0] && names != NULL; i++) {
 		const char *end = strchr(names, '\n');
 		char *name = um_format("%.*s", end != NULL ? (int)(end - names) : (int)strlen(names), names);
-		memcpy(r->metric[provide(r, name)].value, um_row_d(v, i), sizeof(double) * (size_t)r->n);
+		memcpy(provide(r, name), um_row_d(v, i), sizeof(double) * (size_t)r->n);
 		free(name);
 		names = end != NULL ? end + 1 : NULL;
 	}

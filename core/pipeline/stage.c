@@ -68,7 +68,8 @@ static const um_param compare_table[] = {
 		"comparison.png, means and standard deviations on common scales; for priors that share forward and inference "
 		"agreement-*.fits, agreement.png and agreement.csv (the part of the variance that is between priors, and where all "
 		"agree); distances.csv, energy distances 2 E|X - Y| - E|X - X'| - E|Y - Y'| between cells of one forward model, with "
-		"|.| the root mean square over pixels, in their unit; ring.csv and ring.png, ring features of images of the sky."),
+		"|.| the root mean square over pixels, in their unit; ring.csv and ring.png, ring features of images of the sky. Of several "
+		"measurements pictures, agreement and distances are of the first."),
 };
 static const um_param train_table[] = {
 	UM_CHOICE(um_stage_settings, stage, NULL, "train", "Fits a prior to data, or an inference to many measurements."),
