@@ -52,7 +52,9 @@ static um_status samples(void *state, const um_array *u, const double *logq)
 	um_array all = { 0 };
 	if (c->problem == NULL)
 		return um_fail(UM_EPLUGIN, "only inference delivers samples");
+	const double begun = um_clock();
 	um_evidence_add(&c->evidence, c->problem, u, logq);
+	c->started += um_clock() - begun; /* which is no time of the inference */
 	int64_t old = c->samples.data != NULL ? c->samples.dim[0] : 0;
 	UM_TRY(um_problem_images(c->problem, old + u->dim[0], &all));
 	if (old > 0)

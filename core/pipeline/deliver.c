@@ -137,7 +137,7 @@ static json_t *warnings(const um_results *r)
 	for (int i = 0; i < r->nwarning; i++)
 		json_array_append_new(list, um_json_text(r->warning[i]));
 	if (r->unsaid > 0) {
-		char *text = um_format("%lld more warnings of other measurements are in log.txt", (long long)r->unsaid);
+		char *text = um_format("%lld more warnings are in log.txt, each after the measurement that it is of", (long long)r->unsaid);
 		json_array_append_new(list, json_string(text));
 		free(text);
 	}

@@ -74,6 +74,8 @@ static um_status infer_one(struct cell *k, int64_t i)
 	um_status st = UM_OK;
 	um_cell_out *c = &k->out;
 	UM_TRY(turn(k, i));
+	if (k->m.count > 1)
+		um_log(UM_INFO, "measurement %lld of %lld", (long long)i + 1, (long long)k->m.count);
 	c->started = um_clock();
 	um_task_worker(k->inference.plugin, "run");
 	um_task_hear(c);
