@@ -78,6 +78,13 @@ for c in exact dps dpi hmc cnf; do
 	axes "$T/one/holes/field+$c/samples.fits" "4 4 12 SAMPLE"
 done
 same "$T/a/holes/field+dps/trace.csv" "$T/one/holes/field+dps/trace.csv"
+status 0 run "$T/two" --only holes/field+dps --set 'run.[2].count=2'
+part "$T/a/holes/field+dps/samples.fits" 1 768 >"$T/1"
+part "$T/two/holes/field+dps/samples.fits" 1 768 >"$T/2"
+cmp "$T/1" "$T/2" || { echo "the second measurement depends on the third"; bad=1; }
+status 0 run "$T/colours" --only noisy/white+exact --set image.channels=3 --set 'run.[1].count=2'
+axes "$T/colours/noisy/white+exact/samples.fits" "4 4 3 12 2 CHANNEL SAMPLE MEASUREMENT"
+axes "$T/colours/noisy/white+exact/mean.fits" "4 4 3 2 CHANNEL MEASUREMENT"
 
 # The closed form of white noise on a white prior: its mean is the optimum; samples are as far apart for all.
 for k in 0 1 2; do
