@@ -115,6 +115,8 @@ static json_t *about_image(const um_image *im)
 		json_array_append_new(size, json_integer(a->dim[i]));
 	json_object_set_new(j, "kind", json_string("image"));
 	json_object_set_new(j, "size", size);
+	if (im->measurements > 1)
+		json_object_set_new(j, "measurements", json_integer(im->measurements));
 	json_object_set_new(j, "pixel_uas", im->sky.pixel > 0 ? json_real(im->sky.pixel / UAS) : json_null());
 	json_object_set_new(j, "total_flux", json_real(sum));
 	json_object_set_new(j, "min", json_real(lo));

@@ -12,8 +12,16 @@
 
 #define DEGREE (3.14159265358979323846 / 180)
 
-/* The current HDU as double; bytes bounds what the header may promise. */
-static um_status read_pixels(const char *path, fitsfile *f, int64_t bytes, um_array *out)
+/* Whether the last of so many axes counts measurements. */
+static bool counts_measurements(fitsfile *f, int naxis)
+{
+	char type[FLEN_VALUE];
+	um_fitsfile_text_at(f, "CTYPE", naxis, type, sizeof(type));
+	return naxis > 2 && strcmp(type, "MEASUREMENT") == 0;
+}
+
+/* The current HDU as double, of several measurements all or the first; bytes bounds what the header may promise. */
+static um_status read_pixels(const char *path, fitsfile *f, int64_t bytes, bool first, um_array *out)
 {
 	int status = 0;
 	int bitpix = 0;
@@ -39,7 +47,8 @@ static um_status read_pixels(const char *path, fitsfile *f, int64_t bytes, um_ar
 	if (need * abs(bitpix) / 8 > (double)bytes)
 		return um_fail(UM_EDATA, "%s: truncated: the header promises %.0f pixels of %d bits, "
 			"the file has %lld bytes", path, need, abs(bitpix), (long long)bytes);
-	um_status st = um_array_new(out, UM_F64, naxis, shape);
+	const int cut = first && counts_measurements(f, naxis);
+	um_status st = um_array_new(out, UM_F64, naxis - cut, shape + cut);
 	if (st != UM_OK)
 		return um_context(st, "%s", path);
 	fits_read_img(f, TDOUBLE, 1, (LONGLONG)um_array_len(out), &blank, out->data, &any, &status);
@@ -171,7 +180,7 @@ static um_status check_finite(const char *path, const um_array *a)
 	return UM_OK;
 }
 
-um_status um_image_read(const char *path, um_image *out)
+static um_status read_image(const char *path, bool first, um_image *out)
 {
 	um_status st = UM_OK;
 	fitsfile *f = NULL;
@@ -181,7 +190,8 @@ um_status um_image_read(const char *path, um_image *out)
 	memset(out, 0, sizeof(*out));
 	UM_TRY(um_fitsfile_open(path, &f, &bytes));
 	UM_TRY(find_image(path, f));
-	UM_TRY(read_pixels(path, f, bytes, &out->data));
+	UM_TRY(read_pixels(path, f, bytes, first, &out->data));
+	out->measurements = !first && counts_measurements(f, out->data.rank) ? out->data.dim[0] : 1;
 	if (out->data.rank < 2)
 		UM_TRY(um_fail(UM_EDATA, "%s: the image has one axis only", path));
 	UM_TRY(check_finite(path, &out->data));
@@ -192,6 +202,16 @@ out:
 	if (st != UM_OK)
 		um_image_free(out);
 	return st;
+}
+
+um_status um_image_read(const char *path, um_image *out)
+{
+	return read_image(path, false, out);
+}
+
+um_status um_image_read_first(const char *path, um_image *out)
+{
+	return read_image(path, true, out);
 }
 
 void um_image_free(um_image *im)
@@ -218,7 +238,7 @@ um_status um_fits_read_array(const char *path, int hdu, const char *name, um_arr
 		UM_TRY(um_fitsfile_fail(path, "no such HDU", status));
 	if (fits_is_compressed_image(f, &status))
 		UM_TRY(um_fail(UM_EDATA, "%s: compressed image; unpack it with funpack", path));
-	UM_TRY(read_pixels(path, f, bytes, out));
+	UM_TRY(read_pixels(path, f, bytes, false, out));
 out:
 	um_fitsfile_close(f);
 	return st;

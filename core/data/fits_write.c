@@ -118,14 +118,13 @@ um_status um_fits_write(const char *path, const um_fits_file *w)
 		put_sky(f, w->sky, a->dim[a->rank - 2], a->dim[a->rank - 1], &status);
 	if (w->bunit != NULL && w->bunit[0])
 		put_text(f, "BUNIT", w->bunit, NULL, &status);
-	if (!sky && w->axis3 != NULL && a->rank >= 3) {
+	if (!sky && w->axis[0] != NULL && a->rank >= 3) {
 		put_axis(f, 1, "COLUMN", &status);
 		put_axis(f, 2, "ROW", &status);
 	}
-	if (w->axis3 != NULL && a->rank >= 3)
-		put_axis(f, 3, w->axis3, &status);
-	if (w->axis4 != NULL && a->rank >= 4)
-		put_axis(f, 4, w->axis4, &status);
+	for (int k = 3; k <= a->rank; k++)
+		if (w->axis[k - 3] != NULL)
+			put_axis(f, k, w->axis[k - 3], &status);
 	for (const char *const *h = w->history; h != NULL && *h != NULL; h++)
 		fits_write_history(f, *h, &status);
 	put_pixels(f, a, sky, &status);

@@ -36,8 +36,8 @@ UM_API UM_USED um_status um_imageset_read(int64_t n, const char *const files[],
 	const um_imageset_spec *spec, um_array *out, double *top);
 
 /* Grey images [n][frames][bands][1][rows][columns] in red, green and blue: out is new, float [n][frames][bands][3][rows]
- * [columns], with ground + (ink - ground) grey in each. Image number i has two colours of its own, which depend on seed and
- * i alone: ground uniform in (0, 1/4)^3, ink uniform in (0, 1)^3 and then divided by its largest number. */
+ * [columns], with ink times grey in each. Image number i has an ink of its own, which depends on seed and i alone: uniform in
+ * (0, 1)^3 and then divided by its largest number. */
 UM_API UM_USED um_status um_imageset_paint(const um_array *grey, uint64_t seed, um_array *out);
 
 /* The same list with folders replaced by what they hold with an ending of such files, sorted by

@@ -203,17 +203,26 @@ um_status um_amortized_run(um_amortizer *a, um_problem *problem, um_sink *sink)
 {
 	um_status st = UM_OK;
 	shoot s = { .a = a, .p = problem, .about = um_problem_about(problem), .sink = sink };
+	um_weights *trained = NULL;
 	if (a->w == NULL)
 		return um_fail(UM_EPARAM, "it has not been trained: give model = a weight file, or put a train stage before");
 	UM_TRY(um_problem_suits(problem, &a->file));
 	UM_TRY(um_condition_noise(&a->cond, um_problem_sigma(problem), &s.outside));
-	if (a->set.tune > 0)
+	if (a->set.tune > 0) {
+		if ((trained = um_weights_copy(a->w)) == NULL)
+			UM_TRY(um_fail(UM_ENOMEM, "no memory for a network"));
 		UM_TRY(um_amortizer_tune(a, problem, sink));
+	}
 	UM_TRY(shoot_new(&s));
 	UM_TRY(draws(&s));
 	UM_TRY(alarm(&s));
 	UM_TRY(refine(&s));
 out:
+	if (trained != NULL) { /* for the next measurement */
+		memcpy(a->w->data, trained->data, sizeof(float) * (size_t)trained->len);
+		um_weights_touch(a->w);
+	}
+	um_weights_free(trained);
 	shoot_free(&s);
 	return st;
 }

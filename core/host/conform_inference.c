@@ -12,6 +12,7 @@ struct trial {
 	um_params *forward_params, *prior_params;
 	um_forward forward;
 	um_prior prior;
+	um_array y, sigma; /* its measurement */
 	um_problem *problem;
 	um_memory kept;
 	um_sink_ops ops;
@@ -66,6 +67,8 @@ static um_status open_trial(struct fixture *f, struct trial *t)
 	UM_TRY(um_forward_simulate(&t->forward, conform_rngs(f, 1), conform_point(f, 1, true, 40), op, y, sigma,
 		NULL));
 	y->stride[0] = sigma->stride[0] = op->stride[0] = 0; /* one measurement for every sample */
+	t->y = *y;
+	t->sigma = *sigma;
 	UM_TRY(um_problem_new(&t->forward, &t->prior, 1, y, sigma, op, SAMPLES, "conform", &t->problem));
 out:
 	return st;
@@ -81,8 +84,28 @@ static void close_trial(struct trial *t)
 	um_memory_free(&t->kept);
 }
 
-/* Runs a fresh instance; *refusal says why it cannot work on this problem. */
-static um_status run(struct fixture *f, bool stop, struct trial *t, const char **refusal)
+/* Runs an instance for another measurement, and forgets it. */
+static um_status run_other(struct fixture *f, struct fixture *fresh, struct trial *t)
+{
+	um_status st = UM_OK;
+	um_memory forgotten = { 0 };
+	um_sink sink = um_memory_sink(&forgotten);
+	um_array *y = conform_rows(f, 1, f->n), *sigma = conform_rows(f, 1, f->n);
+	const um_array *op = um_problem_op(t->problem);
+	for (int64_t i = 0; i < f->n; i++) {
+		um_row_d(sigma, 0)[i] = um_problem_sigma(t->problem)[i];
+		um_row_d(y, 0)[i] = um_problem_y(t->problem)[i] + (i % 2 ? 3 : -1) * um_row_d(sigma, 0)[i];
+	}
+	um_problem_turn(t->problem, y, sigma, op, "other");
+	UM_TRY(fresh->inference.ops.run(fresh->inference.self, t->problem, &sink));
+	um_problem_turn(t->problem, &t->y, &t->sigma, op, "conform");
+out:
+	um_memory_free(&forgotten);
+	return st;
+}
+
+/* Runs a fresh instance, or one that has worked for another measurement; *refusal says why it cannot work on this problem. */
+static um_status run(struct fixture *f, bool stop, bool used, struct trial *t, const char **refusal)
 {
 	um_status st = UM_OK;
 	struct fixture fresh = { 0 };
@@ -95,6 +118,8 @@ static um_status run(struct fixture *f, bool stop, struct trial *t, const char *
 	if (*refusal != NULL)
 		goto out;
 	UM_TRY(conform_instance(f->b, &f->env, &fresh));
+	if (used)
+		UM_TRY(run_other(f, &fresh, t));
 	UM_TRY(fresh.inference.ops.run(fresh.inference.self, t->problem, &sink));
 out:
 	t->memory = NULL;
@@ -106,7 +131,7 @@ static um_status check_run(struct fixture *f)
 {
 	um_status st = UM_OK;
 	struct trial t = { 0 };
-	UM_TRY(run(f, false, &t, &f->absent));
+	UM_TRY(run(f, false, false, &t, &f->absent));
 	if (f->absent != NULL)
 		goto out;
 	const int64_t got = t.kept.samples.data != NULL ? t.kept.samples.dim[0] : 0;
@@ -123,28 +148,44 @@ out:
 	return st;
 }
 
-static um_status check_repeat(struct fixture *f)
+/* Two runs of one measurement, the second of an instance that is used. */
+static um_status compare_runs(struct fixture *f, bool used, const char *what)
 {
 	um_status st = UM_OK;
 	struct trial t = { 0 }, again = { 0 };
-	UM_TRY(run(f, false, &t, &f->absent));
+	UM_TRY(run(f, false, false, &t, &f->absent));
 	if (f->absent != NULL)
 		goto out;
-	UM_TRY(run(f, false, &again, &f->absent));
+	UM_TRY(run(f, false, used, &again, &f->absent));
 	if (t.kept.samples.data == NULL || um_array_len(&t.kept.samples) != um_array_len(&again.kept.samples))
 		UM_TRY(um_fail(UM_EPLUGIN, "two runs with one seed deliver different numbers of samples"));
-	st = conform_bytes(&t.kept.samples, &again.kept.samples, "samples of two runs with one seed");
-	f->b->flaky = st != UM_OK;
+	st = conform_bytes(&t.kept.samples, &again.kept.samples, what);
 out:
 	close_trial(&t);
 	close_trial(&again);
 	return st;
 }
 
+static um_status check_repeat(struct fixture *f)
+{
+	const um_status st = compare_runs(f, false, "samples of two runs with one seed");
+	f->b->flaky = st != UM_OK;
+	return st;
+}
+
+static um_status check_used(struct fixture *f)
+{
+	if (f->b->flaky) {
+		f->absent = "runs do not repeat";
+		return UM_OK;
+	}
+	return compare_runs(f, true, "samples of a fresh instance and of one that has run for another measurement");
+}
+
 static um_status check_stop(struct fixture *f)
 {
 	struct trial t = { 0 };
-	um_status st = run(f, true, &t, &f->absent);
+	um_status st = run(f, true, false, &t, &f->absent);
 	if (st == UM_EINTR || f->absent != NULL)
 		st = UM_OK;
 	if (st == UM_OK && t.after > 2)
@@ -161,7 +202,7 @@ static um_status run_alone(struct fixture *f, um_array **out)
 	struct fixture first = { 0 };
 	UM_TRY(conform_instance(f->b, &f->env, &first)); /* whose needs run() asks about */
 	f->inference.info = first.inference.info;
-	UM_TRY(run(f, false, &t, &f->absent));
+	UM_TRY(run(f, false, false, &t, &f->absent));
 	if (f->absent != NULL || t.kept.samples.data == NULL)
 		goto out;
 	*out = conform_images(f, t.kept.samples.dim[0]);
@@ -183,7 +224,8 @@ static um_status check_threads(struct fixture *f)
 }
 
 static const struct check checks[] = {
-	{ "run", check_run }, { "run repeats", check_repeat }, { "instances in threads", check_threads }, { "stops when told to", check_stop },
+	{ "run", check_run }, { "run repeats", check_repeat }, { "run after another", check_used },
+	{ "instances in threads", check_threads }, { "stops when told to", check_stop },
 };
 
 void conform_inference(struct battery *b, struct fixture *f, int n)

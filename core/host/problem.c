@@ -64,17 +64,24 @@ um_status um_problem_new(um_forward *f, um_prior *priors, int npriors, const um_
 			(long long)f->info.ny, (long long)f->info.ny, (long long)f->info.nop);
 	um_problem *p = new_problem(f, priors, npriors, name);
 	p->info.samples = samples;
-	p->y = *y;
-	p->sigma = *sigma;
 	um_status st = um_array_new(&p->op, UM_F64, 2, (const int64_t[]){ 1, op->dim[1] });
 	if (st != UM_OK) {
 		free(p);
 		return st;
 	}
-	um_problem_set_op(p, um_row_d(op, 0));
-	p->y.stride[0] = p->sigma.stride[0] = p->op.stride[0] = 0;
+	p->op.stride[0] = 0;
+	um_problem_turn(p, y, sigma, op, name);
 	*out = p;
 	return UM_OK;
+}
+
+void um_problem_turn(um_problem *p, const um_array *y, const um_array *sigma, const um_array *op, const char *name)
+{
+	p->key = um_rng_new(p->forward->env.seed, name, 0);
+	p->y = *y;
+	p->sigma = *sigma;
+	p->y.stride[0] = p->sigma.stride[0] = 0;
+	um_problem_set_op(p, um_row_d(op, 0));
 }
 
 um_status um_problem_new_fit(um_forward *f, um_prior *priors, int npriors, um_dataset *truths, double seconds,

@@ -12,6 +12,11 @@
 #include "pipeline/task.h"
 #include "report/figure.h"
 
+static bool many(const um_cell_out *c)
+{
+	return c->results.of > 1;
+}
+
 /* Seconds between checkpoints. */
 static double save_every(void)
 {
@@ -24,10 +29,11 @@ static double save_every(void)
 static um_answer progress(void *state, int64_t done, int64_t total, double loss)
 {
 	um_cell_out *c = state;
+	const int64_t before = c->measurement * total, all = (many(c) ? c->results.of : 1) * total;
 	if (c->page->total == 0)
-		c->page->first = done > 0 ? done - 1 : 0;
-	c->page->done = done;
-	c->page->total = total;
+		c->page->first = before + (done > 0 ? done - 1 : 0);
+	c->page->done = before + done;
+	c->page->total = all;
 	c->page->loss = loss;
 	if (um_task_stopping())
 		return UM_STOP;
@@ -46,7 +52,9 @@ static um_status samples(void *state, const um_array *u, const double *logq)
 	um_array all = { 0 };
 	if (c->problem == NULL)
 		return um_fail(UM_EPLUGIN, "only inference delivers samples");
+	const double begun = um_clock();
 	um_evidence_add(&c->evidence, c->problem, u, logq);
+	c->started += um_clock() - begun; /* which is no time of the inference */
 	int64_t old = c->samples.data != NULL ? c->samples.dim[0] : 0;
 	UM_TRY(um_problem_images(c->problem, old + u->dim[0], &all));
 	if (old > 0)
@@ -71,23 +79,13 @@ out:
 
 um_status um_cell_metric(um_cell_out *c, const char *name, double value)
 {
-	int i = 0;
-	while (i < c->nmetric && strcmp(c->metric[i].name, name) != 0)
-		i++;
-	if (i == (int)(sizeof(c->metric) / sizeof(*c->metric)))
-		return um_fail(UM_EPLUGIN, "more than %d metrics", i);
-	if (i == c->nmetric) {
-		c->metric[i].name = um_strdup(name);
-		c->nmetric++;
-	}
-	c->metric[i].value = value;
-	return UM_OK;
+	return um_results_put(&c->results, name, value);
 }
 
-void um_cell_warn(um_cell_out *c, const char *text)
+double um_cell_calls(const um_cell_out *c)
 {
-	c->warning = um_grow(c->warning, sizeof(*c->warning) * (size_t)(c->nwarning + 1));
-	c->warning[c->nwarning++] = um_strdup(text);
+	return c->problem == NULL ? c->earlier_calls : c->earlier_calls +
+		(double)(um_problem_calls(c->problem) - c->calls_before - c->evidence.calls);
 }
 
 static um_status metric(void *state, const char *name, double value)
@@ -119,6 +117,8 @@ static void forget(um_cell_out *c, int64_t step)
 static um_status trace(void *state, int64_t step, int n, const char *const names[], const double values[])
 {
 	um_cell_out *c = state;
+	if (c->measurement > 0) /* there is one file */
+		return UM_OK;
 	if (c->restored)
 		forget(c, step);
 	c->restored = false;
@@ -151,7 +151,10 @@ static um_status file(void *state, const char *name, um_status (*write)(const ch
 	um_cell_out *c = state;
 	if (strchr(name, '/') != NULL || name[0] == '.')
 		return um_fail(UM_EPLUGIN, "'%s' is not a plain file name", name);
-	char *path = um_format("%s/%s", c->folder, name);
+	const char *dot = strrchr(name, '.');
+	const int stem = (int)(dot != NULL ? (size_t)(dot - name) : strlen(name));
+	char *path = c->measurement == 0 ? um_format("%s/%s", c->folder, name) : um_format("%s/%.*s-%lld%s", c->folder, stem, name,
+		(long long)c->measurement + 1, name + stem);
 	char *temp = um_file_begin(path);
 	um_status st = um_file_commit(temp, path, write(temp, context));
 	free(temp);
@@ -166,22 +169,31 @@ static void note_number(um_tensors *t, const char *key, double value)
 	um_tensors_note(t, key, text);
 }
 
-static um_status checkpoint(void *state, int n, const char *const names[], const um_array *const arrays[])
+/* What a plugin keeps of the measurement at work, and what is finished; measurement < 0: only that. */
+static um_status save(um_cell_out *c, int64_t measurement, int n, const char *const names[], const um_array *const arrays[])
 {
-	um_cell_out *c = state;
 	um_status st = UM_OK;
 	um_tensors t = { 0 };
 	for (int i = 0; i < n; i++)
 		UM_TRY(um_tensors_add(&t, names[i], arrays[i]));
 	note_number(&t, "trace_bytes", (double)c->trace_len);
 	note_number(&t, "seconds", c->earlier + um_clock() - c->started);
-	note_number(&t, "nfe", c->earlier_calls + (c->problem != NULL ? (double)um_problem_calls(c->problem) : 0));
+	note_number(&t, "nfe", um_cell_calls(c));
 	note_number(&t, "peak_mb", um_cell_peak_mb(c));
+	note_number(&t, "measurement", (double)measurement);
+	UM_TRY(um_results_store(&c->results, &t));
 	UM_TRY(um_cell_write_trace(c));
 	UM_TRY(um_checkpoint_write(c->folder, &t));
+	c->kept = c->results.n;
 out:
 	um_tensors_free(&t);
 	return st;
+}
+
+static um_status checkpoint(void *state, int n, const char *const names[], const um_array *const arrays[])
+{
+	um_cell_out *c = state;
+	return save(c, c->measurement, n, names, arrays);
 }
 
 static um_status tensor(void *state, const char *name, const um_array *a)
@@ -204,14 +216,11 @@ static um_status note(void *state, const char *key, const char *value)
 	return UM_OK;
 }
 
-/* The trace as long as it was when the checkpoint was written, and what was counted by then. */
+/* The trace as long as it was when the checkpoint was written. */
 static um_status restore_trace(um_cell_out *c, const um_tensors *t)
 {
 	const size_t want = (size_t)um_checkpoint_number(t, "trace_bytes");
-	c->earlier = um_checkpoint_number(t, "seconds");
-	c->earlier_calls = um_checkpoint_number(t, "nfe");
-	c->earlier_mb = um_checkpoint_number(t, "peak_mb");
-	if (want == 0)
+	if (want == 0 || c->trace != NULL)
 		return UM_OK;
 	char *path = um_format("%s/trace.csv", c->folder);
 	um_status st = um_file_get(path, &c->trace, NULL);
@@ -242,7 +251,7 @@ static um_status restore(void *state, int n, const char *const names[], um_array
 	um_cell_out *c = state;
 	um_status st = UM_OK;
 	um_tensors t = { 0 };
-	*found = last_checkpoint(c, &t);
+	*found = last_checkpoint(c, &t) && um_checkpoint_number(&t, "measurement") == (double)c->measurement;
 	for (int i = 0; *found && i < n; i++) {
 		const um_array *a = um_tensors_get(&t, names[i]);
 		if (a == NULL || a->dtype != arrays[i]->dtype || um_array_len(a) != um_array_len(arrays[i]))
@@ -250,11 +259,50 @@ static um_status restore(void *state, int n, const char *const names[], um_array
 				"new folder", c->folder, names[i]));
 		UM_TRY(um_array_copy(arrays[i], a));
 	}
-	if (*found)
+	if (*found) {
+		c->earlier = um_checkpoint_number(&t, "seconds");
+		c->earlier_calls = um_checkpoint_number(&t, "nfe");
+		c->earlier_mb = um_checkpoint_number(&t, "peak_mb");
 		UM_TRY(restore_trace(c, &t));
+	}
 out:
 	um_tensors_free(&t);
 	return st;
+}
+
+/* ---- several measurements -------------------------------------------------------------------- */
+
+um_status um_cell_resume(um_cell_out *c)
+{
+	um_status st = UM_OK;
+	um_tensors t = { 0 };
+	if (!many(c) || !c->resume)
+		return UM_OK;
+	c->resume = last_checkpoint(c, &t);
+	UM_TRY(um_results_restore(&c->results, &t));
+	if (c->results.n > 0) {
+		c->earlier_mb = um_checkpoint_number(&t, "peak_mb");
+		UM_TRY(restore_trace(c, &t));
+	}
+	c->kept = c->results.n;
+out:
+	um_tensors_free(&t);
+	return st;
+}
+
+void um_cell_turn(um_cell_out *c, int64_t k)
+{
+	c->resume = c->resume && c->started == 0; /* a checkpoint is of the first that is not finished */
+	c->measurement = k;
+	c->earlier = c->earlier_calls = 0;
+	c->calls_before = c->problem != NULL ? um_problem_calls(c->problem) : 0;
+	um_evidence_free(&c->evidence);
+	um_array_free(&c->samples);
+}
+
+um_status um_cell_keep(um_cell_out *c)
+{
+	return c->results.n > c->kept ? save(c, -1, 0, NULL, NULL) : UM_OK;
 }
 
 double um_cell_earlier(const um_cell_out *c)
@@ -278,10 +326,18 @@ static um_status figure_path(const um_cell_out *c, const char *name, const char 
 	return st;
 }
 
+/* Figures are of the first measurement. */
+static bool pictured(const um_cell_out *c)
+{
+	return c->measurement == 0;
+}
+
 static um_status plot(void *state, const um_plot *p)
 {
 	char *path = NULL, *numbers = NULL;
 	um_status st = UM_OK;
+	if (!pictured(state))
+		return UM_OK;
 	UM_TRY(figure_path(state, p->name, ".png", &path));
 	UM_TRY(figure_path(state, p->name, ".json", &numbers));
 	UM_TRY(um_plot_write(path, p));
@@ -299,6 +355,8 @@ static um_status picture(void *state, const um_picture *p)
 	const um_scale scale = { .map = UM_AFMHOT, .label = p->unit };
 	const um_figure f = { .title = p->title, .panels = &panel, .npanels = 1, .scales = &scale,
 		.nscales = 1, .smooth = p->pixel > 0, .pixel = p->pixel };
+	if (!pictured(state))
+		return UM_OK;
 	um_status st = figure_path(state, p->name, ".png", &path);
 	if (st == UM_OK)
 		st = um_figure_write(path, &f);
@@ -310,6 +368,8 @@ static um_status images(void *state, const char *name, const char *title, const 
 {
 	const um_cell_out *c = state;
 	char *path = NULL;
+	if (!pictured(c))
+		return UM_OK;
 	um_status st = figure_path(c, name, ".png", &path);
 	if (st == UM_OK)
 		st = um_figure_gallery(path, title, x, NULL, c->plan->env.pixel, c->plan->env.mesh);
@@ -328,11 +388,7 @@ um_sink um_cell_sink(um_cell_out *c)
 
 void um_cell_free(um_cell_out *c)
 {
-	for (int i = 0; i < c->nmetric; i++)
-		free(c->metric[i].name);
-	for (int i = 0; i < c->nwarning; i++)
-		free(c->warning[i]);
-	free(c->warning);
+	um_results_free(&c->results);
 	um_array_free(&c->samples);
 	um_evidence_free(&c->evidence);
 	um_tensors_free(&c->weights);

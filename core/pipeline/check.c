@@ -6,6 +6,7 @@
 #include <string.h>
 #include <umbra/fits.h>
 #include "base/mem.h"
+#include "pipeline/measured.h"
 #include "pipeline/plan.h"
 
 static um_status open_factor(const um_plan *p, int index, int k, const um_env *env, um_prior *out)
@@ -166,7 +167,8 @@ static void check_source(um_plan *p, const um_task *t, const struct opened *o, u
 			"its use", p->forward[t->forward].key);
 }
 
-static void check_truth_file(um_plan *p, const char *path, const um_node *at, um_problems *problems)
+/* One image a measurement. */
+static void check_truth_file(um_plan *p, const char *path, int64_t count, const um_node *at, um_problems *problems)
 {
 	um_image im = { 0 };
 	um_status st = um_image_read(path, &im);
@@ -174,13 +176,17 @@ static void check_truth_file(um_plan *p, const char *path, const um_node *at, um
 		um_problems_add(problems, st, at, "%s", um_message());
 		return;
 	}
-	int r = im.data.rank;
-	int64_t n = p->env.shape[0] * p->env.shape[1] * p->env.shape[2] * p->env.shape[3] * p->env.shape[4];
-	if (um_array_len(&im.data) != n || r < 2 || im.data.dim[r - 1] != p->env.shape[4] ||
-		im.data.dim[r - 2] != p->env.shape[3])
+	const int r = im.data.rank;
+	const int64_t n = p->env.shape[0] * p->env.shape[1] * p->env.shape[2] * p->env.shape[3] * p->env.shape[4];
+	const int64_t has = um_array_len(&im.data);
+	const bool fits = r >= 2 && im.data.dim[r - 1] == p->env.shape[4] && im.data.dim[r - 2] == p->env.shape[3];
+	if (fits && has % n == 0 && has / n != count && (count > 1 || im.measurements > 1))
+		um_problems_add(problems, UM_EDATA, at, "%s: it holds %lld image%s for %lld measurement%s: one each is needed", path,
+			(long long)(has / n), has > n ? "s" : "", (long long)count, count > 1 ? "s" : "");
+	else if (!fits || has != count * n)
 		um_problems_add(problems, UM_EDATA, at, "%s: it has %lld numbers and is %lld pixels wide, the "
-			"image %lld and %lld: make pixels agree", path, (long long)um_array_len(&im.data),
-			(long long)im.data.dim[r - 1], (long long)n, (long long)p->env.shape[4]);
+			"image %lld and %lld: make pixels agree", path, (long long)has,
+			(long long)im.data.dim[r - 1], (long long)(count * n), (long long)p->env.shape[4]);
 	um_image_free(&im);
 }
 
@@ -192,7 +198,14 @@ static void check_simulation(um_plan *p, const um_task *t, const struct opened *
 		um_problems_add(problems, UM_EPARAM, s->node, "forward/%s cannot simulate measurements",
 			f->plugin->name);
 	if (s->set.truth_file != NULL)
-		check_truth_file(p, s->set.truth_file, um_node_get(s->node, "truth"), problems);
+		check_truth_file(p, s->set.truth_file, s->set.count, um_node_get(s->node, "truth"), problems);
+	if (s->data.files.n > 0) {
+		um_array x = { 0 };
+		um_status st = um_truth_images(s, &p->env, &x);
+		if (st != UM_OK)
+			um_problems_add(problems, st, um_node_get(um_node_get(s->node, "truth"), "files"), "%s", um_message());
+		um_array_free(&x);
+	}
 	int i = um_plan_prior(p, s->data.prior);
 	if (i >= 0 && o->prior[i] != NULL && (p->prior[i].n != 1 || o->prior[i][0].ops.sample == NULL))
 		um_problems_add(problems, UM_EPARAM, um_node_get(s->node, "truth"), "a truth cannot be drawn from "
@@ -226,6 +239,9 @@ static void check_import(um_plan *p, const um_task *t, const struct opened *o, u
 	um_array x = { 0 };
 	if (f->self == NULL)
 		return;
+	if (um_plan_measurements(p, t->forward, f) > 1)
+		um_problems_add(problems, UM_EPARAM, um_node_get(s->node, "forward"), "import takes images of one measurement, and "
+			"forward.%s has %lld", p->forward[t->forward].key, (long long)um_plan_measurements(p, t->forward, f));
 	um_status st = um_import_read(s, &p->env, f->info.unit, &x);
 	if (st != UM_OK)
 		um_problems_add(problems, st, um_node_get(s->node, "files"), "%s", um_message());
@@ -290,14 +306,15 @@ void um_plan_check(um_plan *p, um_problems *problems)
 	open_all(p, &o, problems);
 	for (int i = 0; i < p->nforward; i++)
 		if (p->forward_set[i].truth != NULL && *p->forward_set[i].truth)
-			check_truth_file(p, p->forward_set[i].truth, um_node_get(p->forward[i].node, "truth"), problems);
+			check_truth_file(p, p->forward_set[i].truth, o.forward[i].info.measurements > 1 ? o.forward[i].info.measurements : 1,
+				um_node_get(p->forward[i].node, "truth"), problems);
 	int last_stage = -1;
 	for (int i = 0; i < p->ntask; i++) {
 		const um_task *t = &p->task[i];
 		const um_stage_kind kind = um_plan_kind(p, t);
 		if (kind == UM_INFER) {
 			check_cell(p, t, &o, problems);
-			um_start_check(p, t, problems);
+			um_start_check(p, t, um_plan_measurements(p, t->forward, &o.forward[t->forward]), problems);
 			if (t->stage != last_stage)
 				check_source(p, t, &o, problems);
 			last_stage = t->stage;

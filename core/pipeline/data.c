@@ -27,8 +27,7 @@
 		"averaged over the area of new pixels, or projected along z onto the vertices of a mesh.")
 #define COLOURS \
 	UM_CHOICE(um_data_settings, colours, "stored", "stored|random", "Those of the files, or grey images are painted, " \
-		"for channels = 3: each with a dark ground where x is 0 and a bright ink where x is 1, which follow from seed and " \
-		"the number of the image.")
+		"for channels = 3: each in a bright ink on black, which follows from seed and the number of the image.")
 
 static const um_param data_table[] = {
 	FILES,
@@ -55,11 +54,12 @@ static const um_param data_table[] = {
 };
 
 static const um_param truth_table[] = {
-	UM_PARAM_TEXT(um_data_settings, prior, "", "A key of the group priors, drawn from once. Or give files."),
+	UM_PARAM_TEXT(um_data_settings, prior, "", "A key of the group priors to draw from. Or give files."),
 	UM_PARAM(um_data_settings, seed, "0", 0, BIG, "", "Seed of the draw or of random colours; left out: that of the "
 		"pipeline."),
 	FILES,
-	UM_PARAM(um_data_settings, index, "0", 0, 1e9, "", "Which image of the files; 0 is the first."),
+	UM_PARAM(um_data_settings, index, "0", 0, 1e9, "", "Which image of the files; 0 is the first. Of several "
+		"measurements that of the first."),
 	VALUES,
 	FACTOR,
 	OFFSET,
@@ -197,18 +197,19 @@ void um_truth_read(um_plan *p, um_stage *s, um_problems *problems)
 	check_truth(p, s, t, problems);
 }
 
-um_status um_truth_image(const um_stage *s, const um_env *env, um_array *x)
+um_status um_truth_images(const um_stage *s, const um_env *env, um_array *x)
 {
 	um_status st = UM_OK;
 	um_array all = { 0 };
 	double step;
+	const int64_t first = s->data.index, count = s->set.count;
 	UM_TRY(um_data_images(s, env, &all, &step));
-	if (s->data.index >= all.dim[0])
+	if (first + count > all.dim[0])
 		UM_TRY(um_fail(UM_EDATA, "%s: there is no image %lld: it holds %lld, of which the first is 0", s->data.files.v[0],
-			(long long)s->data.index, (long long)all.dim[0]));
-	UM_TRY(um_env_images(env, 1, x));
-	const um_array one = um_array_rows(&all, s->data.index, 1);
-	UM_TRY(um_array_copy(x, &one));
+			(long long)(first + count - 1), (long long)all.dim[0]));
+	UM_TRY(um_env_images(env, count, x));
+	const um_array some = um_array_rows(&all, first, count);
+	UM_TRY(um_array_copy(x, &some));
 out:
 	um_array_free(&all);
 	return st;

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "pipeline/cube.h"
 #include "pipeline/provenance.h"
 #include "pipeline/task.h"
 #include "report/align.h"
@@ -16,57 +17,30 @@
 #include "report/metrics.h"
 #include "report/ring.h"
 
-um_array um_image_axes(const um_array *x, bool keep_count)
-{
-	int64_t dim[UM_MAXRANK];
-	int rank = 0;
-	if (keep_count)
-		dim[rank++] = x->dim[0];
-	for (int i = 1; i < 4; i++)
-		if (x->dim[i] > 1)
-			dim[rank++] = x->dim[i];
-	dim[rank++] = x->dim[4];
-	dim[rank++] = x->dim[5];
-	return um_array_view(x->data, x->dtype, rank, dim);
-}
-
-static um_status write_fits(const um_cell_out *c, const char *name, const um_array *data, bool cube,
-	const um_sky *sky, const char *unit, char **history)
-{
-	um_array view = um_image_axes(data, cube);
-	int extra = view.rank - 2;
-	um_fits_file f = { .data = &view, .sky = sky, .bunit = unit, .history = (const char *const *)history,
-		.axis3 = extra == 1 && cube ? "SAMPLE" : extra >= 1 ? "CHANNEL" : NULL,
-		.axis4 = extra == 2 && cube ? "SAMPLE" : NULL };
-	char *path = um_format("%s/%s", c->folder, name), *temp = um_file_begin(path);
-	um_status st = um_file_commit(temp, path, um_fits_write(temp, &f));
-	free(temp);
-	free(path);
-	return st;
-}
-
-/* Moves samples whose position the data do not fix; *how becomes a phrase, or NULL where they
- * stay. */
-static um_status align(um_cell_out *c, const um_forward *f, const um_array *truth, const char **how)
+/* Where samples whose position the data do not fix are put, as a phrase, or NULL where they stay. */
+static const char *alignment(const um_cell_out *c, const um_measured *m)
 {
 	const um_plan *p = c->plan;
 	const char *wish = p->stage[p->task[c->task].stage].set.align;
 	const bool automatic = strcmp(wish, "auto") == 0;
+	if (!m->forward.info.shift_free || strcmp(wish, "none") == 0 || (automatic && !(p->env.pixel > 0)))
+		return NULL;
+	return automatic && m->truth.data != NULL ? "to the truth" : strcmp(wish, "centre") == 0 ? "by their centroids" : "to each other";
+}
+
+static um_status align(um_cell_out *c, const um_measured *m, const um_array *truth)
+{
+	const char *how = alignment(c, m);
 	um_aligned done = { 0 };
 	um_status st = UM_OK;
-	*how = NULL;
-	if (!f->info.shift_free || strcmp(wish, "none") == 0 || (automatic && !(p->env.pixel > 0)))
+	if (how == NULL)
 		return UM_OK;
-	if (automatic && truth != NULL) {
-		*how = "to the truth";
+	if (strcmp(how, "to the truth") == 0)
 		UM_TRY(um_align_reference(&c->samples, truth, &done));
-	} else if (strcmp(wish, "centre") == 0) {
-		*how = "by their centroids";
+	else if (strcmp(how, "by their centroids") == 0)
 		UM_TRY(um_align_centre(&c->samples, &done));
-	} else {
-		*how = "to each other";
+	else
 		UM_TRY(um_align_samples(&c->samples, &done));
-	}
 	UM_TRY(um_cell_metric(c, "align_wrapped", done.wrapped));
 out:
 	return st;
@@ -157,17 +131,31 @@ out:
 	return st;
 }
 
+static json_t *warnings(const um_results *r)
+{
+	json_t *list = json_array();
+	for (int i = 0; i < r->nwarning; i++)
+		json_array_append_new(list, um_json_text(r->warning[i]));
+	if (r->unsaid > 0) {
+		char *text = um_format("%lld more warnings are in log.txt, each after the measurement that it is of", (long long)r->unsaid);
+		json_array_append_new(list, json_string(text));
+		free(text);
+	}
+	return list;
+}
+
 um_status um_cell_write_metrics(const um_cell_out *c)
 {
+	const um_results *r = &c->results;
 	json_t *j = json_object();
-	for (int i = 0; i < c->nmetric; i++)
-		json_object_set_new(j, c->metric[i].name,
-			isfinite(c->metric[i].value) ? json_real(c->metric[i].value) : json_null());
-	json_t *warnings = c->nwarning > 0 ? json_array() : NULL;
-	for (int i = 0; i < c->nwarning; i++)
-		json_array_append_new(warnings, um_json_text(c->warning[i]));
-	if (warnings != NULL)
-		json_object_set_new(j, "warnings", warnings);
+	if (r->of > 1)
+		json_object_set_new(j, "measurements", json_real((double)r->n));
+	for (int i = 0; i < r->nmetric; i++) {
+		const double v = um_results_all(r, i);
+		json_object_set_new(j, r->metric[i].name, isfinite(v) ? json_real(v) : json_null());
+	}
+	if (r->nwarning > 0)
+		json_object_set_new(j, "warnings", warnings(r));
 	char *text = json_dumps(j, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
 	char *path = um_format("%s/metrics.json", c->folder);
 	um_status st = um_file_put(path, text, strlen(text));
@@ -206,19 +194,43 @@ static void add_card(char ***history, char *text)
 	(*history)[n + 1] = NULL;
 }
 
-static um_status write_images(um_cell_out *c, const char *aligned, const um_sky *sky, const um_array *mean,
-	const um_array *std, const char *unit)
+static um_status write_cube(const um_cell_out *c, const um_measured *m, const char *name, const um_array *x, bool samples,
+	char *const *history)
+{
+	const char *const lead[] = { c->results.of > 1 ? "MEASUREMENT" : NULL, samples ? "SAMPLE" : NULL };
+	char *path = um_format("%s/%s", c->folder, name);
+	const um_status st = um_cube_write(path, x, lead, m->sky.pixel > 0 ? &m->sky : NULL, m->forward.info.unit, history);
+	free(path);
+	return st;
+}
+
+static um_status write_images(const um_cell_out *c, const um_measured *m)
 {
 	um_status st = UM_OK;
+	const um_results *r = &c->results;
+	const char *aligned = alignment(c, m);
+	const um_array all = um_array_rows(&r->samples, 0, r->n);
+	um_array mean = { 0 }, std = { 0 };
 	char **history = NULL;
+	int64_t dim[UM_MAXRANK] = { r->n };
+	memcpy(dim + 1, all.dim + 2, 5 * sizeof(*dim));
+	UM_TRY(um_array_new(&mean, UM_F64, 6, dim));
+	UM_TRY(um_array_new(&std, UM_F64, 6, dim));
+	for (int64_t k = 0; k < r->n; k++) {
+		const um_array one = um_array_view(um_row_f(&all, k), UM_F32, 6, all.dim + 1);
+		um_array average = um_array_rows(&mean, k, 1), spread = um_array_rows(&std, k, 1);
+		UM_TRY(um_metrics_moments(&one, &average, &spread));
+	}
 	UM_TRY(um_history(c->plan, c->task, &history));
 	if (aligned != NULL)
 		add_card(&history, um_format("samples aligned %s by whole pixels", aligned));
-	UM_TRY(write_fits(c, "samples.fits", &c->samples, true, sky, unit, history));
-	UM_TRY(write_fits(c, "mean.fits", mean, false, sky, unit, history));
-	UM_TRY(write_fits(c, "std.fits", std, false, sky, unit, history));
+	UM_TRY(write_cube(c, m, "samples.fits", &all, true, history));
+	UM_TRY(write_cube(c, m, "mean.fits", &mean, false, history));
+	UM_TRY(write_cube(c, m, "std.fits", &std, false, history));
 out:
 	um_history_free(history);
+	um_array_free(&mean);
+	um_array_free(&std);
 	return st;
 }
 
@@ -232,12 +244,12 @@ double um_cell_peak_mb(const um_cell_out *c)
 static um_status counts(um_cell_out *c)
 {
 	um_status st = UM_OK;
-	UM_TRY(um_cell_metric(c, "samples", c->samples.data != NULL ? (double)c->samples.dim[0] : 0));
+	UM_TRY(um_cell_metric(c, "samples", (double)c->samples.dim[0]));
 	if (c->problem == NULL)
 		goto out; /* another program did the work */
 	UM_TRY(um_cell_metric(c, "seconds", c->earlier + um_clock() - c->started));
 	UM_TRY(um_cell_metric(c, "peak_mb", um_cell_peak_mb(c)));
-	UM_TRY(um_cell_metric(c, "nfe", c->earlier_calls + (double)(um_problem_calls(c->problem) - c->evidence.calls)));
+	UM_TRY(um_cell_metric(c, "nfe", um_cell_calls(c)));
 out:
 	return st;
 }
@@ -247,18 +259,15 @@ static um_status evidence(um_cell_out *c)
 {
 	um_status st = UM_OK;
 	um_evidence_figures f;
-	bool told = false;
 	if (!um_evidence_estimate(&c->evidence, c->problem, &f))
 		return UM_OK;
-	for (int i = 0; i < c->nmetric; i++)
-		told |= strcmp(c->metric[i].name, "pareto_k") == 0;
 	if (isfinite(f.lower)) {
 		UM_TRY(um_cell_metric(c, "log_evidence_lower", f.lower));
 		UM_TRY(um_cell_metric(c, "log_evidence_lower_se", f.lower_se));
 		UM_TRY(um_cell_metric(c, "log_evidence_is", f.is));
 		UM_TRY(um_cell_metric(c, "log_evidence_is_se", f.is_se));
 	}
-	if (isfinite(f.k) && !told)
+	if (isfinite(f.k) && !um_results_has(&c->results, "pareto_k"))
 		UM_TRY(um_cell_metric(c, "pareto_k", f.k));
 	if (isfinite(f.is) && f.k > um_pareto_limit(c->evidence.n))
 		um_log(UM_WARN, "log_evidence_is is not to be believed: the importance weights of %lld samples have a tail of Pareto "
@@ -267,35 +276,48 @@ out:
 	return st;
 }
 
-um_status um_cell_deliver(um_cell_out *c, um_forward *f, const um_array *y, const um_array *sigma,
-	const um_array *op, const um_array *truth, const um_sky *sky)
+um_status um_cell_judge(um_cell_out *c, um_measured *m, const um_array *op)
 {
 	um_status st = UM_OK;
-	um_array mean = { 0 }, std = { 0 };
-	const char *unit = f->info.unit, *aligned;
+	um_array mean = { 0 };
+	const int64_t k = c->measurement;
+	const um_array y = um_measured_row(&m->y, k), sigma = um_measured_row(&m->sigma, k), own = um_measured_row(&m->op, k);
+	const um_array image = um_measured_image(m, k), *truth = image.data != NULL ? &image : NULL;
+	op = op != NULL ? op : &own;
 	UM_TRY(counts(c));
-	UM_TRY(um_cell_write_trace(c));
-	if (c->samples.data == NULL)
-		goto out;
 	UM_TRY(evidence(c));
-	UM_TRY(align(c, f, truth, &aligned));
+	UM_TRY(align(c, m, truth));
 	int64_t dim[UM_MAXRANK];
 	memcpy(dim, c->samples.dim, sizeof(dim));
 	dim[0] = 1;
 	UM_TRY(um_array_new(&mean, UM_F64, 6, dim));
-	UM_TRY(um_array_new(&std, UM_F64, 6, dim));
-	UM_TRY(um_metrics_moments(&c->samples, &mean, &std));
-	UM_TRY(forward_stats(c, f, y, sigma, op, &mean));
+	UM_TRY(um_metrics_moments(&c->samples, &mean, NULL));
+	UM_TRY(forward_stats(c, &m->forward, &y, &sigma, op, &mean));
 	um_phase(NULL, NULL);
 	if (truth != NULL)
 		UM_TRY(truth_metrics(c, truth));
 	if (c->plan->env.pixel > 0)
 		UM_TRY(ring_metrics(c));
-	UM_TRY(write_images(c, aligned, sky, &mean, &std, unit));
-	UM_TRY(figures(c, f, y, sigma, op, truth, unit));
-	UM_TRY(um_cell_write_metrics(c));
+	if (k == 0)
+		UM_TRY(figures(c, &m->forward, &y, &sigma, op, truth, m->forward.info.unit));
+	UM_TRY(um_results_add(&c->results, &c->samples));
 out:
 	um_array_free(&mean);
-	um_array_free(&std);
+	return st;
+}
+
+um_status um_cell_deliver(um_cell_out *c, const um_measured *m)
+{
+	um_status st = UM_OK;
+	char *table = um_format("%s/measurements.csv", c->folder);
+	UM_TRY(um_cell_write_trace(c));
+	if (c->results.n == 0)
+		goto out;
+	UM_TRY(write_images(c, m));
+	if (c->results.of > 1)
+		UM_TRY(um_results_table(&c->results, table));
+	UM_TRY(um_cell_write_metrics(c));
+out:
+	free(table);
 	return st;
 }

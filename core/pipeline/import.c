@@ -35,6 +35,9 @@ static um_status add_file(const um_stage *s, const um_env *env, const char *unit
 	um_array more = { 0 }, all = { 0 };
 	UM_TRY(um_image_read(path, &im));
 	UM_TRY(check_unit(s, path, im.bunit, unit));
+	if (im.measurements > 1)
+		UM_TRY(um_fail(UM_EDATA, "%s: it has images of %lld measurements; import takes those of one", path,
+			(long long)im.measurements));
 	UM_TRY(um_image_onto(&im, path, env, false, &more));
 	const int64_t old = x->data != NULL ? x->dim[0] : 0;
 	UM_TRY(um_env_images(env, old + more.dim[0], &all));

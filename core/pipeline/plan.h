@@ -48,7 +48,7 @@ typedef enum um_stage_kind { UM_SIMULATE, UM_TRAIN, UM_INFER, UM_IMPORT, UM_COMP
 typedef struct um_stage_settings {
 	const char *stage, *forward, *prior, *learner, *truth_file, *align, *storage, *name, *simulate, *truths, *start;
 	um_texts priors, inference, files;
-	int64_t samples, replicates;
+	int64_t samples, replicates, count;
 	double time_limit, memory_limit, seconds, factor;
 	bool skip_impossible;
 } um_stage_settings;
@@ -138,9 +138,9 @@ UM_API const um_stage *um_plan_learning(const um_plan *p, int inference);
 /* Whether a prior is trained in this run, or names or is made of one that is. */
 UM_API bool um_plan_learned(const um_plan *p, int prior);
 /* The cell of an earlier stage whose mean image a cell starts from, or -1; complains where start of its stage asks for one
- * that is not there, or for plugins that have no such parameter. */
+ * that is not there, for plugins that have no such parameter, or for several measurements (count). */
 UM_API int um_plan_start(const um_plan *p, const um_task *t);
-UM_API void um_start_check(const um_plan *p, const um_task *t, um_problems *problems);
+UM_API void um_start_check(const um_plan *p, const um_task *t, int64_t count, um_problems *problems);
 UM_API bool um_plan_needs(const um_plan *p, const um_task *t, const um_task *k);
 /* Says where the run directory is: what it trains is opened with its weight files. */
 UM_API void um_plan_set_dir(um_plan *p, const char *dir);
@@ -211,7 +211,8 @@ UM_API const um_param *um_truth_table(size_t *n);
 UM_API void um_truth_read(um_plan *p, um_stage *s, um_problems *problems);
 /* The images of the files of a stage, and the width of the noise that hides their rounding. */
 UM_API UM_USED um_status um_data_images(const um_stage *s, const um_env *env, um_array *x, double *step);
-/* Image data.index of the files of a truth, float [1][image] in the units of priors. */
-UM_API UM_USED um_status um_truth_image(const um_stage *s, const um_env *env, um_array *x);
+/* Images data.index and those after it, set.count in all, of the files of a truth: float [count][image] in the units of
+ * priors. */
+UM_API UM_USED um_status um_truth_images(const um_stage *s, const um_env *env, um_array *x);
 
 #endif

@@ -29,6 +29,9 @@ static const um_param image_table[] = {
 static const um_param simulate_table[] = {
 	UM_CHOICE(um_stage_settings, stage, NULL, "simulate", "Makes measurements of a truth."),
 	UM_PARAM_TEXT(um_stage_settings, forward, NULL, "A key of the group forward."),
+	UM_PARAM(um_stage_settings, count, "1", 1, 1e6, "", "Measurements, each of a truth of its own with noise of its own: further "
+		"draws of the prior, images index, index + 1, ... of the files, or as many images in the FITS file. A cell infers them in "
+		"turn."),
 	/* truth is read apart, in data.c: a file, or a group */
 };
 #define ALIGN \
@@ -67,7 +70,8 @@ static const um_param compare_table[] = {
 		"comparison.png, means and standard deviations on common scales; for priors that share forward and inference "
 		"agreement-*.fits, agreement.png and agreement.csv (the part of the variance that is between priors, and where all "
 		"agree); distances.csv, energy distances 2 E|X - Y| - E|X - X'| - E|Y - Y'| between cells of one forward model, with "
-		"|.| the root mean square over pixels, in their unit; ring.csv and ring.png, ring features of images of the sky."),
+		"|.| the root mean square over pixels, in their unit; ring.csv and ring.png, ring features of images of the sky. Of several "
+		"measurements pictures, agreement and distances are of the first."),
 };
 static const um_param train_table[] = {
 	UM_CHOICE(um_stage_settings, stage, NULL, "train", "Fits a prior to data, or an inference to many measurements."),

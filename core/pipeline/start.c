@@ -14,7 +14,7 @@ int um_plan_start(const um_plan *p, const um_task *t)
 	return -1;
 }
 
-void um_start_check(const um_plan *p, const um_task *t, um_problems *problems)
+void um_start_check(const um_plan *p, const um_task *t, int64_t count, um_problems *problems)
 {
 	const um_stage *s = &p->stage[t->stage];
 	const um_node *at = um_node_get(s->node, "start");
@@ -27,6 +27,9 @@ void um_start_check(const um_plan *p, const um_task *t, um_problems *problems)
 	else if (um_plan_start(p, t) < 0)
 		um_problems_add(problems, UM_EPARAM, at, "%s cannot start from %s/%s+%s: no infer stage before it makes that cell", t->name,
 			p->forward[t->forward].key, p->prior[t->prior].key, s->set.start);
+	else if (count > 1)
+		um_problems_add(problems, UM_EPARAM, at, "%s cannot start from one image: forward.%s has %lld measurements", t->name,
+			p->forward[t->forward].key, (long long)count);
 	else if (image == NULL)
 		um_problems_add(problems, UM_EPARAM, at, "%s cannot start from an image: inference/%s has no parameter image", t->name,
 			item->plugin->name);

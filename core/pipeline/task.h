@@ -7,8 +7,10 @@
 #include <umbra/host.h>
 #include <umbra/tensors.h>
 #include "host/evidence.h"
+#include "pipeline/measured.h"
 #include "pipeline/page.h"
 #include "pipeline/plan.h"
+#include "pipeline/results.h"
 
 enum { UM_EXIT_SKIPPED = 77 }; /* a cell that cannot work, where the stage allows that */
 
@@ -28,17 +30,17 @@ typedef struct um_cell_out {
 	double started, saved, earlier; /* seconds; earlier: of interrupted runs */
 	double every;       /* seconds between checkpoints */
 	double earlier_calls, earlier_mb;
-	um_array samples;   /* in instrument units */
+	int64_t calls_before; /* of measurements before, in this process */
+	int64_t measurement; /* the one at work; its number of results.of */
+	int64_t kept;       /* measurements in the last checkpoint */
+	um_results results;
+	um_array samples;   /* of the measurement at work, in instrument units */
 	um_tensors weights; /* of a fit */
 	um_problem *problem;
 	um_evidence evidence;
 	char *trace;
 	size_t trace_len;
 	bool restored;      /* it comes from an interrupted run */
-	struct { char *name; double value; } metric[256];
-	int nmetric;
-	char **warning;     /* in words: what speaks against believing the samples */
-	int nwarning;
 } um_cell_out;
 
 UM_API um_sink um_cell_sink(um_cell_out *c);
@@ -48,8 +50,14 @@ UM_API void um_cell_free(um_cell_out *c);
 /* The most memory that this process, or an interrupted one before it, has held. */
 UM_API double um_cell_peak_mb(const um_cell_out *c);
 UM_API UM_USED um_status um_cell_metric(um_cell_out *c, const char *name, double value);
-/* Adds to the warnings of metrics.json. */
-UM_API void um_cell_warn(um_cell_out *c, const char *text);
+/* Evaluations of the prior for the measurement at work. */
+UM_API double um_cell_calls(const um_cell_out *c);
+
+/* Several measurements: has those that an interrupted run finished; goes over to measurement k; writes a checkpoint of
+ * what is finished, where the last one lacks some of it. */
+UM_API UM_USED um_status um_cell_resume(um_cell_out *c);
+UM_API void um_cell_turn(um_cell_out *c, int64_t k);
+UM_API UM_USED um_status um_cell_keep(um_cell_out *c);
 
 UM_API UM_USED um_status um_cell_write_metrics(const um_cell_out *c);
 /* How long interrupted runs worked on it, in seconds; 0 without a checkpoint. */
@@ -63,20 +71,27 @@ UM_API UM_USED um_status um_train(const um_plan *p, int task, const char *dir, c
 /* The weight file of a train task that fitted item, from what the fit delivered. */
 UM_API UM_USED um_status um_weight_file_write(const um_plan *p, int task, const um_item *item, um_tensors *t);
 
-/* Aligns the samples where the stage asks for it and the data allow it; samples.fits, mean.fits,
- * std.fits, metrics.json and figures of a cell; truth [image] double in instrument
- * units, or NULL. */
-UM_API UM_USED um_status um_cell_deliver(um_cell_out *c, um_forward *f, const um_array *y,
-	const um_array *sigma, const um_array *op, const um_array *truth, const um_sky *sky);
+/* Measures c->samples, of measurement c->measurement of m, with op (NULL: that of m): aligns them where the stage asks for it
+ * and the data allow it, metrics and, of the first measurement, figures. They are then among the results. */
+UM_API UM_USED um_status um_cell_judge(um_cell_out *c, um_measured *m, const um_array *op);
+/* samples.fits, mean.fits, std.fits, metrics.json and, of several measurements, measurements.csv of a cell from its results;
+ * trace.csv. */
+UM_API UM_USED um_status um_cell_deliver(um_cell_out *c, const um_measured *m);
 
+/* The work of stages. */
+UM_API UM_USED um_status um_simulate(const um_plan *p, int task, const char *dir, const um_env *env, um_page *page);
+/* *impossible: the parts of the cell do not go together. */
+UM_API UM_USED um_status um_infer(const um_plan *p, int task, const char *dir, const um_env *env, um_page *page, bool resume,
+	bool *impossible);
+/* Images of another program, judged as those of umbra are. */
+UM_API UM_USED um_status um_import(const um_plan *p, int task, const char *dir, const um_env *env, um_page *page);
+
+/* From now on warnings are of this cell; NULL: of none. */
+UM_API void um_task_hear(um_cell_out *c);
 /* Calls that the host makes for an inference plugin return to it, which is at work in a phase; NULL: no more. */
 UM_API void um_task_worker(const um_plugin *p, const char *phase);
 
 /* True once the process was asked to stop (SIGINT, SIGTERM, SIGUSR1). */
 UM_API bool um_task_stopping(void);
-
-/* An image array of a plan's shape as FITS wants it: axes of size 1 between samples and rows
- * dropped. x is [count][image]. */
-UM_API um_array um_image_axes(const um_array *x, bool keep_count);
 
 #endif

@@ -88,7 +88,7 @@ static bool read_moments(const um_cell *c, const struct group *g, um_image *mean
 {
 	char *m = um_format("%s/mean.fits", c->dir), *s = um_format("%s/std.fits", c->dir);
 	const bool there = um_file_exists(m) && um_file_exists(s);
-	bool good = there && um_image_read(m, mean) == UM_OK && um_image_read(s, std) == UM_OK;
+	bool good = there && um_image_read_first(m, mean) == UM_OK && um_image_read_first(s, std) == UM_OK;
 	if (there && !good)
 		um_log(UM_WARN, "%s", um_message());
 	good = good && has_spread(&std->data) && same_shape(&mean->data, &std->data) &&
@@ -192,7 +192,7 @@ static um_status write_fits(const struct group *g, const char *folder)
 	const um_sky *sky = g->mean[0].sky.pixel > 0 ? &g->mean[0].sky : NULL;
 	const int extra = g->map.rank - 2;
 	const um_fits_file f = { .data = &g->map, .sky = sky, .history = history,
-		.axis3 = extra == 1 ? "PLANE" : "CHANNEL", .axis4 = extra == 2 ? "PLANE" : NULL };
+		.axis = { extra == 1 ? "PLANE" : "CHANNEL", extra == 2 ? "PLANE" : NULL } };
 	/* keys have no '.', and "+" is for folders of cells */
 	char *path = um_format("%s/agreement-%s.%s.fits", folder, g->forward, g->inference), *temp = um_file_begin(path);
 	um_status st = um_file_commit(temp, path, um_fits_write(temp, &f));

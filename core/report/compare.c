@@ -56,7 +56,7 @@ struct picture {
 static void read_image(const char *dir, const char *name, um_image *im)
 {
 	char *path = um_format("%s/%s", dir, name);
-	if (access(path, F_OK) == 0 && um_image_read(path, im) != UM_OK) {
+	if (access(path, F_OK) == 0 && um_image_read_first(path, im) != UM_OK) {
 		um_log(UM_WARN, "%s", um_message());
 		*im = (um_image){ 0 };
 	}

@@ -90,7 +90,7 @@ static um_status read_samples(const um_cell *c, double cells, struct posterior *
 	um_image im = { 0 };
 	char *path = um_format("%s/samples.fits", c->dir);
 	p->cell = c;
-	UM_TRY(um_image_read(path, &im));
+	UM_TRY(um_image_read_first(path, &im));
 	const int64_t count = im.data.rank > 2 ? im.data.dim[0] : 1, n = um_array_len(&im.data) / count;
 	const double room = MEMORY / (cells * (double)n * sizeof(double));
 	const int64_t most = room > MOST ? MOST : room < FEWEST ? FEWEST : (int64_t)room, kept = count < most ? count : most;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <nettle/sha2.h>
 #include <umbra/config.h>
+#include "base/file.h"
 #include "base/mem.h"
 #include "curves.h"
 #include "page.h"
@@ -139,10 +140,22 @@ static void add_section(struct report *p, const char *heading, const char *name,
 	um_text_free(piece);
 }
 
+/* How many measurements a cell has inferred. */
+static int64_t measurements(const um_cell *c)
+{
+	const json_t *many = json_object_get(c->metrics, "measurements");
+	return json_is_number(many) ? (int64_t)json_number_value(many) : 1;
+}
+
 static void add_comparison(struct report *p)
 {
 	um_text piece = { 0 };
 	char *dir = um_format("%s/compare", p->run.dir);
+	int64_t many = 1;
+	for (int i = 0; i < p->run.ncells; i++)
+		many = measurements(&p->run.cells[i]) > many ? measurements(&p->run.cells[i]) : many;
+	if (many > 1 && um_file_exists(dir))
+		um_text_add(&piece, "<p class=\"lead\">Of several measurements pictures, agreement and distances are of the first.</p>\n");
 	um_page_pictures(&piece, dir, "Comparison of all cells", share(p, 4));
 	um_sheets_html(&piece, dir, "Comparison of all cells");
 	add_section(p, "Comparison", "", &piece);
@@ -203,6 +216,9 @@ static void add_cell(struct report *p, int i, int shares)
 		um_text_html(t, json_is_string(warning) ? json_string_value(warning) : "");
 		um_text_add(t, "</p>\n");
 	}
+	if (measurements(c) > 1)
+		um_text_print(t, "<p class=\"lead\">%lld measurements: metrics are of all of them (measurements.csv has each), "
+			"pictures, samples and trace of the first.</p>\n", (long long)measurements(c));
 	if (c->dir)
 		um_page_cell(t, c, i + 1, p->images, share(p, shares));
 	um_text_add(t, "</section>\n");

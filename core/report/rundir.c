@@ -139,6 +139,7 @@ static const struct metric {
 	{ "log_evidence_is", "Log evidence", "by importance", 33, 0 },
 	{ "log_evidence_is_se", "Log evidence", "by importance, error", 34, 0 },
 	{ "pareto_k", "Pareto k", "below 0.7 is good", 35, 0 },
+	{ "measurements", "Measurements", "", 89, 0 },
 	{ "samples", "Samples", "", 90, 0 },
 	{ "nfe", "Evaluations", "of the prior", 91, 0 },
 	{ "seconds", "Time", "s", 92, 0 },

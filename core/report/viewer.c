@@ -30,7 +30,7 @@ static bool load(const char *dir, const char *name, um_image *im)
 		um_log(UM_INFO, "%s: too large to be shown in the report", path);
 		there = false;
 	}
-	if (there && um_image_read(path, im) != UM_OK) {
+	if (there && um_image_read_first(path, im) != UM_OK) {
 		um_log(UM_WARN, "%s", um_message());
 		there = false;
 	}

@@ -24,6 +24,7 @@ typedef struct um_image {
 	um_array data;     /* double; [rows][columns] or with leading axes (NAXISn first) */
 	um_sky sky;
 	char bunit[72];
+	int64_t measurements; /* length of the first axis of data where it is called MEASUREMENT, else 1 */
 } um_image;
 
 /* Reads the primary image (or the first image HDU): any BITPIX, BSCALE and BZERO applied,
@@ -32,6 +33,8 @@ typedef struct um_image {
  * CDELT1 > 0). Blank or NaN pixels, an empty image or pixels that are not square are
  * UM_EDATA; a missing file is UM_EDATA. Release it with um_image_free. */
 UM_API UM_USED um_status um_image_read(const char *path, um_image *out);
+/* The same, of several measurements only the first. */
+UM_API UM_USED um_status um_image_read_first(const char *path, um_image *out);
 UM_API void um_image_free(um_image *im);
 
 /* The images of im, read from path, as those of a run: x becomes float [images][env->shape], free it. Images of the sky in
@@ -53,8 +56,7 @@ typedef struct um_fits_file {
 	                          given the last two axes are rows (north first) and columns */
 	const um_sky *sky;     /* celestial WCS of the first two FITS axes; NULL: none */
 	const char *bunit;     /* NULL: none */
-	const char *axis3;     /* CTYPE of the axes after the first two, e.g. "SAMPLE"; NULL: none */
-	const char *axis4;
+	const char *axis[UM_MAXRANK]; /* CTYPE of FITS axes 3, 4, ..., e.g. "SAMPLE"; NULL: none */
 	const char *const *history; /* HISTORY cards, ended by NULL; or NULL */
 	const um_fits_ext *ext;     /* extensions, ended by name NULL; or NULL */
 } um_fits_file;

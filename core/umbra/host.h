@@ -108,7 +108,9 @@ UM_API UM_USED um_status um_forward_solve(um_forward *f, const um_array *op, con
  * instances. name keys the random streams. */
 UM_API UM_USED um_status um_problem_new(um_forward *f, um_prior *priors, int npriors, const um_array *y,
 	const um_array *sigma, const um_array *op, int64_t samples, const char *name, um_problem **out);
-/* The same for a fit: measurements of the truths of a data set, or, truths NULL, those of the forward model's own
+/* Goes over to another measurement, with random streams of another name; calls are counted on. */
+UM_API void um_problem_turn(um_problem *p, const um_array *y, const um_array *sigma, const um_array *op, const char *name);
+/* A problem for a fit: measurements of the truths of a data set, or, truths NULL, those of the forward model's own
  * files, a tenth of which are held out. */
 UM_API UM_USED um_status um_problem_new_fit(um_forward *f, um_prior *priors, int npriors, um_dataset *truths,
 	double seconds, const char *name, um_problem **out);

@@ -217,7 +217,9 @@ typedef struct um_inference_ops {
 	void (*destroy)(void *self);
 
 	/* Delivers problem->samples samples to the sink, with metrics and trace rows on
-	 * the way. Long work calls um_sink_progress every step and obeys its answer. */
+	 * the way. Long work calls um_sink_progress every step and obeys its answer. It may be
+	 * called again, for other measurements: what it leaves behind in self changes nothing of
+	 * what they give. */
 	um_status (*run)(void *self, um_problem *problem, um_sink *sink);
 
 	/* (optional, with a parameter model, UM_FILE with default "") learns once for many measurements, which

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Where plugins put results. The host owns the files behind it: a plugin never
- * opens one. What is handed in is copied or written before the call returns. */
+ * opens one. What is handed in is copied or written before the call returns. Of a cell
+ * with several measurements trace and pictures of the first are kept, and files of the
+ * others are numbered: NAME-2.EXT. */
 #ifndef UMBRA_SINK_H
 #define UMBRA_SINK_H
 

@@ -26,6 +26,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		FUZZ_HOLDS(memchr(im.bunit, 0, sizeof(im.bunit)) && memchr(im.sky.object, 0, sizeof(im.sky.object)));
 	}
 	um_image_free(&im);
+	st = um_image_read_first(path, &im);
+	fuzz_said(st);
+	if (st == UM_OK) {
+		look(&im.data, true);
+		FUZZ_HOLDS(im.measurements == 1);
+	}
+	um_image_free(&im);
 	for (int k = 0; k < 3; k++) {
 		st = um_fits_read_array(path, k == 2 ? 0 : k + 1, k == 2 ? "SIGMA" : NULL, &a);
 		fuzz_said(st);
@@ -69,7 +76,7 @@ um_status fuzz_seeds(const char *folder)
 	const um_sky sky = { .ra = 187.7, .dec = 12.39, .pixel = 1e-11, .object = "M87", .freq = 2.3e11, .mjd = 57854 };
 	static const char *const history[] = { "umbra", NULL };
 	const um_fits_ext ext[] = { { "SIGMA", &s }, { NULL, NULL } };
-	const um_fits_file files[] = { { .data = &a, .sky = &sky, .bunit = "JY/PIXEL", .axis3 = "SAMPLE",
+	const um_fits_file files[] = { { .data = &a, .sky = &sky, .bunit = "JY/PIXEL", .axis = { "MEASUREMENT" },
 		.history = history }, { .data = &flat, .ext = ext }, { .data = &s } };
 	for (int i = 0; i < 3; i++) {
 		snprintf(path, sizeof(path), "%s/image%d", folder, i);

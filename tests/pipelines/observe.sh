@@ -33,6 +33,15 @@ status 0 "$UMBRA" run "$T/p.cfg" -o "$T/c" --quiet --set forward.eht.coverage_on
 	--set "forward.eht.uvfits=$T/a/simulate/eht/measurements.uvfits" --set 'forward.eht.array=""'
 there "$T/c/simulate/eht/measurements.uvfits"
 
+# Several measurements: files beside the first are numbered.
+status 0 "$UMBRA" run "$T/p.cfg" -o "$T/d" --quiet --set run.[0].count=2
+for k in measurements.uvfits gains.csv; do
+	same "$T/a/simulate/eht/$k" "$T/d/simulate/eht/$k"
+	there "$T/d/simulate/eht/${k%.*}-2.${k#*.}"
+	cmp -s "$T/d/simulate/eht/$k" "$T/d/simulate/eht/${k%.*}-2.${k#*.}" && { echo "the second $k is the first"; bad=1; }
+done
+head -1 "$T/d/eht/field+map/measurements.csv" | grep -q chi2_cphase_mean || { echo "no figures of each measurement"; bad=1; }
+
 status 2 "$UMBRA" check "$T/p.cfg" --set forward.eht.uvfits=tests/data/synthetic.uvfits
 says "both are given"
 status 2 "$UMBRA" check "$T/p.cfg" --set 'forward.eht.array=""'

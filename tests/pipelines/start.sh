@@ -55,6 +55,8 @@ status 2 "$UMBRA" check "$T/chain.cfg" --set run.[2].start=dpi
 says 'seen/white+dpi cannot start from seen/white+dpi: no infer stage before it makes that cell'
 status 2 "$UMBRA" check "$T/chain.cfg" --set 'run.[2].inference=["exact"]' --set 'inference.exact={ plugin = "exact"; }'
 says 'seen/white+exact cannot start from an image: inference/exact has no parameter image'
+status 2 "$UMBRA" check "$T/chain.cfg" --set run.[0].count=2
+says 'seen/white+dpi cannot start from one image: forward.seen has 2 measurements'
 status 2 "$UMBRA" check "$T/chain.cfg" --set "inference.dpi.image=$start"
 says 'seen/white+dpi has two images to start from'
 status 1 $chain --resume --set forward.seen.sigma=0.3 --set run.[1].time_limit=1e-9

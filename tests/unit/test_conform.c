@@ -30,7 +30,7 @@ static const struct { const char *name, *failed; } wrong[] = {
 	{ "wrong_tangent", "tangent;" }, { "wrong_adjoint", "adjoint;" }, { "wrong_linear", "linear;" },
 	{ "wrong_solve", "solve;" }, { "wrong_loglike", "gradient of loglike;" }, { "few_samples", "run;" },
 	{ "forgetful", "fit resumes;" },
-	{ "stubborn", "stops when told to;" }, { "flaky_run", "run repeats;" },
+	{ "stubborn", "stops when told to;" }, { "flaky_run", "run repeats;" }, { "leftover", "run after another;" },
 };
 
 static void one_fault_each(void)

@@ -42,7 +42,7 @@ static void round_trip(void)
 			((double *)e.data)[i] = i;
 		const char *const history[] = { "seed 1", NULL };
 		const um_fits_ext ext[] = { { "SIGMA", &e }, { NULL, NULL } };
-		const um_fits_file f = { .data = &a, .sky = &sky, .bunit = "JY/PIXEL", .axis3 = "SAMPLE",
+		const um_fits_file f = { .data = &a, .sky = &sky, .bunit = "JY/PIXEL", .axis = { "SAMPLE" },
 			.history = history, .ext = ext };
 		CHECK_OK(um_fits_write(fresh(), &f));
 		CHECK_FAILS(um_fits_write(path, &f), UM_EIO, path);
@@ -66,6 +66,30 @@ static void round_trip(void)
 		um_array_free(&a);
 		um_array_free(&e);
 	}
+	done();
+}
+
+/* The axis of measurements is the last one, by its name: all of them, or the first. */
+static void measurements(void)
+{
+	um_array a;
+	um_image all, first;
+	CHECK_OK(um_array_new(&a, UM_F64, 4, (const int64_t[]){ 2, 3, 4, 5 }));
+	for (int i = 0; i < 120; i++)
+		((double *)a.data)[i] = i;
+	for (int named = 0; named < 2; named++) {
+		CHECK_OK(um_fits_write(fresh(), &(um_fits_file){ .data = &a, .axis = { "SAMPLE", named ? "MEASUREMENT" : "SAMPLE" } }));
+		CHECK_OK(um_image_read(path, &all));
+		CHECK_OK(um_image_read_first(path, &first));
+		CHECK(all.measurements == (named ? 2 : 1) && first.measurements == 1);
+		CHECK(all.data.rank == 4 && first.data.rank == (named ? 3 : 4));
+		CHECK(first.data.dim[0] == (named ? 3 : 2));
+		for (int64_t i = 0; i < um_array_len(&first.data); i++)
+			CHECK(((double *)first.data.data)[i] == (double)i && ((double *)all.data.data)[i] == (double)i);
+		um_image_free(&all);
+		um_image_free(&first);
+	}
+	um_array_free(&a);
 	done();
 }
 
@@ -256,6 +280,6 @@ static void noise_in_files(void)
 	done();
 }
 
-CHECK_MAIN(CHECK_CASE(round_trip), CHECK_CASE(bytes), CHECK_CASE(orientation), CHECK_CASE(numbers),
+CHECK_MAIN(CHECK_CASE(round_trip), CHECK_CASE(measurements), CHECK_CASE(bytes), CHECK_CASE(orientation), CHECK_CASE(numbers),
 	CHECK_CASE(refusals), CHECK_CASE(npy),
 	CHECK_CASE(noise_in_files))

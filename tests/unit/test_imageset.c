@@ -310,7 +310,7 @@ static void folders(void)
 		((double *)cube.data)[i] = 100 + i;
 	const um_sky sky = { .pixel = 1e-10 };
 	CHECK_OK(um_fits_write(at("many/b.fits"), &(um_fits_file){ .data = &cube, .sky = &sky,
-		.axis3 = "SAMPLE" }));
+		.axis = { "SAMPLE" } }));
 	npy("many/c.npy", "(2, 3)", 6);
 	npy("many/a.npy", "(1, 2, 3)", 6);
 	put("many/readme.txt", "no image", 8);
@@ -369,7 +369,7 @@ static void truth(void)
 	put("three.idx", b, sizeof(b));
 	CHECK_OK(um_plan_load(put("truth.cfg", text, sizeof(text) - 1), NULL, &problems, &plan));
 	CHECK_FATAL(plan != NULL && problems.n == 0);
-	CHECK_OK(um_truth_image(&plan->stage[0], &plan->env, &x));
+	CHECK_OK(um_truth_images(&plan->stage[0], &plan->env, &x));
 	CHECK(x.dim[0] == 1 && um_array_len(&x) == 16);
 	for (int i = 0; i < 16; i++) {
 		const bool inside = i / 4 % 3 != 0 && i % 4 % 3 != 0;
@@ -377,15 +377,21 @@ static void truth(void)
 		CHECK_NEAR(px(&x, i), inside ? 1 + 2 * 10 * k / 255.0 : 1, 1e-6);
 	}
 	um_array_free(&x);
-	plan->stage[0].data.index = 3;
-	CHECK(um_truth_image(&plan->stage[0], &plan->env, &x) == UM_EDATA);
+	plan->stage[0].data.index = 1;
+	plan->stage[0].set.count = 2;
+	CHECK_OK(um_truth_images(&plan->stage[0], &plan->env, &x));
+	CHECK(x.dim[0] == 2 && um_array_len(&x) == 32);
+	CHECK_NEAR(px(&x, 16 + 5), 1 + 2 * 80 / 255.0, 1e-6);
+	um_array_free(&x);
+	plan->stage[0].data.index = 2;
+	CHECK_FAILS(um_truth_images(&plan->stage[0], &plan->env, &x), UM_EDATA, "there is no image 3");
 	um_plan_free(plan);
 	um_problems_free(&problems);
 }
 
 /* ---- colours ------------------------------------------------------------------------------ */
 
-/* Every channel goes from ground to ink with the grey image, frame by frame; colours follow from seed and number. */
+/* Every channel is the ink times the grey image, frame by frame; inks follow from seed and number. */
 static void colours(void)
 {
 	enum { IMAGES = 5, FRAMES = 2, PLANE = 6 };
@@ -399,11 +405,11 @@ static void colours(void)
 		const float *v = um_row_f(&a, i);
 		float most = 0;
 		for (int c = 0; c < 3; c++) {
-			const float ground = v[c * PLANE], ink = v[c * PLANE + 2];
-			CHECK(ground > 0 && ground < 0.25f && ink > 0 && ink <= 1);
+			const float ink = v[c * PLANE + 2];
+			CHECK(v[c * PLANE] == 0 && ink > 0 && ink <= 1);
 			most = fmaxf(most, ink);
-			CHECK_NEAR((double)v[c * PLANE + 1], (double)(ground + ink) / 2, 1e-6);
-			CHECK_NEAR((double)v[c * PLANE + 3], (double)(3 * ink - ground) / 2, 1e-6);
+			CHECK_NEAR((double)v[c * PLANE + 1], (double)ink / 2, 1e-6);
+			CHECK_NEAR((double)v[c * PLANE + 3], 1.5 * (double)ink, 1e-6);
 			CHECK(memcmp(v + c * PLANE, v + (3 + c) * PLANE, PLANE * sizeof(float)) == 0);
 			CHECK(i == 0 || ink == 1 || ink != um_row_f(&a, i - 1)[c * PLANE + 2]);
 		}
@@ -436,16 +442,16 @@ static void coloured_truth(void)
 	const char *path = put("colours.cfg", text, sizeof(text) - 1);
 	CHECK_OK(um_plan_load(path, NULL, &problems, &plan));
 	CHECK_FATAL(plan != NULL && problems.n == 0);
-	CHECK_OK(um_truth_image(&plan->stage[0], &plan->env, &x));
+	CHECK_OK(um_truth_images(&plan->stage[0], &plan->env, &x));
 	CHECK(um_array_len(&x) == 12);
 	for (int c = 0; c < 3; c++) {
-		CHECK(px(&x, 4 * c) < 0.25 && px(&x, 4 * c) == px(&x, 4 * c + 3));
-		CHECK_NEAR(px(&x, 4 * c + 2), 0.8 * px(&x, 4 * c) + 0.2 * px(&x, 4 * c + 1), 1e-6);
+		CHECK(px(&x, 4 * c) == 0 && px(&x, 4 * c + 3) == 0 && px(&x, 4 * c + 1) > 0);
+		CHECK_NEAR(px(&x, 4 * c + 2), 0.2 * px(&x, 4 * c + 1), 1e-6);
 	}
 	um_array_free(&x);
 	um_plan_free(plan);
 	CHECK_OK(um_plan_load(path, stored, &problems, &plan));
-	CHECK_FAILS(um_truth_image(&plan->stage[0], &plan->env, &x), UM_EDATA, "paints grey images");
+	CHECK_FAILS(um_truth_images(&plan->stage[0], &plan->env, &x), UM_EDATA, "paints grey images");
 	um_plan_free(plan);
 	CHECK(um_plan_load(path, grey, &problems, &plan) != UM_OK || problems.n == 1);
 	CHECK(problems.n == 1 && strstr(problems.line[0], "image.channels = 3") != NULL);

@@ -305,7 +305,7 @@ static void put_cube(const char *name, int samples, int rows, int columns)
 	CHECK_OK(um_array_new(&a, UM_F32, 3, (const int64_t[]){ samples, rows, columns }));
 	for (int64_t i = 0; i < um_array_len(&a); i++)
 		((float *)a.data)[i] = (float)(i % columns + 1) * (float)(1 + i / (rows * columns));
-	CHECK_OK(um_fits_write(in(name), &(um_fits_file){ .data = &a, .sky = &sky, .bunit = "Jy/pixel", .axis3 = "SAMPLE" }));
+	CHECK_OK(um_fits_write(in(name), &(um_fits_file){ .data = &a, .sky = &sky, .bunit = "Jy/pixel", .axis = { "SAMPLE" } }));
 	um_array_free(&a);
 }
 
