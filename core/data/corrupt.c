@@ -110,3 +110,23 @@ um_status um_gains_write(const char *path, const um_gains *g, const um_uvdata *d
 	}
 	return UM_OK;
 }
+
+um_status um_observe_corrupt(const um_corruption *c, um_rng *rng, um_uvdata *d, um_gains *g)
+{
+	um_rng own = um_rng_at(rng, 1, rng->counter[1]);
+	*g = (um_gains){ 0 };
+	if (c->amplitude > 0 || c->phase > 0) {
+		um_status st = um_gains_draw(d, c->amplitude, c->phase, c->per_scan, &own, g);
+		if (st != UM_OK)
+			return st;
+		um_gains_apply(g, d);
+	}
+	for (int64_t i = 0; c->error != NULL && i < d->nrows; i++) {
+		const double off = (1 + c->error[d->rows[i].t1]) * (1 + c->error[d->rows[i].t2]);
+		d->rows[i].re *= off;
+		d->rows[i].im *= off;
+	}
+	if (c->noise)
+		um_observe_noise(d, rng);
+	return UM_OK;
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What is shown of solved gains: the table that simulations write of planted ones, and plots
- * against time. */
+/* What is shown of solved gains: how large they are, the table that simulations write of planted
+ * ones, and plots against time. */
 #include <math.h>
 #include <stdlib.h>
 #include <umbra/gains.h>
@@ -8,15 +8,14 @@
 
 #define DEGREE (3.14159265358979323846 / 180)
 
-struct table {
-	const um_gains *g;
-	const um_uvdata *d;
-};
-
-static um_status write(const char *path, void *context)
+um_status um_gainset_rms(const um_gainset *s, const double *p, um_sink *sink)
 {
-	const struct table *t = context;
-	return um_gains_write(path, t->g, t->d);
+	const int64_t half = s->nparams / 2;
+	double sum[2] = { 0 };
+	for (int64_t i = 0; i < 2 * half; i++)
+		sum[i >= half] += p[i] * p[i] / (double)half;
+	um_status st = um_sink_metric(sink, "gain_amplitude_rms", sqrt(sum[0]));
+	return st == UM_OK ? um_sink_metric(sink, "gain_phase_rms_deg", sqrt(sum[1]) / DEGREE) : st;
 }
 
 /* Marks the stations that have data in interval k. */
@@ -67,8 +66,7 @@ um_status um_gainset_show(const um_gainset *s, const um_uvdata *d, const double 
 	}
 	um_gains g = { .nstations = s->nstations, .nscans = s->nintervals, .start = s->start,
 		.stop = s->stop, .amplitude = v, .phase = v + half };
-	struct table t = { &g, d };
-	UM_TRY(um_sink_file(sink, "gains.csv", write, &t));
+	UM_TRY(um_gains_deliver(&g, d, "", sink));
 	UM_TRY(show(&g, s, present, v + 2 * half, sink));
 out:
 	free(v);

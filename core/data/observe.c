@@ -168,3 +168,18 @@ out:
 	*out = d;
 	return st;
 }
+
+um_status um_observe_array(const um_schedule *s, const char *path, double flux, um_uvdata *out)
+{
+	um_stations a = { 0 };
+	um_status st = um_stations_read(path, &a);
+	if (st != UM_OK)
+		return st;
+	st = um_observe_schedule(s, &a, out);
+	if (st == UM_EDATA)
+		st = um_context(st, "%s", path);
+	um_stations_free(&a);
+	for (int64_t i = 0; i < out->nrows; i++)
+		out->rows[i].re = flux;
+	return st;
+}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Images against data products: y = g(D A x), so that J = G D A with G the derivative of the
  * products at the visibilities D A x, and J^T v = A^T D^* (G^T v); D = diag(g1 conj(g2)) are the
- * gains of stations. Images come and go as float; all between is double. Batches are worked through a chunk at a time, so that memory is bounded. */
+ * gains of stations. Images come and go as float; all between is double. Batches are worked
+ * through a chunk at a time, so that memory is bounded. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -333,12 +334,10 @@ out:
 um_status um_uvmodel_calibrate(const um_uvmodel *m, double amplitude_sd, double phase_sd, const um_array *x,
 	const um_array *y, const um_array *sigma, um_array *op, double *logp)
 {
-	int k = 0;
+	const int k = um_uvmodel_find(m, UM_VIS);
 	um_uvmodel ideal = *m;
 	ideal.gain = NULL;
-	while (k < m->n && m->o[k].product != UM_VIS)
-		k++;
-	if (k == m->n || m->gains == NULL)
+	if (k < 0 || m->gains == NULL)
 		return um_fail(UM_EARG, "there are no complex visibilities with gains to calibrate");
 	double *v = malloc((size_t)(2 * m->nvis + 1) * sizeof(*v));
 	if (v == NULL)

@@ -14,9 +14,9 @@
 static const double *visibilities(const um_scene *s, double *room)
 {
 	const um_uvdata *d = s->v->d;
-	for (int k = 0; k < s->v->m->n; k++)
-		if (s->v->m->o[k].product == UM_VIS)
-			return s->y + s->v->m->first[k];
+	const int k = um_uvmodel_find(s->v->m, UM_VIS);
+	if (k >= 0)
+		return s->y + s->v->m->first[k];
 	for (int64_t i = 0; i < d->nrows; i++) {
 		room[i] = d->rows[i].re;
 		room[d->nrows + i] = d->rows[i].im;

@@ -55,6 +55,9 @@ typedef struct um_gainfit {
  * with data in an interval becomes 0; stations without data keep what p has. */
 UM_API UM_USED um_status um_gainset_solve(const um_gainset *s, um_gainfit *fit, double *p);
 
+/* Sends the metrics gain_amplitude_rms, of l, and gain_phase_rms_deg. */
+UM_API UM_USED um_status um_gainset_rms(const um_gainset *s, const double *p, um_sink *sink);
+
 /* Sends gains.csv, in the format of um_gains_write, and the plots gain_amplitude and gain_phase
  * to the sink; d is what s was made of. */
 UM_API UM_USED um_status um_gainset_show(const um_gainset *s, const um_uvdata *d, const double *p,

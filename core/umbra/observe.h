@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Simulated observations: when which station sees a source, what baselines and noise that
- * makes, and what noise and station gains do to visibilities. Versioned with libumbra; not part
- * of the plugin ABI.
+ * makes, what noise and station gains do to visibilities, and the files of them. Versioned with
+ * libumbra; not part of the plugin ABI.
  *
  * (u,v) of a baseline is its projection at the time stamp, in wavelengths, from the mean
  * sidereal time; no precession, nutation or aberration, as in eht-imaging. */
@@ -9,6 +9,7 @@
 #define UMBRA_OBSERVE_H
 
 #include <umbra/rng.h>
+#include <umbra/sink.h>
 #include <umbra/stations.h>
 
 #ifdef __cplusplus
@@ -44,6 +45,9 @@ typedef struct um_schedule {
  * that contradict each other, and a source that is never seen by two, are UM_EPARAM. */
 UM_API UM_USED um_status um_observe_schedule(const um_schedule *s, const um_stations *a, um_uvdata *out);
 
+/* As um_observe_schedule, of the stations of a text file, which UM_EDATA names, and a point source of so many Jy. */
+UM_API UM_USED um_status um_observe_array(const um_schedule *s, const char *path, double flux, um_uvdata *out);
+
 /* Puts re[i], im[i] into row i; adds sigma n to both parts of every row. */
 UM_API void um_observe_fill(um_uvdata *d, const double *re, const double *im);
 UM_API void um_observe_noise(um_uvdata *d, um_rng *rng);
@@ -66,8 +70,26 @@ UM_API UM_USED um_status um_gains_draw(const um_uvdata *d, double amplitude, dou
 UM_API void um_gains_apply(const um_gains *g, um_uvdata *d);
 UM_API void um_gains_free(um_gains *g);
 
-/* Writes them as text: start_h,stop_h,station,amplitude,phase_deg. */
+/* Writes them as text: start_h,stop_h,station,amplitude,phase_deg; or sends that to the sink as gainsSUFFIX.csv. */
 UM_API UM_USED um_status um_gains_write(const char *path, const um_gains *g, const um_uvdata *d);
+UM_API UM_USED um_status um_gains_deliver(const um_gains *g, const um_uvdata *d, const char *suffix, um_sink *sink);
+
+/* All that is done to the visibilities of a simulation. */
+typedef struct um_corruption {
+	double amplitude, phase; /* of gains, as in um_gains_draw; both 0: no gains */
+	bool per_scan;
+	const double *error;     /* visibilities of each station are larger by a fraction; NULL: none are */
+	bool noise;              /* thermal noise is added */
+} um_corruption;
+
+/* Does it; *g becomes the gains, empty without them. Gains have random numbers of their own, so that they leave the noise as
+ * it is without them. */
+UM_API UM_USED um_status um_observe_corrupt(const um_corruption *c, um_rng *rng, um_uvdata *d, um_gains *g);
+
+/* Sends measurement b of count to the sink: measurements.uvfits, for further sets of d measurements-file2.uvfits and so on, and,
+ * where there are gains, gains.csv. Of several measurements the names are measurements-1.uvfits, gains-1.csv and so on. */
+UM_API UM_USED um_status um_observe_deliver(const um_uvdata *d, const um_gains *g, double ut1_utc, int64_t b, int64_t count,
+	um_sink *sink);
 
 #ifdef __cplusplus
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A batch of images against data products of visibilities: model values, tangents, adjoints,
+/* Data products of visibilities, and a batch of images against them: model values, tangents, adjoints,
  * log likelihoods. What a forward model of an interferometer needs of images, apart from where
- * its data come from. Versioned with libumbra; not part of the plugin ABI. */
+ * its visibilities come from. Versioned with libumbra; not part of the plugin ABI. */
 #ifndef UMBRA_UVMODEL_H
 #define UMBRA_UVMODEL_H
 
@@ -35,6 +35,14 @@ typedef struct um_uvmodel {
 	um_correlation *correlation[UM_PRODUCTS];
 } um_uvmodel;
 
+/* Forms the products of d with these names (see um_product_name): n and o of m. UM_EPARAM where a name is unknown or comes
+ * twice, or where there is none; UM_EDATA where a product has no data. */
+UM_API UM_USED um_status um_uvmodel_form(um_uvmodel *m, const um_uvdata *d, const um_observe *how, int64_t n,
+	const char *const names[]);
+
+/* Where a product is in m->o, or -1. */
+UM_API int um_uvmodel_find(const um_uvmodel *m, um_product p);
+
 /* Makes the transform to the rows of d, from which the products were formed; rows and columns
  * of s are those of m. */
 UM_API UM_USED um_status um_uvmodel_see_at(um_uvmodel *m, const um_uvdata *d, const um_uvspec *s);
@@ -42,6 +50,18 @@ UM_API UM_USED um_status um_uvmodel_see_at(um_uvmodel *m, const um_uvdata *d, co
 /* Makes likelihoods and chi-squares count the correlations of closure phases and log closure
  * amplitudes, given noise; after the products were made. */
 UM_API UM_USED um_status um_uvmodel_correlate(um_uvmodel *m);
+
+/* What is added to the thermal noise of visibilities. */
+typedef struct um_uverrors {
+	double systematic;    /* of every visibility, as a fraction of its amplitude */
+	const double *budget; /* unknown gain of each station, a fraction, in the errors of amplitudes; NULL: none */
+	bool debias;          /* as in um_observe */
+} um_uverrors;
+
+/* y and sigma of the products, not of the flux, from visibilities in the same rows whose sigma is thermal noise. Where it is
+ * given, noise [nvis] becomes relative variances of visibilities, for m->noise. */
+UM_API UM_USED um_status um_uvmodel_measure(const um_uvmodel *m, const um_uvdata *d, const um_uverrors *e, double *y,
+	double *sigma, double *noise);
 
 /* Releases transform, correlations and products. */
 UM_API void um_uvmodel_free(um_uvmodel *m);

@@ -6,16 +6,13 @@
  * (radians), closure amplitudes or their logarithms, then one datum for the total flux. Noise is
  * Gaussian but for closure phases, log p = -sum (1 - cos d)/sigma^2. Averages, closures and
  * chi-squares as in eht-imaging (Chael et al. 2018, doi:10.3847/1538-4357/aab6a8). */
-#include <float.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <umbra/observe.h>
 #include <umbra/plugin.h>
 #include <umbra/uvmodel.h>
 #include <umbra/uvplot.h>
-#include <umbra/uvwrite.h>
 
 #define DEGREE (3.14159265358979323846 / 180)
 #define BOLTZMANN 1.380649e-23 /* J/K */
@@ -178,21 +175,11 @@ static bool has_data(const struct eht *p)
  * that closures exist and have typical errors. */
 static um_status observe(const struct eht *p, um_uvdata *out)
 {
-	um_stations a = { 0 };
 	const um_schedule plan = { .source = p->source, .ra = p->ra, .dec = p->dec, .mjd = p->mjd,
 		.start = p->start, .stop = p->stop, .integration = p->integration, .cadence = p->cadence,
 		.freq = p->frequency, .bandwidth = p->bandwidth, .min_elevation = p->min_elevation,
 		.max_elevation = p->max_elevation, .ut1_utc = p->ut1_utc };
-	um_status st = um_stations_read(p->array, &a);
-	if (st != UM_OK)
-		return st;
-	st = um_observe_schedule(&plan, &a, out);
-	if (st == UM_EDATA)
-		st = um_context(st, "%s", p->array);
-	um_stations_free(&a);
-	for (int64_t i = 0; i < out->nrows; i++)
-		out->rows[i].re = p->flux > 0 ? p->flux : 1;
-	return st;
+	return um_observe_array(&plan, p->array, p->flux > 0 ? p->flux : 1, out);
 }
 
 static um_status read_data(struct self *s)
@@ -225,36 +212,16 @@ static um_status read_data(struct self *s)
 
 /* y, sigma and op of all products from the visibilities of d, whose sigma is thermal: gains of 1,
  * or the relative variances of visibilities. */
-static um_status measure(const struct self *s, const um_uvdata *thermal, double *y, double *sigma,
-	double *op)
+static um_status measure(const struct self *s, const um_uvdata *d, double *y, double *sigma, double *op)
 {
-	um_uvdata d = { 0 };
-	um_status st = um_uvdata_copy(thermal, &d);
-	if (st != UM_OK)
-		return st;
-	um_uvdata_systematic(&d, s->p->systematic);
-	for (int i = 0; i < s->m.n; i++) {
-		double *sd = sigma + s->m.first[i];
-		um_observable_measure(&s->m.o[i], &d, s->p->debias, y + s->m.first[i], sd);
-		for (int64_t k = 0; s->m.o[i].product == UM_AMP && k < d.nrows; k++) {
-			const um_uvrow *r = &d.rows[k];
-			double g = hypot(s->budget[r->t1], s->budget[r->t2]);
-			sd[k] = hypot(sd[k], g * hypot(r->re, r->im));
-		}
-	}
+	const um_uverrors e = { .systematic = s->p->systematic, .budget = s->budget, .debias = s->p->debias };
 	for (int64_t i = 0; i < s->gains.nparams; i++)
 		op[i] = 0;
-	for (int64_t i = 0; s->correlated && i < d.nrows; i++) {
-		const um_uvrow *r = &d.rows[i];
-		double power = fmax(r->re * r->re + r->im * r->im, DBL_MIN);
-		op[i] = fmin(r->sigma * r->sigma / power, 1e30);
-	}
-	um_uvdata_free(&d);
 	if (s->p->flux > 0) {
 		y[s->m.ny - 1] = s->p->flux;
 		sigma[s->m.ny - 1] = s->p->flux_sigma;
 	}
-	return UM_OK;
+	return um_uvmodel_measure(&s->m, d, &e, y, sigma, s->correlated ? op : NULL);
 }
 
 static um_status find_products(struct self *s)
@@ -263,22 +230,11 @@ static um_status find_products(struct self *s)
 		"chi2_logcamp", "chi2_camp", "chi2_bispectrum" };
 	const um_observe how = { .maximal = strcmp(s->p->closures, "maximal") == 0,
 		.debias = s->p->debias };
-	if (s->p->products.n < 1 || s->p->products.n > UM_PRODUCTS)
-		return um_fail(UM_EPARAM, "products: name some of vis, amp, cphase, logcamp, camp, bispectrum");
-	for (int64_t i = 0; i < s->p->products.n; i++) {
-		um_product k = UM_VIS;
-		(void)um_product_named(s->p->products.v[i], &k);
-		for (int j = 0; j < s->m.n; j++)
-			if (s->m.o[j].product == k)
-				return um_fail(UM_EPARAM, "products: %s is listed twice", um_product_name(k));
-		um_status st = um_observable_new(&s->d, k, &how, &s->m.o[s->m.n]);
-		if (st != UM_OK)
-			return um_context(st, "%s", origin(s->p));
-		s->stats[s->m.n] = stats[k];
-		if (s->m.o[s->m.n++].n == 0)
-			return um_fail(UM_EDATA, "%s: no %s can be formed of the selected visibilities",
-				origin(s->p), um_product_name(k));
-	}
+	um_status st = um_uvmodel_form(&s->m, &s->d, &how, s->p->products.n, s->p->products.v);
+	if (st != UM_OK)
+		return um_context(st, "%s", st == UM_EPARAM ? "products" : origin(s->p));
+	for (int i = 0; i < s->m.n; i++)
+		s->stats[i] = stats[s->m.o[i].product];
 	s->stats[s->m.n] = "flux";
 	s->stats[s->m.n + 1] = "peak_tb_k";
 	return UM_OK;
@@ -286,10 +242,7 @@ static um_status find_products(struct self *s)
 
 static bool listed(const struct self *s, um_product p)
 {
-	for (int i = 0; i < s->m.n; i++)
-		if (s->m.o[i].product == p)
-			return true;
-	return false;
+	return um_uvmodel_find(&s->m, p) >= 0;
 }
 
 static um_status find_gains(struct self *s)
@@ -355,9 +308,7 @@ static um_status create(void **self, const void *p, const um_env *env, um_forwar
 	info->measurements = has_data(s->p);
 	info->linear = s->m.n == 1 && s->m.o[0].product == UM_VIS;
 	info->angles = s->angles = um_uvmodel_angles(&s->m);
-	info->shift_free = true;
-	for (int i = 0; i < s->m.n; i++)
-		info->shift_free = info->shift_free && s->m.o[i].product != UM_VIS;
+	info->shift_free = !listed(s, UM_VIS);
 	info->nstats = s->m.n + 2;
 	info->stats = s->stats;
 	info->ra = 15 * s->d.ra;
@@ -448,89 +399,13 @@ static um_status data(void *self, um_array *y, um_array *sigma, um_array *op)
 	return measure(s, &s->d, um_row_d(y, 0), um_row_d(sigma, 0), um_row_d(op, 0));
 }
 
-struct product {
-	const um_uvdata *d;
-	const um_gains *g;
-	double ut1_utc;
-};
-
-static um_status write_visibilities(const char *path, void *context)
-{
-	const struct product *c = context;
-	return um_uvfits_write(path, c->d, c->ut1_utc);
-}
-
-static um_status write_gains(const char *path, void *context)
-{
-	const struct product *c = context;
-	return um_gains_write(path, c->g, c->d);
-}
-
-/* The visibilities of d, a file for each of those that they come from. */
-static um_status deliver_visibilities(const struct self *s, const um_uvdata *d, const char *suffix,
-	um_sink *sink)
-{
-	um_status st = UM_OK;
-	char name[64];
-	for (int k = 0; st == UM_OK && k < um_uvdata_sets(d); k++) {
-		um_uvdata part;
-		struct product c = { &part, NULL, s->p->ut1_utc };
-		st = um_uvdata_part(d, k, &part);
-		if (st != UM_OK)
-			break;
-		snprintf(name, sizeof(name), k > 0 ? "measurements%s-file%d.uvfits" : "measurements%s.uvfits",
-			suffix, k + 1);
-		if (part.nrows > 0)
-			st = um_sink_file(sink, name, write_visibilities, &c);
-		um_uvdata_free(&part);
-	}
-	return st;
-}
-
-/* Measurement b of count, and its gains where there are some. */
-static um_status deliver(const struct self *s, const um_uvdata *d, const um_gains *g, int64_t b,
-	int64_t count, um_sink *sink)
-{
-	struct product c = { d, g, s->p->ut1_utc };
-	char suffix[24] = "";
-	char name[64];
-	if (count > 1)
-		snprintf(suffix, sizeof(suffix), "-%lld", (long long)b + 1);
-	um_status st = deliver_visibilities(s, d, suffix, sink);
-	snprintf(name, sizeof(name), "gains%s.csv", suffix);
-	if (st == UM_OK && g->nscans > 0)
-		st = um_sink_file(sink, name, write_gains, &c);
-	return st;
-}
-
-/* What is done to the visibilities of d. Gains have random numbers of their own, so that they
- * leave the noise as it is without them. */
-static um_status corrupt(const struct self *s, um_rng *rng, um_uvdata *d, um_gains *g)
-{
-	const struct eht *p = s->p;
-	um_rng own = um_rng_at(rng, 1, rng->counter[1]);
-	if (p->gain_amplitude > 0 || p->gain_phase > 0) {
-		um_status st = um_gains_draw(d, p->gain_amplitude, p->gain_phase * DEGREE, p->gain_per_scan,
-			&own, g);
-		if (st != UM_OK)
-			return st;
-		um_gains_apply(g, d);
-	}
-	for (int64_t i = 0; i < d->nrows; i++) {
-		const double off = (1 + s->error[d->rows[i].t1]) * (1 + s->error[d->rows[i].t2]);
-		d->rows[i].re *= off;
-		d->rows[i].im *= off;
-	}
-	if (p->thermal_noise)
-		um_observe_noise(d, rng);
-	return UM_OK;
-}
-
 /* Gains and noise on the visibilities of x, from which everything else is derived. */
 static um_status simulate(void *self, um_rng *rng, const um_array *x, um_array *op, um_array *y,
 	um_array *sigma, um_sink *sink)
 {
 	const struct self *s = self;
+	const um_corruption c = { .amplitude = s->p->gain_amplitude, .phase = s->p->gain_phase * DEGREE,
+		.per_scan = s->p->gain_per_scan, .error = s->error, .noise = s->p->thermal_noise };
 	um_uvdata d = { 0 };
 	um_gains g = { 0 };
 	um_status st = UM_OK;
@@ -541,12 +416,12 @@ static um_status simulate(void *self, um_rng *rng, const um_array *x, um_array *
 	for (int64_t b = 0; b < x->dim[0]; b++) {
 		UM_TRY(um_uvmodel_see(&s->m, x, b, v, v + d.nrows));
 		um_observe_fill(&d, v, v + d.nrows);
-		UM_TRY(corrupt(s, &rng[b], &d, &g));
+		UM_TRY(um_observe_corrupt(&c, &rng[b], &d, &g));
 		UM_TRY(measure(s, &d, um_row_d(y, b), um_row_d(sigma, b), um_row_d(op, b)));
 		if (s->p->flux > 0)
 			um_row_d(y, b)[s->m.ny - 1] = um_uvmodel_flux(&s->m, x, b)
 				+ s->p->flux_sigma * um_normal(&rng[b]);
-		UM_TRY(deliver(s, &d, &g, b, x->dim[0], sink));
+		UM_TRY(um_observe_deliver(&d, &g, s->p->ut1_utc, b, x->dim[0], sink));
 		um_gains_free(&g);
 	}
 out:
@@ -576,21 +451,11 @@ static um_status calibrate(void *self, const um_array *x, const um_array *y, con
 	um_array *op, double *lp, um_sink *sink)
 {
 	const struct self *s = self;
-	const int64_t half = s->gains.nparams / 2;
-	const double *p = um_row_d(op, 0);
-	double sum[2] = { 0 };
-	um_status st = UM_OK;
 	*lp = 0;
 	if (s->m.gains == NULL) /* variances of visibilities are no matter of the image */
 		return UM_OK;
-	UM_TRY(um_uvmodel_calibrate(&s->m, s->p->gain_sd, s->p->gain_phase_sd * DEGREE, x, y, sigma, op,
-		lp));
-	for (int64_t i = 0; i < 2 * half; i++)
-		sum[i >= half] += p[i] * p[i] / (double)half;
-	UM_TRY(um_sink_metric(sink, "gain_amplitude_rms", sqrt(sum[0])));
-	UM_TRY(um_sink_metric(sink, "gain_phase_rms_deg", sqrt(sum[1]) / DEGREE));
-out:
-	return st;
+	um_status st = um_uvmodel_calibrate(&s->m, s->p->gain_sd, s->p->gain_phase_sd * DEGREE, x, y, sigma, op, lp);
+	return st == UM_OK ? um_gainset_rms(&s->gains, um_row_d(op, 0), sink) : st;
 }
 
 static const um_forward_ops ops = {

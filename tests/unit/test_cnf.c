@@ -161,6 +161,23 @@ static void put_mask(dense *d, unsigned mask, double level, double *op)
 	}
 }
 
+/* Over eight masks of the set and levels of its noise, the worst error of the mean. */
+static double worst_mean(bench *b, dense *d, const masked *set, int64_t samples)
+{
+	double x[12], op[12], worst = 0;
+	for (unsigned j = 0; j < 8; j++) {
+		um_memory m = { 0 };
+		put_mask(d, (j * 1237 + 1091) % (1u << set->n), set->lo + (0.125 + 0.1 * j) * (set->hi - set->lo), op);
+		measure(d, j, x);
+		for (int64_t i = 0; i < set->n; i++)
+			d->y[i] *= op[i];
+		CHECK_OK(sample(b, d->y, d->sigma, op, samples, NULL, &m));
+		worst = fmax(worst, compare(d, &m.samples).mean);
+		um_memory_free(&m);
+	}
+	return worst;
+}
+
 /* The law is told mask and noise: one fit has the posteriors of all. */
 static void told(void)
 {
@@ -169,20 +186,9 @@ static void told(void)
 	for (int k = 0; k < 2; k++) {
 		dense d = dense_random(4, 4, 8);
 		bench b;
-		double x[4], op[4], worst = 0;
 		bench_dense(&b, &d, &masked_plugin, &set);
 		learn(&b, SET(SMALL, "steps=1200", summaries[k]));
-		for (unsigned j = 0; j < 8; j++) {
-			um_memory m = { 0 };
-			put_mask(&d, (j * 7 + 3) % 16, 0.15 + 0.04 * j, op);
-			measure(&d, j, x);
-			for (int64_t i = 0; i < 4; i++)
-				d.y[i] *= op[i];
-			CHECK_OK(sample(&b, d.y, d.sigma, op, 2000, NULL, &m));
-			worst = fmax(worst, compare(&d, &m.samples).mean);
-			um_memory_free(&m);
-		}
-		CHECK(worst < 0.1);
+		CHECK(worst_mean(&b, &d, &set, 2000) < 0.1);
 		bench_free(&b);
 		dense_free(&d);
 	}
@@ -196,21 +202,10 @@ static void wiener(void)
 		const masked set = { 12, k ? 0.2 : 0.1, k ? 0.2 : 0.5, 0.6 };
 		dense d = dense_random(12, 12, 8);
 		bench b;
-		double x[12], op[12], worst = 0;
 		bench_dense(&b, &d, &masked_plugin, &set);
 		learn(&b, SET("couplings=2", "hidden=8", "steps=1", "rate=1e-9", "summary=wiener", k ? "blind=true" : "blind=false",
 			"start=regression", "prior_draws=8000"));
-		for (unsigned j = 0; j < 8; j++) {
-			um_memory m = { 0 };
-			put_mask(&d, (j * 1237 + 1091) % 4096, k ? 0.2 : 0.15 + 0.04 * j, op);
-			measure(&d, j, x);
-			for (int64_t i = 0; i < 12; i++)
-				d.y[i] *= op[i];
-			CHECK_OK(sample(&b, d.y, d.sigma, op, 4000, NULL, &m));
-			worst = fmax(worst, compare(&d, &m.samples).mean);
-			um_memory_free(&m);
-		}
-		CHECK(worst < 0.08);
+		CHECK(worst_mean(&b, &d, &set, 4000) < 0.08);
 		bench_free(&b);
 		dense_free(&d);
 	}

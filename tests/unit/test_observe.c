@@ -19,10 +19,7 @@ static const um_schedule m87 = { .source = "M87", .ra = 12.5137287171682, .dec =
 
 static void observe(const um_schedule *s, const char *table, um_uvdata *d)
 {
-	um_stations a;
-	CHECK_OK(um_stations_read(table, &a));
-	CHECK_OK(um_observe_schedule(s, &a, d));
-	um_stations_free(&a);
+	CHECK_OK(um_observe_array(s, table, 0, d));
 }
 
 static const um_station *station(const um_uvdata *d, const char *name)
@@ -329,6 +326,42 @@ static void gains(void)
 	}
 }
 
+/* Without gains, errors and noise nothing happens; errors of two stations are multiplied; noise is the same with gains. */
+static void corruption(void)
+{
+	um_uvdata d, e[4];
+	um_gains g[4];
+	double error[8];
+	for (int i = 0; i < 8; i++)
+		error[i] = 0.1 * i;
+	const um_corruption c[4] = { { .per_scan = true }, { .error = error }, { .noise = true },
+		{ .amplitude = 0.2, .phase = 1, .noise = true } };
+	observe(&m87, "share/arrays/EHT2017.txt", &d);
+	fill(&d);
+	for (int k = 0; k < 4; k++) {
+		um_rng r = um_rng_new(7, "corruption", 0);
+		CHECK_OK(um_uvdata_copy(&d, &e[k]));
+		CHECK_OK(um_observe_corrupt(&c[k], &r, &e[k], &g[k]));
+		CHECK(g[k].nscans == (k == 3));
+	}
+	um_gains_apply(&g[3], &d);
+	for (int64_t i = 0; i < d.nrows; i++) {
+		const um_uvrow *plain = &e[0].rows[i], *noisy = &e[2].rows[i];
+		const double off = (1 + error[plain->t1]) * (1 + error[plain->t2]);
+		CHECK(plain->re == 1 + 0.5 * sin((double)i) && plain->im == 1 + 0.5 * sin((double)(d.nrows + i)));
+		CHECK_REL(e[1].rows[i].re, off * plain->re, 1e-15);
+		CHECK_REL(e[1].rows[i].im, off * plain->im, 1e-15);
+		CHECK(noisy->re != plain->re && noisy->im != plain->im);
+		CHECK_NEAR(e[3].rows[i].re - d.rows[i].re, noisy->re - plain->re, 1e-14);
+		CHECK_NEAR(e[3].rows[i].im - d.rows[i].im, noisy->im - plain->im, 1e-14);
+	}
+	for (int k = 0; k < 4; k++) {
+		um_gains_free(&g[k]);
+		um_uvdata_free(&e[k]);
+	}
+	um_uvdata_free(&d);
+}
+
 /* Spread of many draws; the table as text. */
 static void gain_table(void)
 {
@@ -399,4 +432,4 @@ static void thermal_noise(void)
 }
 
 CHECK_MAIN(CHECK_CASE(synthesis), CHECK_CASE(released_data), CHECK_CASE(geometry), CHECK_CASE(sensitivity),
-	CHECK_CASE(refusals), CHECK_CASE(gains), CHECK_CASE(gain_table), CHECK_CASE(thermal_noise))
+	CHECK_CASE(refusals), CHECK_CASE(gains), CHECK_CASE(corruption), CHECK_CASE(gain_table), CHECK_CASE(thermal_noise))
