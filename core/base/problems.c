@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <umbra/config.h>
 #include "base/mem.h"
 
@@ -21,6 +22,11 @@ void um_problems_add(um_problems *p, um_status kind, const um_node *at, const ch
 		line = um_format("%s:%d: %s%s%s", at->file, at->line, name ? name : "", name ? ": " : "", text);
 	else
 		line = um_format("%s: %s", at->file, text);
+	for (int i = 0; i < p->n; i++)
+		if (strcmp(p->line[i], line) == 0) { /* said before, of another cell */
+			free(line);
+			return;
+		}
 	p->line = um_grow(p->line, sizeof(*p->line) * (size_t)(p->n + 1));
 	p->line[p->n++] = line;
 	if (kind == UM_EDATA || kind == UM_EIO)

@@ -93,7 +93,7 @@ static um_status run_other(struct fixture *f, struct fixture *fresh, struct tria
 	um_array *y = conform_rows(f, 1, f->n), *sigma = conform_rows(f, 1, f->n);
 	const um_array *op = um_problem_op(t->problem);
 	for (int64_t i = 0; i < f->n; i++) {
-		um_row_d(sigma, 0)[i] = um_problem_sigma(t->problem)[i];
+		um_row_d(sigma, 0)[i] = 1.5 * um_problem_sigma(t->problem)[i];
 		um_row_d(y, 0)[i] = um_problem_y(t->problem)[i] + (i % 2 ? 3 : -1) * um_row_d(sigma, 0)[i];
 	}
 	um_problem_turn(t->problem, y, sigma, op, "other");

@@ -185,6 +185,7 @@ static um_status save(um_cell_out *c, int64_t measurement, int n, const char *co
 	UM_TRY(um_cell_write_trace(c));
 	UM_TRY(um_checkpoint_write(c->folder, &t));
 	c->kept = c->results.n;
+	c->written = um_clock();
 out:
 	um_tensors_free(&t);
 	return st;

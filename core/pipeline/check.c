@@ -180,9 +180,10 @@ static void check_truth_file(um_plan *p, const char *path, int64_t count, const 
 	const int64_t n = p->env.shape[0] * p->env.shape[1] * p->env.shape[2] * p->env.shape[3] * p->env.shape[4];
 	const int64_t has = um_array_len(&im.data);
 	const bool fits = r >= 2 && im.data.dim[r - 1] == p->env.shape[4] && im.data.dim[r - 2] == p->env.shape[3];
-	if (fits && has % n == 0 && has / n != count && (count > 1 || im.measurements > 1))
+	const int64_t images = im.measurements > 1 ? im.measurements : has / n;
+	if (fits && (has % n == 0 || im.measurements > 1) && images != count && (count > 1 || im.measurements > 1))
 		um_problems_add(problems, UM_EDATA, at, "%s: it holds %lld image%s for %lld measurement%s: one each is needed", path,
-			(long long)(has / n), has > n ? "s" : "", (long long)count, count > 1 ? "s" : "");
+			(long long)images, images > 1 ? "s" : "", (long long)count, count > 1 ? "s" : "");
 	else if (!fits || has != count * n)
 		um_problems_add(problems, UM_EDATA, at, "%s: it has %lld numbers and is %lld pixels wide, the "
 			"image %lld and %lld: make pixels agree", path, (long long)has,

@@ -194,6 +194,17 @@ static void add_card(char ***history, char *text)
 	(*history)[n + 1] = NULL;
 }
 
+/* What the cell starts from is an input as well. */
+static um_status add_start(const um_cell_out *c, char ***history)
+{
+	char hex[65];
+	const um_task *from = &c->plan->task[um_plan_start(c->plan, &c->plan->task[c->task])];
+	const um_status st = um_sha256_file(c->start, hex);
+	if (st == UM_OK)
+		add_card(history, um_format("start %s sha256 %s", from->name, hex));
+	return st;
+}
+
 static um_status write_cube(const um_cell_out *c, const um_measured *m, const char *name, const um_array *x, bool samples,
 	char *const *history)
 {
@@ -222,6 +233,8 @@ static um_status write_images(const um_cell_out *c, const um_measured *m)
 		UM_TRY(um_metrics_moments(&one, &average, &spread));
 	}
 	UM_TRY(um_history(c->plan, c->task, &history));
+	if (c->start != NULL)
+		UM_TRY(add_start(c, &history));
 	if (aligned != NULL)
 		add_card(&history, um_format("samples aligned %s by whole pixels", aligned));
 	UM_TRY(write_cube(c, m, "samples.fits", &all, true, history));

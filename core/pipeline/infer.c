@@ -30,7 +30,7 @@ static um_status open_parts(struct cell *k, const char *dir)
 	const um_item *item = &k->plan->inference[k->t->inference];
 	const int from = um_plan_start(k->plan, k->t);
 	if (from >= 0) {
-		k->start = um_format("%s/%s/mean.fits", dir, k->plan->task[from].name);
+		k->out.start = k->start = um_format("%s/%s/mean.fits", dir, k->plan->task[from].name);
 		k->started = um_plugin_with_file(item->plugin, um_item_params(item), um_plugin_image(item->plugin), k->start);
 	}
 	UM_TRY(um_measured_open(k->plan, k->t->forward, k->env, &k->m));
@@ -111,13 +111,11 @@ static um_status infer_all(struct cell *k)
 	um_status st = UM_OK;
 	um_cell_out *c = &k->out;
 	const int64_t first = c->results.n;
-	c->saved = um_clock();
+	c->saved = c->written = um_clock();
 	for (int64_t i = first; i < k->m.count && !k->stopped; i++) {
 		k->stopped = i > first && um_task_stopping();
-		if (k->stopped || (i > first && um_clock() - c->saved >= c->every)) {
+		if (k->stopped || (i > first && um_clock() - c->written >= c->every))
 			UM_TRY(um_cell_keep(c));
-			c->saved = um_clock();
-		}
 		if (!k->stopped)
 			UM_TRY(infer_one(k, i));
 	}

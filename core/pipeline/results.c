@@ -71,19 +71,20 @@ void um_results_drop(um_results *r)
 	r->unsaid = r->settled_unsaid;
 }
 
-/* How metrics of several measurements become one; all others are means. */
-static const struct { const char *name; enum { TOTAL, LARGEST, LEAST } how; } rules[] = {
+/* How metrics of several measurements become one; all others are means, of which ERROR is a standard error. */
+static const struct { const char *name; enum { TOTAL, LARGEST, LEAST, ERROR } how; } rules[] = {
 	{ "seconds", TOTAL }, { "nfe", TOTAL }, { "peak_mb", LARGEST }, { "alarm", LARGEST }, { "rhat", LARGEST },
 	{ "seed_rhat", LARGEST }, { "seeds_disagree", LARGEST }, { "pareto_k", LARGEST }, { "divergences", TOTAL },
 	{ "ess_bulk", LEAST }, { "ess_tail", LEAST }, { "importance_ess", LEAST }, { "converged", LEAST },
-	{ "elbo_worst", LEAST },
+	{ "elbo_worst", LEAST }, { "cut_off", TOTAL }, { "starts_stalled", TOTAL }, { "swaps", LEAST }, { "elbo_se", ERROR },
+	{ "elbo_slope_se", ERROR }, { "log_evidence_lower_se", ERROR }, { "log_evidence_is_se", ERROR },
 };
 
 double um_results_all(const um_results *r, int metric)
 {
 	const um_result *m = &r->metric[metric];
 	const size_t nrules = sizeof(rules) / sizeof(*rules);
-	double sum = 0, lo = INFINITY, hi = -INFINITY;
+	double sum = 0, square = 0, lo = INFINITY, hi = -INFINITY;
 	int64_t count = 0;
 	size_t rule = 0;
 	while (rule < nrules && strcmp(rules[rule].name, m->name) != 0)
@@ -94,13 +95,21 @@ double um_results_all(const um_results *r, int metric)
 		if (isnan(m->value[k]))
 			continue;
 		sum += m->value[k];
+		square += m->value[k] * m->value[k];
 		lo = fmin(lo, m->value[k]);
 		hi = fmax(hi, m->value[k]);
 		count++;
 	}
 	if (count == 0 || !isfinite(sum))
 		return INFINITY;
-	return rule == nrules ? sum / (double)count : rules[rule].how == TOTAL ? sum : rules[rule].how == LEAST ? lo : hi;
+	if (rule == nrules)
+		return sum / (double)count;
+	switch (rules[rule].how) {
+	case TOTAL: return sum;
+	case LEAST: return lo;
+	case ERROR: return sqrt(square) / (double)count;
+	default: return hi;
+	}
 }
 
 um_status um_results_table(const um_results *r, const char *path)

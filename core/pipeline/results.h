@@ -35,7 +35,7 @@ UM_API void um_results_drop(um_results *r);
 /* A metric of all measurements that are finished: the mean, total or extreme that its name asks for, of those that report
  * it; infinite where one of these has no finite number. Of one measurement its own. */
 UM_API double um_results_all(const um_results *r, int metric);
-/* DIR/measurements.csv: one row a measurement, one column a metric. */
+/* A file of comma-separated values: one row a measurement, one column a metric. */
 UM_API UM_USED um_status um_results_table(const um_results *r, const char *path);
 
 /* Adds what is finished to a checkpoint; and has it from there. */

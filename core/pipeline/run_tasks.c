@@ -35,7 +35,8 @@ static bool lost_its_data(struct run *r, struct child *c)
 	const um_task *t = &r->plan->task[c - r->child];
 	for (int i = 0; i < r->plan->ntask; i++) {
 		const um_task *k = &r->plan->task[i];
-		if (!um_plan_needs(r->plan, t, k) || (r->child[i].state != FAILED && r->child[i].state != INTERRUPTED))
+		const enum child_state state = r->child[i].state;
+		if (!um_plan_needs(r->plan, t, k) || (state != FAILED && state != INTERRUPTED && state != SKIPPED))
 			continue;
 		c->state = FAILED;
 		c->reason = um_plan_kind(r->plan, k) == UM_SIMULATE ? um_format("its measurements could not be simulated") :

@@ -31,9 +31,8 @@ void um_start_check(const um_plan *p, const um_task *t, int64_t count, um_proble
 		um_problems_add(problems, UM_EPARAM, at, "%s cannot start from one image: forward.%s has %lld measurements", t->name,
 			p->forward[t->forward].key, (long long)count);
 	else if (image == NULL)
-		um_problems_add(problems, UM_EPARAM, at, "%s cannot start from an image: inference/%s has no parameter image", t->name,
+		um_problems_add(problems, UM_EPARAM, at, "inference/%s cannot start from an image: it has no parameter image",
 			item->plugin->name);
 	else if (**(const char *const *)((const char *)um_params_data(item->params) + image->offset) != '\0')
-		um_problems_add(problems, UM_EPARAM, at, "%s has two images to start from: leave start or inference.%s.image out", t->name,
-			item->key);
+		um_problems_add(problems, UM_EPARAM, at, "there are two images to start from: leave start or inference.%s.image out", item->key);
 }

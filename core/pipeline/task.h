@@ -29,6 +29,8 @@ typedef struct um_cell_out {
 	bool resume;
 	double started, saved, earlier; /* seconds; earlier: of interrupted runs */
 	double every;       /* seconds between checkpoints */
+	double written;     /* when the last one was */
+	const char *start;  /* the image that the inference starts from, made by another task; NULL: none */
 	double earlier_calls, earlier_mb;
 	int64_t calls_before; /* of measurements before, in this process */
 	int64_t measurement; /* the one at work; its number of results.of */

@@ -27,9 +27,10 @@ static struct interval interval_of(const um_cell *c, const char *feature)
 		number(c, feature, "_p84") };
 }
 
+/* Of several measurements metrics are means, which are no ring of anything. */
 static bool is_shown(const um_cell *c)
 {
-	return um_cell_is_done(c) && c->metrics != NULL;
+	return um_cell_is_done(c) && c->metrics != NULL && !(number(c, "measurements", "") > 1);
 }
 
 /* Names X for which there are metrics X and X_p50, with the prefix of rings. */

@@ -60,7 +60,7 @@ typedef struct um_uverrors {
 
 /* y and sigma of the products, not of the flux, from visibilities in the same rows whose sigma is thermal noise. Where it is
  * given, noise [nvis] becomes relative variances of visibilities, for m->noise. */
-UM_API UM_USED um_status um_uvmodel_measure(const um_uvmodel *m, const um_uvdata *d, const um_uverrors *e, double *y,
+UM_API UM_USED um_status um_uvmodel_measure(const um_uvmodel *m, const um_uvdata *thermal, const um_uverrors *e, double *y,
 	double *sigma, double *noise);
 
 /* Releases transform, correlations and products. */

@@ -54,13 +54,18 @@ says "there is no 'mop' in the group inference; did you mean 'map'?"
 status 2 "$UMBRA" check "$T/chain.cfg" --set run.[2].start=dpi
 says 'seen/white+dpi cannot start from seen/white+dpi: no infer stage before it makes that cell'
 status 2 "$UMBRA" check "$T/chain.cfg" --set 'run.[2].inference=["exact"]' --set 'inference.exact={ plugin = "exact"; }'
-says 'seen/white+exact cannot start from an image: inference/exact has no parameter image'
+says 'inference/exact cannot start from an image: it has no parameter image'
 status 2 "$UMBRA" check "$T/chain.cfg" --set run.[0].count=2
 says 'seen/white+dpi cannot start from one image: forward.seen has 2 measurements'
 status 2 "$UMBRA" check "$T/chain.cfg" --set "inference.dpi.image=$start"
-says 'seen/white+dpi has two images to start from'
+says 'there are two images to start from: leave start or inference.dpi.image out'
 status 1 $chain --resume --set forward.seen.sigma=0.3 --set run.[1].time_limit=1e-9
 says 'seen/white+dpi: failed: seen/white+map, from which it starts, has no mean image'
+sed 's/inference = \["map"\]; samples = 2; }/inference = ["exact"]; samples = 2; skip_impossible = true; }/; s/"map"; samples/"exact"; samples/
+	s/map = { plugin = "map"; };/exact = { plugin = "exact"; };/; s/plugin = "gaussian"; mean = 0.5; sigma = 0.2;/plugin = "tv";/; s/prior = "white"; seed = 3;/prior = "shape";/
+	s/^priors = {/& shape = { plugin = "geometric"; };/' "$T/chain.cfg" >"$T/none.cfg"
+status 1 "$UMBRA" run "$T/none.cfg" -o "$T/none"
+says 'seen/white+dpi: failed: seen/white+exact, from which it starts, has no mean image'
 # Half of the field in pixels half as large: the middle of the image, its brightness shared out smoothly.
 status 0 "$UMBRA" run "$T/p.cfg" -o "$T/c" $keep --set "inference.map.image=$start" --set image.fov_uas=40.0 --only seen/white+map
 near "$(pixels "$T/c/seen/white+map/mean.fits" 64 | sum)" \
