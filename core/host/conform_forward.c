@@ -23,10 +23,8 @@ static um_status noise(struct fixture *f, um_array **sigma, um_array **op)
 		memcpy((*sigma)->data, s->data, sizeof(double) * (size_t)info->ny);
 		memcpy((*op)->data, o->data, sizeof(double) * (size_t)info->nop);
 	} else {
-		for (int64_t i = 0; i < info->ny; i++)
-			um_row_d(*sigma, 0)[i] = 1;
-		for (int64_t i = 0; i < info->nop; i++)
-			um_row_d(*op, 0)[i] = 1;
+		um_array_fill(*sigma, 1);
+		um_array_fill(*op, 1);
 	}
 	UM_TRY(conform_finite(*sigma, "sigma"));
 	UM_TRY(conform_finite(*op, "op"));

@@ -15,13 +15,8 @@ static um_array *take_array(struct fixture *f, um_dtype type, int rank, const in
 {
 	um_array *a = take(f, sizeof(*a));
 	*a = um_array_view(NULL, type, rank, dim);
-	const int64_t n = um_array_len(a);
-	a->data = conform_guarded(f, (size_t)n * (type == UM_F32 ? sizeof(float) : sizeof(double)));
-	for (int64_t i = 0; i < n; i++)
-		if (type == UM_F32)
-			((float *)a->data)[i] = NAN;
-		else
-			((double *)a->data)[i] = NAN;
+	a->data = conform_guarded(f, (size_t)um_array_len(a) * (type == UM_F32 ? sizeof(float) : sizeof(double)));
+	um_array_fill(a, NAN);
 	return a;
 }
 
