@@ -4,19 +4,20 @@
 #include <string.h>
 #include <umbra/planes.h>
 
-um_planes um_planes_of(const um_env *env)
+um_planes um_planes_of(const um_env *env, um_plane_logp *logp)
 {
 	const int64_t *s = env->shape;
-	return (um_planes){ s[0] * s[1] * s[2], s[3], s[4] };
+	return (um_planes){ s[0] * s[1] * s[2], s[3], s[4], logp };
 }
 
-um_status um_planes_logp(const um_planes *p, const um_array *x, double *lp, um_array *dx,
-	um_status (*plane)(const void *self, const float *x, double *lp, double *g), const void *self)
+um_status um_planes_logp(void *self, um_rng *rng, const um_array *x, double *lp, um_array *dx)
 {
 	um_status st = UM_OK;
+	const um_planes *p = self;
 	const int64_t pixels = p->rows * p->columns;
 	const size_t bytes = sizeof(double) * (size_t)pixels;
 	double *g = NULL;
+	(void)rng;
 	if (dx != NULL && (g = malloc(bytes)) == NULL)
 		return um_fail(UM_ENOMEM, "no memory for %lld pixels", (long long)pixels);
 	for (int64_t b = 0; b < x->dim[0]; b++) {
@@ -24,7 +25,7 @@ um_status um_planes_logp(const um_planes *p, const um_array *x, double *lp, um_a
 		for (int64_t at = 0; at < p->count * pixels; at += pixels) {
 			if (g != NULL)
 				memset(g, 0, bytes);
-			UM_TRY(plane(self, um_row_f(x, b) + at, &lp[b], g));
+			UM_TRY(p->logp(self, um_row_f(x, b) + at, &lp[b], g));
 			for (int64_t i = 0; g != NULL && i < pixels; i++)
 				um_row_f(dx, b)[at + i] = (float)g[i];
 		}

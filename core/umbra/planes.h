@@ -10,16 +10,20 @@
 extern "C" {
 #endif
 
+/* Adds the log density of a plane x [rows][columns] to *lp; g is NULL or [rows][columns] zeros, which become the gradient
+ * of what was added. self is the instance. */
+typedef um_status um_plane_logp(const void *self, const float *x, double *lp, double *g);
+
+/* What the instance of a prior begins with whose log density is a sum over planes. */
 typedef struct um_planes {
 	int64_t count, rows, columns;
+	um_plane_logp *logp;
 } um_planes;
 
-UM_API um_planes um_planes_of(const um_env *env);
+UM_API um_planes um_planes_of(const um_env *env, um_plane_logp *logp);
 
-/* For um_prior_ops.logp: lp[b] is the sum of what plane adds to *lp for each plane x [rows][columns] of image b. g is
- * NULL or [rows][columns] zeros, which plane turns into the gradient of what it adds. */
-UM_API UM_USED um_status um_planes_logp(const um_planes *p, const um_array *x, double *lp, um_array *dx,
-	um_status (*plane)(const void *self, const float *x, double *lp, double *g), const void *self);
+/* um_prior_ops.logp for such instances. */
+UM_API UM_USED um_status um_planes_logp(void *self, um_rng *rng, const um_array *x, double *lp, um_array *dx);
 
 /* Flux F = sum_i x_i and centroid sum_i x_i r_i / F of a plane, as column and row. UM_ENUM where F is not positive. */
 UM_API UM_USED um_status um_planes_centroid(const um_planes *p, const float *x, double *flux, double *column, double *row);

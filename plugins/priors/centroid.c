@@ -27,27 +27,9 @@ static const um_param params[] = {
 };
 
 struct self {
-	double factor, column, row; /* -weight per pixel squared; c0 */
 	um_planes planes;
+	double factor, column, row; /* -weight per pixel squared; c0 */
 };
-
-static um_status create(void **self, const void *p_, const um_env *env, um_prior_info *info)
-{
-	const struct centroid *p = p_;
-	um_status st = UM_OK;
-	double unit = 1; /* in pixels */
-	struct self *t;
-	if (strcmp(p->unit, "uas") == 0)
-		UM_TRY(um_env_uas(env, "the position", "say unit = \"pixel\"", &unit));
-	if ((t = malloc(sizeof(*t))) == NULL)
-		return um_fail(UM_ENOMEM, "no memory for centroid");
-	*t = (struct self){ -p->weight / (unit * unit), (double)(env->shape[4] - 1) / 2 - p->east * unit,
-		(double)(env->shape[3] - 1) / 2 - p->north * unit, um_planes_of(env) };
-	info->positive = true;
-	*self = t;
-out:
-	return st;
-}
 
 static um_status plane(const void *self, const float *x, double *lp, double *g)
 {
@@ -66,13 +48,25 @@ static um_status plane(const void *self, const float *x, double *lp, double *g)
 	return UM_OK;
 }
 
-static um_status logp(void *self, um_rng *rng, const um_array *x, double *lp, um_array *dx)
+static um_status create(void **self, const void *p_, const um_env *env, um_prior_info *info)
 {
-	(void)rng;
-	return um_planes_logp(&((const struct self *)self)->planes, x, lp, dx, plane, self);
+	const struct centroid *p = p_;
+	um_status st = UM_OK;
+	double unit = 1; /* in pixels */
+	struct self *t;
+	if (strcmp(p->unit, "uas") == 0)
+		UM_TRY(um_env_uas(env, "the position", "say unit = \"pixel\"", &unit));
+	if ((t = malloc(sizeof(*t))) == NULL)
+		return um_fail(UM_ENOMEM, "no memory for centroid");
+	*t = (struct self){ um_planes_of(env, plane), -p->weight / (unit * unit),
+		(double)(env->shape[4] - 1) / 2 - p->east * unit, (double)(env->shape[3] - 1) / 2 - p->north * unit };
+	info->positive = true;
+	*self = t;
+out:
+	return st;
 }
 
-static const um_prior_ops ops = { .create = create, .destroy = free, .logp = logp };
+static const um_prior_ops ops = { .create = create, .destroy = free, .logp = um_planes_logp };
 
 UM_PLUGIN = {
 	UM_HEADER, UM_PRIOR, 0, "centroid", "1.0",

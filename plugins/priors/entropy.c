@@ -27,8 +27,8 @@ static const um_param params[] = {
 };
 
 struct self {
-	double factor;
 	um_planes planes;
+	double factor;
 	int64_t n;     /* pixels of a plane */
 	double *log_m; /* [n] */
 };
@@ -79,6 +79,18 @@ out:
 	return st;
 }
 
+static um_status plane(const void *self, const float *x, double *lp, double *g)
+{
+	const struct self *e = self;
+	for (int64_t i = 0; i < e->n; i++) {
+		double at = fmax(x[i], TINY), slope = log(at) - e->log_m[i];
+		*lp += e->factor * (at * slope - at + exp(e->log_m[i]) + (x[i] - at) * slope);
+		if (g != NULL)
+			g[i] = e->factor * slope;
+	}
+	return UM_OK;
+}
+
 static um_status create(void **self, const void *p_, const um_env *env, um_prior_info *info)
 {
 	const struct entropy *p = p_;
@@ -86,7 +98,7 @@ static um_status create(void **self, const void *p_, const um_env *env, um_prior
 	struct self *e = calloc(1, sizeof(*e));
 	if (e == NULL)
 		return um_fail(UM_ENOMEM, "no memory for entropy");
-	e->planes = um_planes_of(env);
+	e->planes = um_planes_of(env, plane);
 	e->n = e->planes.rows * e->planes.columns;
 	e->factor = strcmp(p->reduce, "mean") == 0 ? -p->weight / (double)(e->planes.count * e->n) : -p->weight;
 	e->log_m = calloc((size_t)e->n, sizeof(double));
@@ -101,25 +113,7 @@ out:
 	return st;
 }
 
-static um_status plane(const void *self, const float *x, double *lp, double *g)
-{
-	const struct self *e = self;
-	for (int64_t i = 0; i < e->n; i++) {
-		double at = fmax(x[i], TINY), slope = log(at) - e->log_m[i];
-		*lp += e->factor * (at * slope - at + exp(e->log_m[i]) + (x[i] - at) * slope);
-		if (g != NULL)
-			g[i] = e->factor * slope;
-	}
-	return UM_OK;
-}
-
-static um_status logp(void *self, um_rng *rng, const um_array *x, double *lp, um_array *dx)
-{
-	(void)rng;
-	return um_planes_logp(&((const struct self *)self)->planes, x, lp, dx, plane, self);
-}
-
-static const um_prior_ops ops = { .create = create, .destroy = destroy, .logp = logp };
+static const um_prior_ops ops = { .create = create, .destroy = destroy, .logp = um_planes_logp };
 
 UM_PLUGIN = {
 	UM_HEADER, UM_PRIOR, UM_SKY, "entropy", "1.0",

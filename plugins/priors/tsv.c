@@ -21,26 +21,9 @@ static const um_param params[] = {
 };
 
 struct self {
-	double across, down; /* factors of the two sums in log p */
 	um_planes planes;
+	double across, down; /* factors of the two sums in log p */
 };
-
-static um_status create(void **self, const void *p_, const um_env *env, um_prior_info *info)
-{
-	const struct tsv *p = p_;
-	const um_planes n = um_planes_of(env);
-	struct self *t = malloc(sizeof(*t));
-	(void)info;
-	if (t == NULL)
-		return um_fail(UM_ENOMEM, "no memory for tsv");
-	*t = (struct self){ -p->weight, -p->weight, n };
-	if (strcmp(p->reduce, "mean") == 0) {
-		t->across /= (double)n.count * (double)n.rows * fmax(1, (double)n.columns - 1);
-		t->down /= (double)n.count * (double)n.columns * fmax(1, (double)n.rows - 1);
-	}
-	*self = t;
-	return UM_OK;
-}
 
 /* factor (x[i] - x[j])^2 and, where g is wanted, its gradient, added to g. */
 static double term(const float *x, double *g, int64_t i, int64_t j, double factor)
@@ -70,13 +53,24 @@ static um_status plane(const void *self, const float *x, double *lp, double *g)
 	return UM_OK;
 }
 
-static um_status logp(void *self, um_rng *rng, const um_array *x, double *lp, um_array *dx)
+static um_status create(void **self, const void *p_, const um_env *env, um_prior_info *info)
 {
-	(void)rng;
-	return um_planes_logp(&((const struct self *)self)->planes, x, lp, dx, plane, self);
+	const struct tsv *p = p_;
+	const um_planes n = um_planes_of(env, plane);
+	struct self *t = malloc(sizeof(*t));
+	(void)info;
+	if (t == NULL)
+		return um_fail(UM_ENOMEM, "no memory for tsv");
+	*t = (struct self){ n, -p->weight, -p->weight };
+	if (strcmp(p->reduce, "mean") == 0) {
+		t->across /= (double)n.count * (double)n.rows * fmax(1, (double)n.columns - 1);
+		t->down /= (double)n.count * (double)n.columns * fmax(1, (double)n.rows - 1);
+	}
+	*self = t;
+	return UM_OK;
 }
 
-static const um_prior_ops ops = { .create = create, .destroy = free, .logp = logp };
+static const um_prior_ops ops = { .create = create, .destroy = free, .logp = um_planes_logp };
 
 UM_PLUGIN = {
 	UM_HEADER, UM_PRIOR, 0, "tsv", "1.0",

@@ -25,30 +25,11 @@ static const um_param params[] = {
 };
 
 struct self {
+	um_planes planes;
 	double across, down; /* factors of the terms along columns (or of both, isotropic) and along rows */
 	double epsilon;
 	bool isotropic;
-	um_planes planes;
 };
-
-static um_status create(void **self, const void *p_, const um_env *env, um_prior_info *info)
-{
-	const struct tv *p = p_;
-	const um_planes s = um_planes_of(env);
-	const double n = (double)s.count, r = (double)s.rows, c = (double)s.columns;
-	const bool isotropic = strcmp(p->norm, "isotropic") == 0;
-	struct self *t = malloc(sizeof(*t));
-	(void)info;
-	if (t == NULL)
-		return um_fail(UM_ENOMEM, "no memory for tv");
-	*t = (struct self){ -p->weight, -p->weight, p->epsilon, isotropic, s };
-	if (strcmp(p->reduce, "mean") == 0) {
-		t->across /= isotropic ? n * r * c : n * r * fmax(1, c - 1);
-		t->down /= n * c * fmax(1, r - 1);
-	}
-	*self = t;
-	return UM_OK;
-}
 
 /* Adds factor * (|(a, b)| - epsilon) and its derivatives by a and b. */
 static double term(double epsilon, double a, double b, double factor, double *da, double *db)
@@ -89,13 +70,26 @@ static um_status plane(const void *self, const float *x, double *lp, double *g)
 	return UM_OK;
 }
 
-static um_status logp(void *self, um_rng *rng, const um_array *x, double *lp, um_array *dx)
+static um_status create(void **self, const void *p_, const um_env *env, um_prior_info *info)
 {
-	(void)rng;
-	return um_planes_logp(&((const struct self *)self)->planes, x, lp, dx, plane, self);
+	const struct tv *p = p_;
+	const um_planes s = um_planes_of(env, plane);
+	const double n = (double)s.count, r = (double)s.rows, c = (double)s.columns;
+	const bool isotropic = strcmp(p->norm, "isotropic") == 0;
+	struct self *t = malloc(sizeof(*t));
+	(void)info;
+	if (t == NULL)
+		return um_fail(UM_ENOMEM, "no memory for tv");
+	*t = (struct self){ s, -p->weight, -p->weight, p->epsilon, isotropic };
+	if (strcmp(p->reduce, "mean") == 0) {
+		t->across /= isotropic ? n * r * c : n * r * fmax(1, c - 1);
+		t->down /= n * c * fmax(1, r - 1);
+	}
+	*self = t;
+	return UM_OK;
 }
 
-static const um_prior_ops ops = { .create = create, .destroy = free, .logp = logp };
+static const um_prior_ops ops = { .create = create, .destroy = free, .logp = um_planes_logp };
 
 UM_PLUGIN = {
 	UM_HEADER, UM_PRIOR, 0, "tv", "1.0",
