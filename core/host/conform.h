@@ -62,8 +62,14 @@ void conform_close(struct fixture *f);
 um_status conform_learned(struct battery *b, const um_env *env, const void **params);
 void conform_forget(struct battery *b);
 
-/* A plugin with its defaults, to be freed by um_params_free. */
-um_status conform_defaults(um_kind kind, const char *name, const um_plugin **p, um_params **params);
+/* What inferences are tried on: independent Gaussian pixels seen with white noise. Close it whether or not it opens. */
+struct toy {
+	um_params *params[2];
+	um_forward forward;
+	um_prior prior;
+};
+um_status conform_toy(const um_env *env, struct toy *t);
+void conform_toy_close(struct toy *t);
 
 /* Bytes with marks and forbidden pages around them, for the running check; whether the marks still stand;
  * an end of all that a check holds. */

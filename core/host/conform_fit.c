@@ -30,28 +30,19 @@ static um_status draw(void *state, um_rng *rng, um_array *x)
 static um_status fit_inference(struct battery *b, const um_env *env, double seconds, um_dataset *data, um_sink *sink)
 {
 	um_status st = UM_OK;
-	const um_plugin *plugin[2];
-	um_params *params[2] = { NULL, NULL };
-	um_forward forward = { 0 };
-	um_prior prior = { 0 };
+	struct toy toy = { 0 };
 	um_inference inference = { 0 };
 	um_problem *problem = NULL;
-	UM_TRY(conform_defaults(UM_FORWARD, "denoise", &plugin[0], &params[0]));
-	UM_TRY(conform_defaults(UM_PRIOR, "gaussian", &plugin[1], &params[1]));
-	UM_TRY(um_forward_open(plugin[0], um_params_data(params[0]), env, &forward));
-	UM_TRY(um_prior_open(plugin[1], um_params_data(params[1]), env, &prior));
+	UM_TRY(conform_toy(env, &toy));
 	UM_TRY(um_inference_open(b->plugin, b->params, env, &inference));
-	UM_TRY(um_problem_new_fit(&forward, &prior, 1, data, seconds, "conform", &problem));
+	UM_TRY(um_problem_new_fit(&toy.forward, &toy.prior, 1, data, seconds, "conform", &problem));
 	um_phase(b->plugin, "fit");
 	st = inference.ops.fit(inference.self, problem, sink);
 	um_phase(NULL, NULL);
 out:
 	um_problem_free(problem);
 	um_inference_close(&inference);
-	um_prior_close(&prior);
-	um_forward_close(&forward);
-	um_params_free(params[0]);
-	um_params_free(params[1]);
+	conform_toy_close(&toy);
 	return st;
 }
 
