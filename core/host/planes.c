@@ -4,10 +4,10 @@
 #include <string.h>
 #include <umbra/planes.h>
 
-um_planes um_planes_of(const um_env *env, um_plane_logp *logp)
+um_planes um_planes_of(const um_env *env, um_plane_density *density)
 {
 	const int64_t *s = env->shape;
-	return (um_planes){ s[0] * s[1] * s[2], s[3], s[4], logp };
+	return (um_planes){ s[0] * s[1] * s[2], s[3], s[4], density };
 }
 
 um_status um_planes_logp(void *self, um_rng *rng, const um_array *x, double *lp, um_array *dx)
@@ -25,7 +25,7 @@ um_status um_planes_logp(void *self, um_rng *rng, const um_array *x, double *lp,
 		for (int64_t at = 0; at < p->count * pixels; at += pixels) {
 			if (g != NULL)
 				memset(g, 0, bytes);
-			UM_TRY(p->logp(self, um_row_f(x, b) + at, &lp[b], g));
+			UM_TRY(p->density(self, um_row_f(x, b) + at, &lp[b], g));
 			for (int64_t i = 0; g != NULL && i < pixels; i++)
 				um_row_f(dx, b)[at + i] = (float)g[i];
 		}
