@@ -71,6 +71,18 @@ int64_t um_array_rowlen(const um_array *a)
 	return n;
 }
 
+void um_array_fill(um_array *a, double value)
+{
+	const int64_t n = um_array_len(a);
+	for (int64_t i = 0; i < n; i++)
+		if (a->dtype == UM_F32)
+			((float *)a->data)[i] = (float)value;
+		else if (a->dtype == UM_F64)
+			((double *)a->data)[i] = value;
+		else
+			((int64_t *)a->data)[i] = (int64_t)value;
+}
+
 um_status um_array_copy(um_array *dst, const um_array *src)
 {
 	int64_t n = um_array_len(src);

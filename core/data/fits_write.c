@@ -16,28 +16,20 @@ static void put_number(fitsfile *f, const char *key, double x, const char *comme
 	fits_write_key(f, TDOUBLE, key, &x, comment, status);
 }
 
-static void put_text(fitsfile *f, const char *key, const char *s, const char *comment, int *status)
-{
-	char text[72];
-	snprintf(text, sizeof(text), "%s", s);
-	um_fitsfile_clean(text);
-	fits_write_key(f, TSTRING, key, text, comment, status);
-}
-
 static void put_sky(fitsfile *f, const um_sky *s, int64_t rows, int64_t columns, int *status)
 {
-	put_text(f, "OBJECT", s->object, NULL, status);
-	put_text(f, "CTYPE1", "RA---SIN", NULL, status);
-	put_text(f, "CTYPE2", "DEC--SIN", NULL, status);
+	um_fitsfile_put(f, "OBJECT", s->object, NULL, status);
+	um_fitsfile_put(f, "CTYPE1", "RA---SIN", NULL, status);
+	um_fitsfile_put(f, "CTYPE2", "DEC--SIN", NULL, status);
 	put_number(f, "CRPIX1", 0.5 * (double)(columns + 1), NULL, status);
 	put_number(f, "CRPIX2", 0.5 * (double)(rows + 1), NULL, status);
 	put_number(f, "CDELT1", -s->pixel * RADIAN, NULL, status);
 	put_number(f, "CDELT2", s->pixel * RADIAN, NULL, status);
 	put_number(f, "CRVAL1", s->ra, NULL, status);
 	put_number(f, "CRVAL2", s->dec, NULL, status);
-	put_text(f, "CUNIT1", "deg", NULL, status);
-	put_text(f, "CUNIT2", "deg", NULL, status);
-	put_text(f, "RADESYS", "FK5", NULL, status);
+	um_fitsfile_put(f, "CUNIT1", "deg", NULL, status);
+	um_fitsfile_put(f, "CUNIT2", "deg", NULL, status);
+	um_fitsfile_put(f, "RADESYS", "FK5", NULL, status);
 	put_number(f, "EQUINOX", 2000, NULL, status);
 	put_number(f, "OBSRA", s->ra, "[deg] source", status);
 	put_number(f, "OBSDEC", s->dec, "[deg] source", status);
@@ -51,7 +43,7 @@ static void put_axis(fitsfile *f, int axis, const char *name, int *status)
 {
 	char key[FLEN_KEYWORD];
 	snprintf(key, sizeof(key), "CTYPE%d", axis);
-	put_text(f, key, name, NULL, status);
+	um_fitsfile_put(f, key, name, NULL, status);
 	snprintf(key, sizeof(key), "CRPIX%d", axis);
 	put_number(f, key, 1, NULL, status);
 	snprintf(key, sizeof(key), "CRVAL%d", axis);
@@ -117,7 +109,7 @@ um_status um_fits_write(const char *path, const um_fits_file *w)
 	if (sky)
 		put_sky(f, w->sky, a->dim[a->rank - 2], a->dim[a->rank - 1], &status);
 	if (w->bunit != NULL && w->bunit[0])
-		put_text(f, "BUNIT", w->bunit, NULL, &status);
+		um_fitsfile_put(f, "BUNIT", w->bunit, NULL, &status);
 	if (!sky && w->axis[0] != NULL && a->rank >= 3) {
 		put_axis(f, 1, "COLUMN", &status);
 		put_axis(f, 2, "ROW", &status);
@@ -130,7 +122,7 @@ um_status um_fits_write(const char *path, const um_fits_file *w)
 	put_pixels(f, a, sky, &status);
 	for (const um_fits_ext *e = w->ext; e != NULL && e->name != NULL; e++) {
 		new_image(f, e->data, &status);
-		put_text(f, "EXTNAME", e->name, NULL, &status);
+		um_fitsfile_put(f, "EXTNAME", e->name, NULL, &status);
 		put_pixels(f, e->data, false, &status);
 	}
 	if (created) {

@@ -199,3 +199,11 @@ void um_fitsfile_text_at(fitsfile *f, const char *key, int axis, char *out, size
 	snprintf(name, sizeof(name), "%s%d", key, axis);
 	um_fitsfile_text(f, name, out, size);
 }
+
+void um_fitsfile_put(fitsfile *f, const char *key, const char *s, const char *comment, int *status)
+{
+	char text[72];
+	snprintf(text, sizeof(text), "%s", s);
+	um_fitsfile_clean(text);
+	fits_write_key(f, TSTRING, key, text, comment, status);
+}

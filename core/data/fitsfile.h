@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the readers of FITS files share: opening with care, keywords, messages. */
+/* What readers and writers of FITS files share: opening with care, keywords, messages. */
 #ifndef DATA_FITSFILE_H
 #define DATA_FITSFILE_H
 
@@ -24,5 +24,8 @@ bool um_fitsfile_has(fitsfile *f, const char *key);
 void um_fitsfile_text(fitsfile *f, const char *key, char *out, size_t size);
 void um_fitsfile_text_at(fitsfile *f, const char *key, int axis, char *out, size_t size);
 void um_fitsfile_clean(char *text);
+
+/* A keyword of the current HDU, with a text that is cleaned. */
+void um_fitsfile_put(fitsfile *f, const char *key, const char *s, const char *comment, int *status);
 
 #endif

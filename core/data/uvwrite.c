@@ -34,19 +34,11 @@ static void put_whole(fitsfile *f, const char *key, long x, int *status)
 	fits_write_key(f, TLONG, key, &x, NULL, status);
 }
 
-static void put_text(fitsfile *f, const char *key, const char *s, const char *comment, int *status)
-{
-	char text[72];
-	snprintf(text, sizeof(text), "%s", s);
-	um_fitsfile_clean(text);
-	fits_write_key(f, TSTRING, key, text, comment, status);
-}
-
 static void put_axis(fitsfile *f, int axis, const char *type, double value, double step, int *status)
 {
 	char key[FLEN_KEYWORD];
 	snprintf(key, sizeof(key), "CTYPE%d", axis);
-	put_text(f, key, type, NULL, status);
+	um_fitsfile_put(f, key, type, NULL, status);
 	snprintf(key, sizeof(key), "CRVAL%d", axis);
 	put(f, key, value, NULL, status);
 	snprintf(key, sizeof(key), "CDELT%d", axis);
@@ -62,7 +54,7 @@ static void put_params(fitsfile *f, double freq, int *status)
 	for (int i = 0; i < PARAMS; i++) {
 		char key[FLEN_KEYWORD];
 		snprintf(key, sizeof(key), "PTYPE%d", i + 1);
-		put_text(f, key, names[i], NULL, status);
+		um_fitsfile_put(f, key, names[i], NULL, status);
 		snprintf(key, sizeof(key), "PSCAL%d", i + 1);
 		put(f, key, i < 3 ? 1 / freq : 1, NULL, status);
 		snprintf(key, sizeof(key), "PZERO%d", i + 1);
@@ -86,17 +78,17 @@ static void put_primary(fitsfile *f, const um_uvdata *d, int *status)
 	char date[16];
 	date_of(d->mjd, date);
 	fits_write_grphdr(f, 1, FLOAT_IMG, 7, axes, PARAMS, d->nrows, 1, status);
-	put_text(f, "OBJECT", d->source, NULL, status);
+	um_fitsfile_put(f, "OBJECT", d->source, NULL, status);
 	put(f, "OBSRA", 15 * d->ra, "[deg] source", status);
 	put(f, "OBSDEC", d->dec, "[deg] source", status);
-	put_text(f, "DATE-OBS", date, NULL, status);
+	um_fitsfile_put(f, "DATE-OBS", date, NULL, status);
 	put(f, "MJD", (double)d->mjd, "modified Julian date of DATE-OBS", status);
 	put(f, "EQUINOX", 2000, NULL, status);
 	put(f, "BSCALE", 1, NULL, status);
 	put(f, "BZERO", 0, NULL, status);
-	put_text(f, "BUNIT", "JY", NULL, status);
-	put_text(f, "TELESCOP", "VLBI", NULL, status);
-	put_text(f, "INSTRUME", "VLBI", NULL, status);
+	um_fitsfile_put(f, "BUNIT", "JY", NULL, status);
+	um_fitsfile_put(f, "TELESCOP", "VLBI", NULL, status);
+	um_fitsfile_put(f, "INSTRUME", "VLBI", NULL, status);
 	put_axis(f, 2, "COMPLEX", 1, 1, status);
 	put_axis(f, 3, "STOKES", -1, -1, status);
 	put_axis(f, 4, "FREQ", d->freq, d->bandwidth, status);
@@ -135,20 +127,20 @@ static void put_frame(fitsfile *f, const um_uvdata *d, double ut1_utc, int *stat
 	put(f, "GSTIA0", 15 * midnight, "[deg] sidereal time at 0h of RDATE", status);
 	put(f, "DEGPDY", 360 + 15 * remainder(next - midnight, 24), "[deg/d] of the Earth's rotation", status);
 	put(f, "FREQ", d->freq, "[Hz] makes seconds into wavelengths", status);
-	put_text(f, "RDATE", date, NULL, status);
+	um_fitsfile_put(f, "RDATE", date, NULL, status);
 	put(f, "POLARX", 0, NULL, status);
 	put(f, "POLARY", 0, NULL, status);
 	put(f, "UT1UTC", ut1_utc, "[s]", status);
 	put(f, "DATUTC", 0, NULL, status);
-	put_text(f, "TIMESYS", "UTC", NULL, status);
-	put_text(f, "ARRNAM", "VLBI", NULL, status);
-	put_text(f, "XYZHAND", "RIGHT", NULL, status);
-	put_text(f, "FRAME", "ITRF", NULL, status);
+	um_fitsfile_put(f, "TIMESYS", "UTC", NULL, status);
+	um_fitsfile_put(f, "ARRNAM", "VLBI", NULL, status);
+	um_fitsfile_put(f, "XYZHAND", "RIGHT", NULL, status);
+	um_fitsfile_put(f, "FRAME", "ITRF", NULL, status);
 	put_whole(f, "NUMORB", 0, status);
 	put_whole(f, "NO_IF", 1, status);
 	put_whole(f, "NOPCAL", 0, status);
 	put_whole(f, "FREQID", 1, status);
-	put_text(f, "POLTYPE", "", NULL, status);
+	um_fitsfile_put(f, "POLTYPE", "", NULL, status);
 }
 
 static void put_station(fitsfile *f, const um_station *s, long row, int *status)

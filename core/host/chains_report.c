@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Draws of chains in words: what is wrong with them and what to do. */
+/* Draws of chains: in words, what is wrong with them and what to do, and as samples. */
 #include <math.h>
+#include <string.h>
 #include <umbra/chains.h>
 
 enum { FEW = 100, ENOUGH = 400, USUAL = 1000 }; /* draws a chain, independent ones, draws a chain */
@@ -41,5 +42,28 @@ um_status um_chains_report(um_sink *sink, const um_array *kept, const um_array *
 	UM_TRY(um_sink_metric(sink, "ess_tail", c.ess_tail));
 	*good = chains(count, draws, &c, apart);
 out:
+	return st;
+}
+
+um_status um_chains_deliver(const um_problem *problem, const um_array *kept, int64_t draws, um_sink *sink)
+{
+	enum { BATCH = 64 };
+	um_status st = UM_OK;
+	um_array u = { 0 };
+	const int64_t chains = kept->dim[0], n = kept->dim[2], wanted = um_problem_about(problem)->samples;
+	const int64_t each = (wanted + chains - 1) / chains < draws ? (wanted + chains - 1) / chains : draws;
+	const int64_t all = each * chains < wanted ? each * chains : wanted;
+	for (int64_t first = 0; first < all; first += BATCH) {
+		const int64_t many = all - first < BATCH ? all - first : BATCH;
+		UM_TRY(um_problem_images(problem, many, &u));
+		for (int64_t k = 0; k < many; k++) {
+			const int64_t draw = ((first + k) / chains + 1) * draws / each - 1;
+			memcpy(um_row_f(&u, k), um_row_f(kept, (first + k) % chains) + draw * n, sizeof(float) * (size_t)n);
+		}
+		UM_TRY(um_sink_samples(sink, &u, NULL));
+		um_array_free(&u);
+	}
+out:
+	um_array_free(&u);
 	return st;
 }

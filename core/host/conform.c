@@ -31,7 +31,9 @@ void conform_run(struct battery *b, struct fixture *f, int nfixtures, const stru
 		um_status st = UM_OK;
 		for (int i = 0; i < nfixtures && st == UM_OK; i++) {
 			const int64_t *s = f[i].env.shape;
-			f[i].absent = NULL;
+			f[i].absent = checks[k].absent != NULL ? checks[k].absent(&f[i]) : NULL;
+			if (f[i].absent != NULL)
+				continue;
 			um_phase(b->plugin, checks[k].name);
 			st = checks[k].run(&f[i]);
 			um_phase(NULL, NULL);
@@ -124,7 +126,7 @@ um_status conform_open(struct battery *b, struct fixture f[2], int *n)
 	um_status st = UM_OK, first = UM_OK;
 	char *message = NULL;
 	if (b->plugin->caps & UM_SKY)
-		env.pixel = 2 * 4.848136811095360e-12; /* 2 micro-arcseconds */
+		env.pixel = 2 * UM_UAS;
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes) && *n == 0; i++) {
 		memcpy(env.shape, shapes[i], sizeof(env.shape));
 		st = conform_instance(b, &env, &f[0]);

@@ -36,7 +36,7 @@ struct fixture {
 	um_params *named;      /* parameters of the prior that it names */
 	um_inference inference;
 	int64_t n;             /* pixels */
-	const char *absent;    /* a check that has nothing to test says why, and returns UM_OK */
+	const char *absent;    /* why the running check has nothing to test, if it sees that only then; it returns UM_OK */
 	void **memory;         /* what the running check holds */
 	struct guarded *guarded; /* and arrays, which a plugin may write to */
 	int npool, nguarded;
@@ -45,6 +45,7 @@ struct fixture {
 struct check {
 	const char *name;
 	um_status (*run)(struct fixture *f);
+	const char *(*absent)(const struct fixture *f); /* why there is nothing to test, or NULL; NULL: there always is */
 };
 
 /* Runs each check on all fixtures and writes one line for it. */
@@ -61,8 +62,14 @@ void conform_close(struct fixture *f);
 um_status conform_learned(struct battery *b, const um_env *env, const void **params);
 void conform_forget(struct battery *b);
 
-/* A plugin with its defaults, to be freed by um_params_free. */
-um_status conform_defaults(um_kind kind, const char *name, const um_plugin **p, um_params **params);
+/* What inferences are tried on: independent Gaussian pixels seen with white noise. Close it whether or not it opens. */
+struct toy {
+	um_params *params[2];
+	um_forward forward;
+	um_prior prior;
+};
+um_status conform_toy(const um_env *env, struct toy *t);
+void conform_toy_close(struct toy *t);
 
 /* Bytes with marks and forbidden pages around them, for the running check; whether the marks still stand;
  * an end of all that a check holds. */
@@ -84,6 +91,10 @@ um_array *conform_normal_rows(struct fixture *f, int64_t count, int64_t n, uint6
 /* x + h v and x - h v rounded to float, and their true difference. */
 void conform_step(const um_array *x, const um_array *v, double h, um_array *up, um_array *down, um_array *d);
 
+/* Steps for differences: the best counts, since the largest suffers from curvature and the smallest from rounding. */
+enum { CONFORM_STEPS = 4 };
+extern const double conform_steps[CONFORM_STEPS];
+
 double conform_dot(const um_array *a, const um_array *b);
 double conform_norm(const um_array *a);
 
@@ -91,6 +102,9 @@ double conform_norm(const um_array *a);
 um_status conform_near(double got, double want, double tol, double scale, const char *what);
 /* Fails unless |a - b| <= tol * max(|a|, |b|), norms over whole arrays of one type. */
 um_status conform_same(const um_array *a, const um_array *b, double tol, const char *what);
+/* Fails unless, for one of the steps along v, <g, d> is the difference of the values: g is the gradient at x. */
+um_status conform_gradient(struct fixture *f, const um_array *x, const um_array *g, const um_array *v,
+	um_status (*value)(struct fixture *f, const void *context, const um_array *x, double *out), const void *context);
 um_status conform_finite(const um_array *a, const char *what);
 um_status conform_numbers(const double *v, int64_t n, const char *what);
 um_status conform_bytes(const um_array *a, const um_array *b, const char *what);

@@ -107,11 +107,11 @@ static um_status check_functions(struct fixture *f)
 
 /* What is wrong in the first does not keep the plugin from being run, the second does. */
 static const struct check of_the_file[] = {
-	{ "descriptor", check_descriptor }, { "documentation", check_documentation },
-	{ "file name", conform_file_name }, { "no writable static data", conform_statics },
+	{ "descriptor", check_descriptor, NULL }, { "documentation", check_documentation, NULL },
+	{ "file name", conform_file_name, NULL }, { "no writable static data", conform_statics, NULL },
 };
 static const struct check of_the_tables[] = {
-	{ "parameter table", check_table }, { "defaults", check_defaults }, { "functions", check_functions },
+	{ "parameter table", check_table, NULL }, { "defaults", check_defaults, NULL }, { "functions", check_functions, NULL },
 };
 
 bool conform_descriptor(struct battery *b)

@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Forward models: the derivative is the derivative of f, the transpose its transpose, and
- * what is optional agrees with what is not. Derivatives are compared with differences at
- * several steps; the best counts, since the largest step suffers from curvature and the
- * smallest from rounding. */
+ * what is optional agrees with what is not. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "host/conform.h"
-
-static const double steps[] = { 1e-4, 1e-5, 1e-3, 1e-2 };
-enum { STEPS = sizeof(steps) / sizeof(*steps) };
 
 /* Typical sigma and op, each one shared row; sigma = 1 where the model says nothing. */
 static um_status noise(struct fixture *f, um_array **sigma, um_array **op)
@@ -28,10 +23,8 @@ static um_status noise(struct fixture *f, um_array **sigma, um_array **op)
 		memcpy((*sigma)->data, s->data, sizeof(double) * (size_t)info->ny);
 		memcpy((*op)->data, o->data, sizeof(double) * (size_t)info->nop);
 	} else {
-		for (int64_t i = 0; i < info->ny; i++)
-			um_row_d(*sigma, 0)[i] = 1;
-		for (int64_t i = 0; i < info->nop; i++)
-			um_row_d(*op, 0)[i] = 1;
+		um_array_fill(*sigma, 1);
+		um_array_fill(*op, 1);
 	}
 	UM_TRY(conform_finite(*sigma, "sigma"));
 	UM_TRY(conform_finite(*op, "op"));
@@ -91,8 +84,8 @@ static um_status check_tangent(struct fixture *f)
 	UM_TRY(noise(f, &sigma, &op));
 	um_array *x = conform_point(f, 1, true, 1), *v = conform_normal(f, 1, 1), *d = conform_images(f, 1);
 	um_array *y = conform_rows(f, 1, ny), *dy = conform_rows(f, 1, ny), *want = conform_rows(f, 1, ny);
-	for (int k = 0; k < STEPS; k++) {
-		UM_TRY(difference(f, op, x, v, steps[k], d, want));
+	for (int k = 0; k < CONFORM_STEPS; k++) {
+		UM_TRY(difference(f, op, x, v, conform_steps[k], d, want));
 		UM_TRY(f->forward.ops.apply(f->forward.self, op, x, d, y, dy));
 		st = conform_same(dy, want, 1e-4, "dy against differences of y");
 		if (st == UM_OK)
@@ -112,8 +105,8 @@ static um_status check_adjoint(struct fixture *f)
 	um_array *x = conform_point(f, 1, true, 2), *v = conform_normal(f, 1, 2), *d = conform_images(f, 1);
 	um_array *jv = conform_rows(f, 1, ny), *jtw = conform_images(f, 1), *w = conform_normal_rows(f, 1, ny, 2);
 	UM_TRY(pull(f, op, x, w, jtw));
-	for (int k = 0; k < STEPS; k++) {
-		UM_TRY(difference(f, op, x, v, steps[k], d, jv));
+	for (int k = 0; k < CONFORM_STEPS; k++) {
+		UM_TRY(difference(f, op, x, v, conform_steps[k], d, jv));
 		double scale = conform_norm(jv) * conform_norm(w) / sqrt((double)ny);
 		st = conform_near(conform_dot(d, jtw), conform_dot(jv, w), 1e-4, scale, "<v, J^T w> against <J v, w>");
 		if (st == UM_OK)
@@ -123,15 +116,16 @@ out:
 	return st;
 }
 
+static const char *not_linear(const struct fixture *f)
+{
+	return f->forward.info.linear ? NULL : "not linear";
+}
+
 static um_status check_linear(struct fixture *f)
 {
 	um_status st = UM_OK;
 	const int64_t ny = f->forward.info.ny;
 	um_array *sigma, *op;
-	if (!f->forward.info.linear) {
-		f->absent = "not linear";
-		return UM_OK;
-	}
 	UM_TRY(noise(f, &sigma, &op));
 	um_array *x = conform_point(f, 1, true, 3), *z = conform_normal(f, 1, 3), *sum = conform_images(f, 1);
 	um_array *fx = conform_rows(f, 1, ny), *fz = conform_rows(f, 1, ny), *fsum = conform_rows(f, 1, ny);
@@ -157,14 +151,15 @@ static um_status positive(const um_array *sigma)
 	return st;
 }
 
+static const char *no_simulation(const struct fixture *f)
+{
+	return um_forward_simulates(&f->forward) ? NULL : "not offered";
+}
+
 static um_status check_simulate(struct fixture *f)
 {
 	um_status st = UM_OK;
 	const um_forward_info *info = &f->forward.info;
-	if (f->forward.ops.simulate == NULL && f->forward.ops.noise == NULL) {
-		f->absent = "not offered";
-		return UM_OK;
-	}
 	um_array *x = conform_point(f, 1, true, 4), *y[2];
 	um_memory kept = { 0 };
 	um_sink sink = um_memory_sink(&kept);
@@ -182,14 +177,15 @@ out:
 	return st;
 }
 
+static const char *no_data(const struct fixture *f)
+{
+	return f->forward.info.measurements == 0 ? "no files of its own" : NULL;
+}
+
 static um_status check_data(struct fixture *f)
 {
 	um_status st = UM_OK;
 	const um_forward_info *info = &f->forward.info;
-	if (info->measurements == 0) {
-		f->absent = "no files of its own";
-		return UM_OK;
-	}
 	um_array *y = conform_rows(f, info->measurements, info->ny);
 	um_array *sigma = conform_rows(f, info->measurements, info->ny);
 	um_array *op = conform_rows(f, info->measurements, info->nop);
@@ -213,32 +209,34 @@ static um_status observe(struct fixture *f, const um_array *op, const um_array *
 	return st;
 }
 
+static const char *no_loglike(const struct fixture *f)
+{
+	return f->forward.ops.loglike == NULL ? "not offered: the host's Gaussian one" : NULL;
+}
+
+struct measured {
+	const um_array *op, *y, *sigma;
+};
+
+static um_status loglike(struct fixture *f, const void *context, const um_array *x, double *ll)
+{
+	const struct measured *m = context;
+	return f->forward.ops.loglike(f->forward.self, m->op, x, m->y, m->sigma, ll, NULL);
+}
+
 static um_status check_loglike(struct fixture *f)
 {
 	um_status st = UM_OK;
 	um_array *sigma, *op;
-	if (f->forward.ops.loglike == NULL) {
-		f->absent = "not offered: the host's Gaussian one";
-		return UM_OK;
-	}
+	double ll = NAN;
 	UM_TRY(noise(f, &sigma, &op));
 	um_array *x = conform_point(f, 1, true, 5), *v = conform_normal(f, 1, 5), *g = conform_images(f, 1);
-	um_array *y = conform_rows(f, 1, f->forward.info.ny), *d = conform_images(f, 1);
-	um_array *up = conform_images(f, 1), *down = conform_images(f, 1);
+	um_array *y = conform_rows(f, 1, f->forward.info.ny);
 	UM_TRY(observe(f, op, sigma, conform_point(f, 1, true, 6), y));
-	double ll[3] = { NAN, NAN, NAN };
-	UM_TRY(f->forward.ops.loglike(f->forward.self, op, x, y, sigma, &ll[2], g));
-	UM_TRY(conform_numbers(&ll[2], 1, "ll"));
+	UM_TRY(f->forward.ops.loglike(f->forward.self, op, x, y, sigma, &ll, g));
+	UM_TRY(conform_numbers(&ll, 1, "ll"));
 	UM_TRY(conform_finite(g, "dx"));
-	for (int k = 0; k < STEPS; k++) {
-		conform_step(x, v, steps[k], up, down, d);
-		UM_TRY(f->forward.ops.loglike(f->forward.self, op, up, y, sigma, &ll[0], NULL));
-		UM_TRY(f->forward.ops.loglike(f->forward.self, op, down, y, sigma, &ll[1], NULL));
-		double scale = conform_norm(g) * conform_norm(d) / sqrt((double)f->n);
-		st = conform_near(conform_dot(g, d), ll[0] - ll[1], 1e-3, scale, "gradient against differences");
-		if (st == UM_OK)
-			break;
-	}
+	st = conform_gradient(f, x, g, v, loglike, &(struct measured){ op, y, sigma });
 out:
 	return st;
 }
@@ -268,12 +266,10 @@ static um_status balance(struct fixture *f, const um_array *op, const um_array *
 	return st;
 }
 
-static bool no_solve(struct fixture *f)
+static const char *no_solve(const struct fixture *f)
 {
-	if (f->forward.info.linear && f->forward.ops.solve != NULL)
-		return false;
-	f->absent = f->forward.info.linear ? "not offered: the host's conjugate gradients" : "not linear";
-	return true;
+	const char *why = not_linear(f);
+	return why == NULL && f->forward.ops.solve == NULL ? "not offered: the host's conjugate gradients" : why;
 }
 
 static um_status check_solve(struct fixture *f)
@@ -282,8 +278,6 @@ static um_status check_solve(struct fixture *f)
 	const int64_t ny = f->forward.info.ny;
 	um_array *given, *op, *sigma = conform_rows(f, 1, ny);
 	double a2;
-	if (no_solve(f))
-		return UM_OK;
 	UM_TRY(noise(f, &given, &op));
 	um_array *r = conform_normal_rows(f, 1, ny, 8), *p = conform_rows(f, 1, ny), *q = conform_rows(f, 1, ny);
 	for (int uneven = 0; uneven < 2; uneven++) {
@@ -306,8 +300,6 @@ static um_status check_pseudo(struct fixture *f)
 	um_status st = UM_OK;
 	const int64_t ny = f->forward.info.ny;
 	um_array *sigma, *op;
-	if (no_solve(f))
-		return UM_OK;
 	UM_TRY(noise(f, &sigma, &op));
 	um_array *r = conform_rows(f, 1, ny), *p = conform_rows(f, 1, ny), *q = conform_rows(f, 1, ny);
 	UM_TRY(apply(f, op, conform_point(f, 1, false, 8), r));
@@ -325,15 +317,16 @@ out:
 	return st;
 }
 
+static const char *no_stats(const struct fixture *f)
+{
+	return f->forward.ops.stats == NULL ? "not offered: the host's chi2" : NULL;
+}
+
 static um_status check_stats(struct fixture *f)
 {
 	um_status st = UM_OK;
 	const int n = f->forward.info.nstats;
 	um_array *sigma, *op;
-	if (f->forward.ops.stats == NULL) {
-		f->absent = "not offered: the host's chi2";
-		return UM_OK;
-	}
 	UM_TRY(noise(f, &sigma, &op));
 	um_array *x = conform_point(f, 1, true, 11), *y = conform_rows(f, 1, f->forward.info.ny);
 	double *v = conform_doubles(f, n);
@@ -347,16 +340,17 @@ out:
 	return st;
 }
 
+static const char *no_plot(const struct fixture *f)
+{
+	return f->forward.ops.plot == NULL ? "not offered" : NULL;
+}
+
 static um_status check_plot(struct fixture *f)
 {
 	um_status st = UM_OK;
 	um_array *sigma, *op;
 	um_memory kept = { 0 };
 	um_sink sink = um_memory_sink(&kept);
-	if (f->forward.ops.plot == NULL) {
-		f->absent = "not offered";
-		return UM_OK;
-	}
 	UM_TRY(noise(f, &sigma, &op));
 	um_array *y = conform_rows(f, 1, f->forward.info.ny);
 	UM_TRY(observe(f, op, sigma, conform_point(f, 1, true, 12), y));
@@ -364,6 +358,11 @@ static um_status check_plot(struct fixture *f)
 out:
 	um_memory_free(&kept);
 	return st;
+}
+
+static const char *no_calibration(const struct fixture *f)
+{
+	return f->forward.ops.calibrate == NULL ? "not offered" : f->forward.info.nop == 0 ? "no operator parameters" : NULL;
 }
 
 /* From op as it is before anything is known, with a measurement of another image whose parameters
@@ -374,10 +373,6 @@ static um_status check_calibrate(struct fixture *f)
 	const um_forward_info *info = &f->forward.info;
 	um_array *sigma, *op, *best[2], *x = conform_point(f, 1, true, 17);
 	double ll[2], lp[2] = { NAN, NAN };
-	if (f->forward.ops.calibrate == NULL || info->nop == 0) {
-		f->absent = f->forward.ops.calibrate == NULL ? "not offered" : "no operator parameters";
-		return UM_OK;
-	}
 	UM_TRY(noise(f, &sigma, &op));
 	um_array *y = conform_rows(f, 1, info->ny), *other = conform_normal_rows(f, 1, info->nop, 17);
 	for (int64_t i = 0; i < info->nop; i++)
@@ -513,11 +508,12 @@ static um_status check_threads(struct fixture *f)
 }
 
 static const struct check checks[] = {
-	{ "instances", check_instances }, { "instances in threads", check_threads }, { "outputs", check_written }, { "tangent", check_tangent },
-	{ "adjoint", check_adjoint }, { "linear", check_linear }, { "simulate", check_simulate },
-	{ "data", check_data }, { "gradient of loglike", check_loglike }, { "solve", check_solve },
-	{ "pseudo-inverse", check_pseudo }, { "stats", check_stats }, { "plot", check_plot },
-	{ "calibrate", check_calibrate }, { "batch = loop", check_batch },
+	{ "instances", check_instances, NULL }, { "instances in threads", check_threads, NULL },
+	{ "outputs", check_written, NULL }, { "tangent", check_tangent, NULL }, { "adjoint", check_adjoint, NULL },
+	{ "linear", check_linear, not_linear }, { "simulate", check_simulate, no_simulation }, { "data", check_data, no_data },
+	{ "gradient of loglike", check_loglike, no_loglike }, { "solve", check_solve, no_solve },
+	{ "pseudo-inverse", check_pseudo, no_solve }, { "stats", check_stats, no_stats }, { "plot", check_plot, no_plot },
+	{ "calibrate", check_calibrate, no_calibration }, { "batch = loop", check_batch, NULL },
 };
 
 void conform_forward(struct battery *b, struct fixture *f, int n)

@@ -12,11 +12,27 @@ enum { STEPS = sizeof(steps) / sizeof(*steps) };
 
 static const double alpha = 0.8, sigma = 0.6;
 
-static bool no_score(struct fixture *f)
+static const char *no_score(const struct fixture *f)
 {
-	if (f->prior.ops.score == NULL)
-		f->absent = "not offered";
-	return f->prior.ops.score == NULL;
+	return f->prior.ops.score == NULL ? "not offered" : NULL;
+}
+
+static const char *no_limit(const struct fixture *f)
+{
+	const bool closed = f->prior.info.components > 0 && f->prior.ops.logp != NULL;
+	const char *why = no_score(f);
+	return why == NULL && !closed ? "not a closed form with a density" : why;
+}
+
+static const char *no_between(const struct fixture *f)
+{
+	return f->prior.info.between ? no_score(f) : "not offered";
+}
+
+static const char *no_trace(const struct fixture *f)
+{
+	const char *why = no_score(f);
+	return why == NULL && f->n > TRACE_MOST ? "the image is too large to go column by column" : why;
 }
 
 static um_score_job job_at(const um_array *x)
@@ -54,8 +70,6 @@ out:
 static um_status check_outputs(struct fixture *f)
 {
 	um_status st = UM_OK;
-	if (no_score(f))
-		return UM_OK;
 	um_array *x = point(f, 20), *s = conform_images(f, 1), *jtv = conform_images(f, 1);
 	um_array *je = conform_images(f, 2), *ddiv = conform_images(f, 1), *alone = conform_images(f, 1);
 	double div = NAN;
@@ -81,12 +95,6 @@ static um_status check_limit(struct fixture *f)
 	um_status st = UM_OK;
 	const double one = 1, none = 0;
 	double lp;
-	if (no_score(f))
-		return UM_OK;
-	if (f->prior.info.components == 0 || f->prior.ops.logp == NULL) {
-		f->absent = "not a closed form with a density";
-		return UM_OK;
-	}
 	um_array *x = point(f, 22), *s = conform_images(f, 1), *g = conform_images(f, 1);
 	um_score_job job = job_at(x);
 	job.s = s;
@@ -102,8 +110,6 @@ out:
 static um_status check_je(struct fixture *f)
 {
 	um_status st = UM_OK;
-	if (no_score(f))
-		return UM_OK;
 	um_array *x = point(f, 23), *v = conform_normal(f, 1, 23), *d = conform_images(f, 1);
 	um_array *je = conform_images(f, 1), *ds = conform_images(f, 1);
 	um_score_job job = job_at(x);
@@ -124,8 +130,6 @@ out:
 static um_status check_jtv(struct fixture *f)
 {
 	um_status st = UM_OK;
-	if (no_score(f))
-		return UM_OK;
 	um_array *x = point(f, 24), *e = conform_normal(f, 1, 24), *v = conform_normal(f, 1, 25);
 	um_array *d = conform_images(f, 1), *ds = conform_images(f, 1), *jtv = conform_images(f, 1);
 	um_score_job job = job_at(x);
@@ -166,12 +170,6 @@ static um_status half(void *context, int64_t first, int64_t count)
 static um_status check_between(struct fixture *f)
 {
 	um_status st = UM_OK;
-	if (no_score(f))
-		return UM_OK;
-	if (!f->prior.info.between) {
-		f->absent = "not offered";
-		return UM_OK;
-	}
 	const double alphas[] = { 0.8, 0.5, 0.9 }, sigmas[] = { 0.6, 0.7, 0.3 };
 	um_array *x = conform_point(f, CONFORM_BATCH, f->prior.info.positive, 30), *s = conform_images(f, CONFORM_BATCH);
 	um_array *jtv = conform_images(f, CONFORM_BATCH), *v = conform_images(f, CONFORM_BATCH);
@@ -195,8 +193,6 @@ out:
 static um_status check_probes(struct fixture *f)
 {
 	um_status st = UM_OK;
-	if (no_score(f))
-		return UM_OK;
 	um_array *x = point(f, 26), *e = conform_normal(f, 2, 26), *d = conform_images(f, 1);
 	um_array *ds = conform_images(f, 1);
 	double div = NAN;
@@ -224,12 +220,6 @@ out:
 static um_status check_trace(struct fixture *f)
 {
 	um_status st = UM_OK;
-	if (no_score(f))
-		return UM_OK;
-	if (f->n > TRACE_MOST) {
-		f->absent = "the image is too large to go column by column";
-		return UM_OK;
-	}
 	um_array *x = point(f, 27), *e = conform_images(f, 1), *d = conform_images(f, 1), *ds = conform_images(f, 1);
 	double div = NAN;
 	um_score_job job = job_at(x);
@@ -291,8 +281,6 @@ out:
 static um_status check_ddiv(struct fixture *f)
 {
 	um_status st = UM_OK;
-	if (no_score(f))
-		return UM_OK;
 	UM_TRY(trace_gradient(f, 2));
 	if (f->n <= TRACE_MOST)
 		UM_TRY(trace_gradient(f, 0));
@@ -301,10 +289,10 @@ out:
 }
 
 static const struct check checks[] = {
-	{ "score", check_outputs }, { "score against gradient", check_limit }, { "je of score", check_je },
-	{ "jtv of score", check_jtv }, { "jtv of v made of s", check_between },
-	{ "div with probes", check_probes }, { "exact div", check_trace },
-	{ "ddiv of score", check_ddiv },
+	{ "score", check_outputs, no_score }, { "score against gradient", check_limit, no_limit },
+	{ "je of score", check_je, no_score }, { "jtv of score", check_jtv, no_score },
+	{ "jtv of v made of s", check_between, no_between }, { "div with probes", check_probes, no_score },
+	{ "exact div", check_trace, no_trace }, { "ddiv of score", check_ddiv, no_score },
 };
 
 void conform_score(struct battery *b, struct fixture *f, int n)

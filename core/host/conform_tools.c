@@ -15,13 +15,8 @@ static um_array *take_array(struct fixture *f, um_dtype type, int rank, const in
 {
 	um_array *a = take(f, sizeof(*a));
 	*a = um_array_view(NULL, type, rank, dim);
-	const int64_t n = um_array_len(a);
-	a->data = conform_guarded(f, (size_t)n * (type == UM_F32 ? sizeof(float) : sizeof(double)));
-	for (int64_t i = 0; i < n; i++)
-		if (type == UM_F32)
-			((float *)a->data)[i] = NAN;
-		else
-			((double *)a->data)[i] = NAN;
+	a->data = conform_guarded(f, (size_t)um_array_len(a) * (type == UM_F32 ? sizeof(float) : sizeof(double)));
+	um_array_fill(a, NAN);
 	return a;
 }
 
@@ -87,6 +82,8 @@ void conform_step(const um_array *x, const um_array *v, double h, um_array *up, 
 	}
 }
 
+const double conform_steps[CONFORM_STEPS] = { 1e-4, 1e-5, 1e-3, 1e-2 };
+
 static double element(const um_array *a, int64_t i)
 {
 	return a->dtype == UM_F32 ? ((const float *)a->data)[i] : ((const double *)a->data)[i];
@@ -132,6 +129,25 @@ um_status conform_same(const um_array *a, const um_array *b, double tol, const c
 	return um_fail(UM_EPLUGIN, "%s: element %lld is %.6g against %.6g (relative distance of all %.1e, "
 		"allowed %.1e)", what, (long long)where, element(a, where), element(b, where),
 		sqrt(off) / size, tol);
+}
+
+um_status conform_gradient(struct fixture *f, const um_array *x, const um_array *g, const um_array *v,
+	um_status (*value)(struct fixture *f, const void *context, const um_array *x, double *out), const void *context)
+{
+	um_status st = UM_OK;
+	um_array *up = conform_images(f, 1), *down = conform_images(f, 1), *d = conform_images(f, 1);
+	for (int k = 0; k < CONFORM_STEPS; k++) {
+		double at[2] = { NAN, NAN };
+		conform_step(x, v, conform_steps[k], up, down, d);
+		UM_TRY(value(f, context, up, &at[0]));
+		UM_TRY(value(f, context, down, &at[1]));
+		double scale = conform_norm(g) * conform_norm(d) / sqrt((double)f->n);
+		st = conform_near(conform_dot(g, d), at[0] - at[1], 1e-3, scale, "gradient against differences");
+		if (st == UM_OK)
+			break;
+	}
+out:
+	return st;
 }
 
 um_status conform_finite(const um_array *a, const char *what)

@@ -198,3 +198,35 @@ um_probflow um_probflow_of(const um_diffusion *d, const um_env *env, um_scorenet
 	}
 	return f;
 }
+
+/* ---- priors ---------------------------------------------------------------------------------------- */
+
+um_status um_diffused_new(const um_diffusion *d, const um_env *env, um_diffused *s, um_prior_info *info)
+{
+	um_status st = UM_OK;
+	UM_TRY(um_scorenet_new(d, env, &s->net));
+	s->flow = um_probflow_of(d, env, s->net, false);
+	s->fast = um_probflow_of(d, env, s->net, true);
+	info->between = true;
+	info->lo = s->flow.lo;
+	info->unit = s->flow.unit;
+out:
+	return st;
+}
+
+void um_diffused_destroy(void *self)
+{
+	um_scorenet_free(((um_diffused *)self)->net);
+	free(self);
+}
+
+um_status um_diffused_score(void *self, const um_score_job *job)
+{
+	const um_probflow *f = &((const um_diffused *)self)->fast;
+	return f->score(f->self, job);
+}
+
+um_status um_diffused_fit(void *self, um_dataset *data, um_sink *sink)
+{
+	return um_scorenet_fit(((um_diffused *)self)->net, data, sink);
+}

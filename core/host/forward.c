@@ -84,6 +84,11 @@ out:
 	return st;
 }
 
+bool um_forward_simulates(const um_forward *f)
+{
+	return f->ops.simulate != NULL || f->ops.noise != NULL;
+}
+
 um_status um_forward_simulate(um_forward *f, um_rng *rng, const um_array *x, um_array *op, um_array *y,
 	um_array *sigma, um_sink *sink)
 {

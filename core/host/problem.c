@@ -19,7 +19,7 @@ static um_problem *new_problem(um_forward *f, um_prior *priors, int npriors, con
 	p->info = (um_problem_info){ .size = sizeof(p->info), .threads = env->threads, .n = 1,
 		.ny = f->info.ny, .nop = f->info.nop, .linear = f->info.linear,
 		.transform = env->transform, .components = npriors == 1 ? priors[0].info.components : 0 };
-	p->info.simulates = f->ops.simulate != NULL || f->ops.noise != NULL;
+	p->info.simulates = um_forward_simulates(f);
 	p->info.draws = npriors == 1 && priors[0].ops.sample != NULL;
 	p->info.solves = f->info.linear && f->ops.solve != NULL;
 	p->info.scale = env->scale;

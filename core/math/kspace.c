@@ -139,8 +139,7 @@ um_status um_kspace_pullback(void *self, const um_array *op, const um_array *x, 
 um_status um_kspace_noise(void *self, um_array *sigma, um_array *op)
 {
 	(void)op;
-	for (int64_t i = 0; i < sigma->dim[1]; i++)
-		um_row_d(sigma, 0)[i] = ((const um_kspace *)self)->sigma;
+	um_array_fill(sigma, ((const um_kspace *)self)->sigma);
 	return UM_OK;
 }
 

@@ -137,7 +137,7 @@ static void expand(const um_node *o, const um_node *s, int64_t size, const char 
 		step *= repeats ? 1 : o->dim[k];
 	}
 	um_walk_simplify(&w);
-	um_walk_run(&w, &(um_call){ .count = 1, .in = { x }, .out = out, .threads = 1 }, size);
+	um_walk_run(&w, &(um_call){ .count = 1, .size = size, .in = { x }, .out = out, .threads = 1 });
 }
 
 /* Where the tile of operand k is. */

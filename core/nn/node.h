@@ -42,6 +42,7 @@ typedef struct um_call {
 	const um_node *node;
 	void *state;
 	int64_t count;
+	int64_t size;             /* bytes of a real number: for kernels that move numbers and never look at them */
 	const void *in[UM_NN_INPUTS];
 	int64_t stride[UM_NN_INPUTS];
 	void *out;                /* image i at i * um_node_len(node) elements */

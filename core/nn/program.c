@@ -64,7 +64,7 @@ static void run_fused(um_program *p, um_step *s, const um_turn *turn)
 static um_call kernel_call(um_program *p, um_step *s, const um_turn *turn)
 {
 	const um_node *n = s->node;
-	um_call c = { .node = n, .state = s->state, .key = turn->key, .lane = turn->lane };
+	um_call c = { .node = n, .state = s->state, .size = p->size, .key = turn->key, .lane = turn->lane };
 	c.count = s->count;
 	for (int k = 0; k < n->nin; k++) {
 		c.in[k] = address(p, n->in[k], turn);

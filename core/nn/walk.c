@@ -165,8 +165,9 @@ static void plan(job *j, const um_walk *w, int64_t size)
 	}
 }
 
-void um_walk_run(const um_walk *w, const um_call *call, int64_t size)
+void um_walk_run(const um_walk *w, const um_call *call)
 {
+	const int64_t size = call->size;
 	job j = { .in = call->in[0], .out = call->out, .in_image = call->stride[0] * size };
 	plan(&j, w, size);
 	int64_t all = call->count * j.places;

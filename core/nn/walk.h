@@ -15,8 +15,7 @@ typedef struct um_walk {
 /* Drops axes of length 1 and joins neighbours that move as one; at least one axis stays. */
 void um_walk_simplify(um_walk *w);
 
-/* Computes a node of one input whose elements are of size 4 or 8. One of the steps is 1, or the
- * last is 0. */
-void um_walk_run(const um_walk *w, const um_call *call, int64_t size);
+/* Computes a node of one input. One of the steps is 1, or the last is 0. */
+void um_walk_run(const um_walk *w, const um_call *call);
 
 #endif

@@ -191,13 +191,27 @@ static void check_truth_file(um_plan *p, const char *path, int64_t count, const 
 	um_image_free(&im);
 }
 
+static void check_simulates(const um_forward *f, const um_node *at, um_problems *problems)
+{
+	if (f->self != NULL && !um_forward_simulates(f))
+		um_problems_add(problems, UM_EPARAM, at, "forward/%s cannot simulate measurements", f->plugin->name);
+}
+
+/* Why nothing can be drawn from a prior of the plan, or NULL; index -1 is none. */
+static const char *no_draws(const um_plan *p, const struct opened *o, int index)
+{
+	if (index < 0 || o->prior[index] == NULL)
+		return NULL;
+	if (p->prior[index].n != 1)
+		return "it is a product of priors";
+	return o->prior[index][0].ops.sample == NULL ? "its plugin cannot sample" : NULL;
+}
+
 static void check_simulation(um_plan *p, const um_task *t, const struct opened *o, um_problems *problems)
 {
 	const um_stage *s = &p->stage[t->stage];
 	const um_forward *f = &o->forward[t->forward];
-	if (f->self != NULL && f->ops.simulate == NULL && f->ops.noise == NULL)
-		um_problems_add(problems, UM_EPARAM, s->node, "forward/%s cannot simulate measurements",
-			f->plugin->name);
+	check_simulates(f, s->node, problems);
 	if (s->set.truth_file != NULL)
 		check_truth_file(p, s->set.truth_file, s->set.count, um_node_get(s->node, "truth"), problems);
 	if (s->data.files.n > 0) {
@@ -208,10 +222,9 @@ static void check_simulation(um_plan *p, const um_task *t, const struct opened *
 		um_array_free(&x);
 	}
 	int i = um_plan_prior(p, s->data.prior);
-	if (i >= 0 && o->prior[i] != NULL && (p->prior[i].n != 1 || o->prior[i][0].ops.sample == NULL))
-		um_problems_add(problems, UM_EPARAM, um_node_get(s->node, "truth"), "a truth cannot be drawn from "
-			"'%s': %s", p->prior[i].key, p->prior[i].n != 1 ? "it is a product of priors" :
-			"its plugin cannot sample");
+	if (no_draws(p, o, i) != NULL)
+		um_problems_add(problems, UM_EPARAM, um_node_get(s->node, "truth"), "a truth cannot be drawn from '%s': %s",
+			p->prior[i].key, no_draws(p, o, i));
 }
 
 /* An inference to be trained has measurements to learn from, and what they need. */
@@ -226,9 +239,9 @@ static void check_learner(um_plan *p, const um_task *t, const struct opened *o, 
 	const char *why = um_cell_refusal(inf->info.needs, f, o->prior[t->prior], p->prior[t->prior].n);
 	if (why != NULL)
 		um_problems_add(problems, UM_EPARAM, s->node, "inference.%s cannot be trained: %s", p->inference[t->inference].key, why);
-	if (data && f->ops.simulate == NULL && f->ops.noise == NULL)
-		um_problems_add(problems, UM_EPARAM, s->node, "forward/%s cannot simulate measurements", f->plugin->name);
-	if (!data && f->info.measurements == 0)
+	if (data)
+		check_simulates(f, s->node, problems);
+	else if (f->info.measurements == 0)
 		um_problems_add(problems, UM_EPARAM, s->node, "forward.%s has no measurements to learn from: train needs data = { files = "
 			"\"...\"; } or data = { prior = \"...\"; }", p->forward[t->forward].key);
 }
@@ -257,9 +270,9 @@ static void check_training(um_plan *p, const um_task *t, const struct opened *o,
 	const double wish = s->data.held_out;
 	um_array x = { 0 };
 	double step;
-	if (i >= 0 && o->prior[i] != NULL && (p->prior[i].n != 1 || o->prior[i][0].ops.sample == NULL))
+	if (no_draws(p, o, i) != NULL)
 		um_problems_add(problems, UM_EPARAM, um_node_get(data, "prior"), "nothing can be drawn from '%s': %s",
-			p->prior[i].key, p->prior[i].n != 1 ? "it is a product of priors" : "its plugin cannot sample");
+			p->prior[i].key, no_draws(p, o, i));
 	if (t->inference >= 0)
 		check_learner(p, t, o, problems);
 	if (i >= 0 || data == NULL)
@@ -281,17 +294,15 @@ static void check_calibration(um_plan *p, const um_task *t, const struct opened 
 	const um_forward *f = &o->forward[t->forward], *other = &o->forward[simulator];
 	const um_inference *inf = &o->inference[t->inference];
 	check_cell(p, t, o, problems);
-	for (int i = 0; i < 2; i++) {
-		const um_forward *one = i == 0 ? f : other;
-		if (one->self != NULL && one->ops.simulate == NULL && one->ops.noise == NULL && (i == 0 || one != f))
-			um_problems_add(problems, UM_EPARAM, s->node, "forward/%s cannot simulate measurements", one->plugin->name);
-	}
+	check_simulates(f, s->node, problems);
+	if (other != f)
+		check_simulates(other, s->node, problems);
 	if (f->self != NULL && other->self != NULL && (f->info.ny != other->info.ny || f->info.nop != other->info.nop))
 		um_problems_add(problems, UM_EPARAM, um_node_get(s->node, "simulate"), "forward.%s makes %lld numbers, where forward.%s "
 			"has %lld: they must be of one kind", s->set.simulate, (long long)other->info.ny, s->set.forward, (long long)f->info.ny);
-	if (o->prior[truths] != NULL && (p->prior[truths].n != 1 || o->prior[truths][0].ops.sample == NULL))
+	if (no_draws(p, o, truths) != NULL)
 		um_problems_add(problems, UM_EPARAM, s->node, "truths cannot be drawn from '%s': %s; truths = \"...\" names another prior",
-			p->prior[truths].key, p->prior[truths].n != 1 ? "it is a product of priors" : "its plugin cannot sample");
+			p->prior[truths].key, no_draws(p, o, truths));
 	if (inf->plugin != NULL && inf->info.fewer)
 		um_problems_add(problems, UM_EPARAM, s->node, "inference/%s makes a point estimate, which has no intervals to calibrate",
 			inf->plugin->name);

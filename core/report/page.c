@@ -102,6 +102,15 @@ static void head_row(um_text *t, const um_rundir *r)
 	um_text_add(t, "</tr></thead>\n");
 }
 
+void um_page_badge(um_text *t, const char *status)
+{
+	um_text_add(t, "<span class=\"badge ");
+	um_text_html(t, status);
+	um_text_add(t, "\">");
+	um_text_html(t, status);
+	um_text_add(t, "</span>");
+}
+
 void um_page_table(um_text *t, const um_rundir *r)
 {
 	bool best = false;
@@ -118,11 +127,9 @@ void um_page_table(um_text *t, const um_rundir *r)
 		const um_cell *c = &r->cells[i];
 		um_text_print(t, "<tr><th scope=\"row\"><a href=\"#cell-%d\">", i + 1);
 		um_text_html(t, c->name);
-		um_text_add(t, "</a></th><td class=\"text\"><span class=\"badge ");
-		um_text_html(t, c->status);
-		um_text_add(t, "\">");
-		um_text_html(t, c->status);
-		um_text_add(t, "</span></td>");
+		um_text_add(t, "</a></th><td class=\"text\">");
+		um_page_badge(t, c->status);
+		um_text_add(t, "</td>");
 		for (int k = 0; k < r->metrics.n; k++)
 			if (is_shown(r, r->metrics.name[k]))
 				value_cell(t, json_object_get(c->metrics, r->metrics.name[k]),

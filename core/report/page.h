@@ -15,6 +15,9 @@ enum { UM_PAGE_CELLS = 200 }; /* cells in tables and sections */
 /* report.css and the script, report*.js, as the build packs them (see the Makefile); they end in NUL. */
 extern const unsigned char um_report_css[], um_report_js[];
 
+/* How a cell ended, as a label. */
+void um_page_badge(um_text *t, const char *status);
+
 /* The metrics of the first UM_PAGE_CELLS cells, one row a cell. */
 void um_page_table(um_text *t, const um_rundir *r);
 

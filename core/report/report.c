@@ -199,11 +199,8 @@ static void add_cell(struct report *p, int i, int shares)
 	const um_cell *c = &p->run.cells[i];
 	um_text_print(t, "<section id=\"cell-%d\"><h2>", i + 1);
 	um_text_html(t, c->name);
-	um_text_add(t, "<span class=\"badge ");
-	um_text_html(t, c->status);
-	um_text_add(t, "\">");
-	um_text_html(t, c->status);
-	um_text_add(t, "</span></h2>\n");
+	um_page_badge(t, c->status);
+	um_text_add(t, "</h2>\n");
 	if (c->reason) {
 		um_text_add(t, "<p class=\"reason\">");
 		um_text_html(t, c->reason);

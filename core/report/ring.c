@@ -6,9 +6,9 @@
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
+#include <umbra/plugin.h>
 #include "report/ring.h"
 
-#define UAS 4.84813681109535993590e-12
 #define PI 3.14159265358979323846
 #define REACH 25.0   /* uas from the middle of the bright part to where centres are sought */
 #define GRID 2.5
@@ -275,7 +275,7 @@ static bool look(const double *image, int64_t rows, int64_t columns, double pixe
 	double *peak)
 {
 	double low = INFINITY, high = -INFINITY;
-	*v = (struct view){ .image = image, .rows = rows, .columns = columns, .uas = pixel / UAS };
+	*v = (struct view){ .image = image, .rows = rows, .columns = columns, .uas = pixel / UM_UAS };
 	for (int64_t i = 0; i < rows * columns; i++) {
 		if (!isfinite(image[i]))
 			return false;

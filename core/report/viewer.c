@@ -5,11 +5,11 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <umbra/fits.h>
+#include <umbra/plugin.h>
 #include "base/mem.h"
 #include "text.h"
 #include "viewer.h"
 
-#define UAS (3.14159265358979323846 / 180 / 3600e6)
 #define MOST_SAMPLES 128
 #define MOST_PIXELS 65536 /* of a plane */
 #define MOST_BYTES ((off_t)1 << 28) /* of a cube that is read */
@@ -158,7 +158,7 @@ json_t *um_viewer_images(const char *dir, const char *mean, const char *std, con
 	out = um_new(sizeof(*out) * (size_t)(numbers(&c) * (c.shown > 1 ? c.shown : 1)));
 	j = json_pack("{s:I, s:I, s:I, s:b, s:s, s:f, s:I, s:[I,I,I], s:I, s:I}", "rows", (json_int_t)rows_of(&c),
 		"columns", (json_int_t)columns_of(&c), "planes", (json_int_t)c.shown_planes, "colours", colours,
-		"unit", m.bunit, "uas", m.sky.pixel * (double)c.block / UAS, "block", (json_int_t)c.block, "full",
+		"unit", m.bunit, "uas", m.sky.pixel * (double)c.block / UM_UAS, "block", (json_int_t)c.block, "full",
 		(json_int_t)c.rows, (json_int_t)c.columns, (json_int_t)c.planes, "samples", (json_int_t)c.samples,
 		"shown", (json_int_t)c.shown);
 	average(&c, a->data, false, out);

@@ -42,6 +42,9 @@ UM_API um_array um_array_rows(const um_array *a, int64_t first, int64_t count);
 UM_API int64_t um_array_len(const um_array *a);
 UM_API int64_t um_array_rowlen(const um_array *a);
 
+/* Every element of a contiguous array becomes value. */
+UM_API void um_array_fill(um_array *a, double value);
+
 /* Copies contiguous src into contiguous dst of the same length, converting the type. */
 UM_API UM_USED um_status um_array_copy(um_array *dst, const um_array *src);
 

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <umbra/array.h>
+#include <umbra/problem.h>
 #include <umbra/sink.h>
 
 #ifdef __cplusplus
@@ -37,6 +38,10 @@ UM_API UM_USED um_status um_chains_worst(const um_array *kept, um_convergence *o
  * in words, in which apart says what may help where chains disagree. *good: there is nothing to warn of. */
 UM_API UM_USED um_status um_chains_report(um_sink *sink, const um_array *kept, const um_array *lp,
 	const char *apart, bool *good);
+
+/* Hands samples to the sink, as many as the problem asks for and there are: from all chains in turn, evenly spread over
+ * the first so many draws of each. kept is float [chains][draws or more][n]. */
+UM_API UM_USED um_status um_chains_deliver(const um_problem *problem, const um_array *kept, int64_t draws, um_sink *sink);
 
 /* The q quantile (0..1) of n >= 1 ascending numbers, interpolated linearly. */
 UM_API double um_quantile(const double *sorted, int64_t n, double q);

@@ -107,6 +107,20 @@ UM_API UM_USED um_status um_scorenet_fit(um_scorenet *net, um_dataset *data, um_
  * um_scorenet_score_fast. */
 UM_API UM_USED um_probflow um_probflow_of(const um_diffusion *d, const um_env *env, um_scorenet *net, bool fast);
 
+/* What the instance of a prior that is a diffusion begins with. */
+typedef struct um_diffused {
+	um_scorenet *net;  /* NULL: a prior is named */
+	um_probflow flow, fast; /* um_probflow_of: for densities; for bounds and samples */
+} um_diffused;
+
+/* Makes *s, all zeros before, and tells info what a diffusion has of its own; failing, it leaves s to be destroyed. */
+UM_API UM_USED um_status um_diffused_new(const um_diffusion *d, const um_env *env, um_diffused *s, um_prior_info *info);
+
+/* Functions of um_prior_ops for such instances, of malloc's; the score is the fast one. */
+UM_API void um_diffused_destroy(void *self);
+UM_API UM_USED um_status um_diffused_score(void *self, const um_score_job *job);
+UM_API UM_USED um_status um_diffused_fit(void *self, um_dataset *data, um_sink *sink);
+
 #ifdef __cplusplus
 }
 #endif

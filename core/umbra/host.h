@@ -96,6 +96,7 @@ UM_API UM_USED um_status um_forward_stats(um_forward *f, const um_array *op, con
 	const um_array *y, const um_array *sigma, double *values);
 UM_API int um_forward_nstats(const um_forward *f);
 UM_API const char *um_forward_stat(const um_forward *f, int i);
+UM_API bool um_forward_simulates(const um_forward *f); /* it has simulate or noise */
 UM_API UM_USED um_status um_forward_simulate(um_forward *f, um_rng *rng, const um_array *x, um_array *op,
 	um_array *y, um_array *sigma, um_sink *sink);
 /* (a2 Sigma + b2 A A^T)^-1 r; scale multiplies A. */

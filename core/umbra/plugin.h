@@ -57,6 +57,8 @@ typedef struct um_source {
 	void *self;
 } um_source;
 
+#define UM_UAS 4.848136811095360e-12 /* radians of a micro-arcsecond */
+
 /* What an instance is told about the run it belongs to. Grows at the end. */
 typedef struct um_env {
 	uint32_t size;      /* sizeof(um_env) in the host */

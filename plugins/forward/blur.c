@@ -242,8 +242,7 @@ out:
 static um_status noise(void *self, um_array *sigma, um_array *op)
 {
 	const struct self *f = self;
-	for (int64_t i = 0; i < sigma->dim[1]; i++)
-		um_row_d(sigma, 0)[i] = f->p.sigma;
+	um_array_fill(sigma, f->p.sigma);
 	if (f->p.widths.hi > 0)
 		*um_row_d(op, 0) = f->p.width;
 	return UM_OK;

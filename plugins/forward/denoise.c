@@ -73,10 +73,8 @@ static um_status pullback(void *self, const um_array *op, const um_array *x, con
 
 static um_status noise(void *self, um_array *sigma, um_array *op)
 {
-	const struct self *d = self;
 	(void)op;
-	for (int64_t i = 0; i < d->n; i++)
-		um_row_d(sigma, 0)[i] = d->sigma;
+	um_array_fill(sigma, ((const struct self *)self)->sigma);
 	return UM_OK;
 }
 

@@ -158,8 +158,7 @@ static um_status noise(void *self, um_array *sigma, um_array *op)
 {
 	const struct self *f = self;
 	um_rng rng = f->rng;
-	for (int64_t i = 0; i < sigma->dim[1]; i++)
-		um_row_d(sigma, 0)[i] = f->p.sigma;
+	um_array_fill(sigma, f->p.sigma);
 	draw(f, &rng, f->p.seen, um_row_d(op, 0));
 	return UM_OK;
 }

@@ -138,10 +138,8 @@ static um_status pullback(void *self, const um_array *op, const um_array *x, con
 
 static um_status noise(void *self, um_array *sigma, um_array *op)
 {
-	const struct self *f = self;
 	(void)op;
-	for (int64_t i = 0; i < f->ny; i++)
-		um_row_d(sigma, 0)[i] = f->sigma;
+	um_array_fill(sigma, ((const struct self *)self)->sigma);
 	return UM_OK;
 }
 
@@ -149,12 +147,8 @@ static um_status data(void *self, um_array *y, um_array *sigma, um_array *op)
 {
 	const struct self *f = self;
 	(void)op;
-	for (int64_t b = 0; b < y->dim[0]; b++)
-		for (int64_t i = 0; i < f->ny; i++) {
-			um_row_d(y, b)[i] = ((const double *)f->y.data)[b * f->ny + i];
-			um_row_d(sigma, b)[i] = f->sigma;
-		}
-	return UM_OK;
+	um_array_fill(sigma, f->sigma);
+	return um_array_copy(y, &f->y);
 }
 
 static um_status decompose(struct self *f)

@@ -129,10 +129,8 @@ static um_status pullback(void *self, const um_array *op, const um_array *x, con
 
 static um_status noise(void *self, um_array *sigma, um_array *op)
 {
-	const struct self *f = self;
 	(void)op;
-	for (int64_t i = 0; i < sigma->dim[1]; i++)
-		um_row_d(sigma, 0)[i] = f->sigma;
+	um_array_fill(sigma, ((const struct self *)self)->sigma);
 	return UM_OK;
 }
 

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Reference draws by Hamiltonian Monte Carlo: several chains of the No-U-Turn sampler (umbra/nuts.h), and
  * figures that say whether they found the posterior (umbra/chains.h). Chains cannot cross from mode to
- * mode, but those of a flattened law can: with a ladder of temperatures T, each chain has companions for
+ * mode, but those of a flattened law can: with a ladder of temperatures T (umbra/ladder.h), each chain has companions for
  *   p(y | u)^(1/T) p(u)^(1/T)  or  p(y | u)^(1/T) p(u),
- * and after each transition neighbours on the ladder swap places with the probability that leaves all laws
- * as they are (Geyer 1991), pairs from even and odd rungs in turn, which climbs faster than at random (Syed et al. 2022,
- * doi:10.1111/rssb.12464). A prior whose log p is an estimate has no trajectories; refused, or frozen. */
+ * with which it swaps places. A prior whose log p is an estimate has no trajectories; refused, or frozen. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <umbra/chains.h>
+#include <umbra/ladder.h>
 #include <umbra/nuts.h>
 #include <umbra/optimum.h>
 #include <umbra/plugin.h>
@@ -55,7 +54,7 @@ static const um_param params[] = {
 };
 
 /* Counters; with sums and the state of the chains they are all that a run is between transitions. */
-enum { DONE, STALE, LEAPS, DEEP, DIVERGED, TRIPS, COUNTS };
+enum { DONE, STALE, LEAPS, DEEP, DIVERGED, COUNTS };
 
 typedef struct {
 	const struct hmc *set;
@@ -63,25 +62,20 @@ typedef struct {
 	const um_problem_info *about;
 	um_sink *sink;
 	um_nuts nuts;
+	um_ladder ladder;
 	int64_t n, chains, rungs, rows, draws, every; /* transitions a row of the trace */
 	um_array u, dl, dp;  /* float images of a batch, gradients of likelihood and prior */
 	double *ll, *lp;
 	um_rng *rng;
 	um_array kept;       /* [chains][draws][n] float, draws at T = 1 */
 	um_array density;    /* [chains][draws] their log p(y | u) + log p(u) */
-	um_array count, sum; /* [COUNTS]; acceptance, then that of swaps from each rung to the next */
-	um_array hot;        /* [rows] whether what is there was at the top since it was last at the bottom */
+	um_array count, sum; /* [COUNTS]; [1] of acceptances */
 	bool begun, stop;
 } work;
 
 static int64_t *count(work *w, int which)
 {
 	return (int64_t *)w->count.data + which;
-}
-
-static double beta(const work *w, int64_t rung)
-{
-	return 1 / w->set->ladder.v[rung];
 }
 
 static bool likelihood_only(const work *w)
@@ -91,14 +85,15 @@ static bool likelihood_only(const work *w)
 
 /* ---- checkpoints --------------------------------------------------------------------------- */
 
-enum { SAVED = UM_NUTS_ARRAYS + 5 };
+enum { OWN = 4, SAVED = UM_NUTS_ARRAYS + UM_LADDER_ARRAYS + OWN };
 
 static int saved(work *w, const char *name[], um_array *array[])
 {
-	static const char *const names[] = { "kept", "density", "counts", "sums", "hot" };
-	um_array *const arrays[] = { &w->kept, &w->density, &w->count, &w->sum, &w->hot };
+	static const char *const names[] = { "kept", "density", "counts", "sums" };
+	um_array *const arrays[] = { &w->kept, &w->density, &w->count, &w->sum };
 	int n = um_nuts_state(&w->nuts, name, array);
-	for (int i = 0; i < 5; i++, n++) {
+	n += um_ladder_state(&w->ladder, name + n, array + n);
+	for (int i = 0; i < OWN; i++, n++) {
 		name[n] = names[i];
 		array[n] = arrays[i];
 	}
@@ -166,7 +161,7 @@ static um_status value(void *context, int64_t many, const int64_t row[], const d
 		((float *)w->u.data)[i] = (float)x[i];
 	UM_TRY(evaluate_each(w, many));
 	for (int64_t k = 0; k < many; k++) {
-		const double b = beta(w, row[k] / w->chains), bp = likelihood_only(w) ? 1 : b;
+		const double b = um_ladder_beta(&w->ladder, row[k] / w->chains), bp = likelihood_only(w) ? 1 : b;
 		const bool inside = w->ll[k] > -INFINITY;
 		const float *dl = um_row_f(&w->dl, k), *dp = um_row_f(&w->dp, k);
 		part[k] = likelihood_only(w) ? w->ll[k] : w->ll[k] + w->lp[k];
@@ -234,45 +229,6 @@ out:
 
 /* ---- transitions ----------------------------------------------------------------------------------- */
 
-/* Chains a and b of two rungs change places; lp changes with the temperature, gradients are stale. */
-static void swap(work *w, int64_t a, int64_t b)
-{
-	const double gap = beta(w, a / w->chains) - beta(w, b / w->chains);
-	double *xa = um_row_d(&w->nuts.x, a), *xb = um_row_d(&w->nuts.x, b), *lp = w->nuts.lp.data;
-	double *part = w->nuts.part.data, *hot = w->hot.data;
-	const double new_a = lp[b] + gap * part[b], new_b = lp[a] - gap * part[a];
-	const double parted = part[a], hotted = hot[a];
-	for (int64_t i = 0; i < w->n; i++) {
-		const double x = xa[i];
-		xa[i] = xb[i];
-		xb[i] = x;
-	}
-	lp[a] = new_a, lp[b] = new_b;
-	part[a] = part[b], part[b] = parted;
-	hot[a] = hot[b], hot[b] = hotted;
-	*count(w, STALE) = 1;
-}
-
-static void swap_all(work *w, int64_t t, bool warm)
-{
-	const double *part = w->nuts.part.data;
-	double *accepted = (double *)w->sum.data + 1, *hot = w->hot.data;
-	for (int64_t g = t % 2; g + 1 < w->rungs; g += 2)
-		for (int64_t c = 0; c < w->chains; c++) {
-			const int64_t a = g * w->chains + c, b = a + w->chains;
-			um_rng rng = um_problem_rng(w->problem, SWAP, (uint64_t)(t * w->rows + a));
-			const double p = fmin(1, exp((beta(w, g) - beta(w, g + 1)) * (part[b] - part[a])));
-			accepted[g] += warm ? 0 : p;
-			if (um_uniform(&rng) < p)
-				swap(w, a, b);
-		}
-	for (int64_t c = 0; c < w->chains && w->rungs > 1; c++) {
-		hot[(w->rungs - 1) * w->chains + c] = 1;
-		*count(w, TRIPS) += !warm && hot[c] > 0;
-		hot[c] = 0;
-	}
-}
-
 /* What the chains at T = 1 did, and where they are now. */
 static void keep(work *w, int64_t draw)
 {
@@ -287,28 +243,6 @@ static void keep(work *w, int64_t draw)
 		*count(w, DIVERGED) += m->diverged;
 		*(double *)w->sum.data += m->accept;
 	}
-}
-
-/* Attempts to swap from rung to rung in so many transitions after the warm-up. */
-static double attempts(const work *w, int64_t rung, int64_t transitions)
-{
-	const int64_t first = w->set->warmup, last = first + transitions, odd = rung % 2;
-	return (double)((last + 1 - odd) / 2 - (first + 1 - odd) / 2) * (double)w->chains;
-}
-
-/* How often places are swapped between the rungs that do so least, of which *rung is the lower one. */
-static double fewest_swaps(const work *w, int64_t transitions, int64_t *rung)
-{
-	const double *accepted = (const double *)w->sum.data + 1;
-	double least = NAN;
-	*rung = 0;
-	for (int64_t g = 0; g + 1 < w->rungs; g++) {
-		const double share = accepted[g] / attempts(w, g, transitions);
-		if (!(share >= least))
-			*rung = g;
-		least = fmin(least, share);
-	}
-	return least;
 }
 
 /* R-hat of the log density of the draws so far. */
@@ -345,7 +279,7 @@ static um_status trace(work *w)
 	if (draws > 0)
 		UM_TRY(agreement(w, draws, &rhat));
 	const double row[] = { lp, accept, steps, um_row_d(&w->nuts.step, 0)[UM_NUTS_NOW],
-		(double)*count(w, DIVERGED), draws > 1 ? fewest_swaps(w, draws, &rung) : NAN, rhat };
+		(double)*count(w, DIVERGED), draws > 1 ? um_ladder_least(&w->ladder, &rung) : NAN, rhat };
 	UM_TRY(um_sink_trace(w->sink, done, 7, names, row));
 out:
 	return st;
@@ -368,7 +302,9 @@ static um_status transition(work *w, int64_t t)
 	UM_TRY(um_nuts_step(&w->nuts, rng));
 	if (warm)
 		UM_TRY(um_nuts_adapt(&w->nuts, t + 1, w->set->warmup));
-	swap_all(w, t, warm);
+	for (int64_t r = 0; r < w->rows; r++)
+		rng[r] = um_problem_rng(w->problem, SWAP, (uint64_t)(t * w->rows + r));
+	*count(w, STALE) = um_ladder_swap(&w->ladder, &w->nuts, t, !warm, rng);
 	if (!warm)
 		keep(w, t - w->set->warmup);
 	*count(w, DONE) = t + 1;
@@ -386,7 +322,8 @@ static bool judge_steps(work *w)
 	const double all = (double)(w->chains * w->draws), deep = (double)*count(w, DEEP) / all;
 	const double *t = w->set->ladder.v;
 	int64_t rung;
-	const double swaps = fewest_swaps(w, w->draws, &rung);
+	const int64_t trips = um_ladder_trips(&w->ladder);
+	const double swaps = um_ladder_least(&w->ladder, &rung);
 	if (*count(w, DIVERGED) > 0)
 		um_log(UM_WARN, "%lld of %.0f trajectories diverged: the density bends or ends there more sharply than steps "
 			"can follow, and such parts are visited too rarely; an accept closer to 1 makes smaller steps (it is %g)",
@@ -398,10 +335,9 @@ static bool judge_steps(work *w)
 	if (swaps < 0.1)
 		um_log(UM_WARN, "chains at temperatures %g and %g swap in %.1f %% of the attempts, below 10: put a "
 			"temperature between them", t[rung], t[rung + 1], 100 * swaps);
-	if (w->rungs > 1 && *count(w, TRIPS) < w->chains)
+	if (w->rungs > 1 && trips < w->chains)
 		um_log(UM_WARN, "only %lld times did a draw come down from the top of the ladder, so it could hardly carry "
-			"chains from mode to mode; more draws, or temperatures closer to each other, may help",
-			(long long)*count(w, TRIPS));
+			"chains from mode to mode; more draws, or temperatures closer to each other, may help", (long long)trips);
 	return *count(w, DIVERGED) == 0;
 }
 
@@ -415,8 +351,8 @@ static um_status report(work *w)
 		{ "divergences", (double)*count(w, DIVERGED) }, { "cut_off", (double)*count(w, DEEP) },
 		{ "acceptance", *(double *)w->sum.data / all }, { "step_size", um_row_d(&w->nuts.step, 0)[UM_NUTS_NOW] },
 		{ "steps_per_draw", (double)*count(w, LEAPS) / all }, { "chains", (double)w->chains },
-		{ "draws", (double)w->draws }, { "swaps", fewest_swaps(w, w->draws, &rung) },
-		{ "round_trips", (double)*count(w, TRIPS) },
+		{ "draws", (double)w->draws }, { "swaps", um_ladder_least(&w->ladder, &rung) },
+		{ "round_trips", (double)um_ladder_trips(&w->ladder) },
 	};
 	const size_t n = sizeof(metrics) / sizeof(*metrics) - (w->rungs > 1 ? 0 : 2);
 	UM_TRY(um_chains_report(w->sink, &w->kept, &w->density, w->rungs > 1 ?
@@ -427,32 +363,6 @@ static um_status report(work *w)
 	for (size_t i = 0; i < n; i++)
 		UM_TRY(um_sink_metric(w->sink, metrics[i].name, metrics[i].value));
 out:
-	return st;
-}
-
-/* Samples from all chains in turn, evenly spread over the draws that there are. */
-static um_status deliver(work *w)
-{
-	enum { BATCH = 64 };
-	um_status st = UM_OK;
-	um_array u = { 0 };
-	const int64_t draws = *count(w, DONE) - w->set->warmup, wanted = w->about->samples;
-	const int64_t each = (wanted + w->chains - 1) / w->chains < draws ? (wanted + w->chains - 1) / w->chains : draws;
-	const int64_t all = each * w->chains < wanted ? each * w->chains : wanted;
-	for (int64_t first = 0; first < all; first += BATCH) {
-		const int64_t many = all - first < BATCH ? all - first : BATCH;
-		UM_TRY(um_problem_images(w->problem, many, &u));
-		for (int64_t k = 0; k < many; k++) {
-			const int64_t chain = (first + k) % w->chains;
-			const int64_t draw = ((first + k) / w->chains + 1) * draws / each - 1;
-			memcpy(um_row_f(&u, k), (float *)w->kept.data + (chain * w->draws + draw) * w->n,
-				sizeof(float) * (size_t)w->n);
-		}
-		UM_TRY(um_sink_samples(w->sink, &u, NULL));
-		um_array_free(&u);
-	}
-out:
-	um_array_free(&u);
 	return st;
 }
 
@@ -492,7 +402,7 @@ static um_status work_new(work *w)
 {
 	um_status st = UM_OK;
 	const struct hmc *set = w->set;
-	const int64_t counts = COUNTS, each = (w->about->samples + set->chains - 1) / set->chains;
+	const int64_t counts = COUNTS, one = 1, each = (w->about->samples + set->chains - 1) / set->chains;
 	w->chains = set->chains;
 	w->rungs = set->ladder.n;
 	w->rows = w->chains * w->rungs;
@@ -500,17 +410,18 @@ static um_status work_new(work *w)
 	w->draws = set->draws > 0 ? set->draws : DRAWS;
 	w->draws = w->draws > each ? w->draws : each;
 	w->every = set->trace > 0 ? set->trace : (set->warmup + w->draws + 99) / 100;
+	w->ladder = (um_ladder){ .rungs = w->rungs, .chains = w->chains, .temperature = set->ladder.v };
 	w->nuts = (um_nuts){ .groups = w->rungs, .chains = w->chains, .n = w->n, .depth = set->depth,
 		.dense = strcmp(set->mass, "dense") == 0, .target = set->accept, .value = value, .context = w };
 	um_array *const images[] = { &w->u, &w->dl, &w->dp };
 	for (int i = 0; i < 3; i++)
 		UM_TRY(um_problem_images(w->problem, w->rows, images[i]));
 	UM_TRY(um_nuts_new(&w->nuts));
+	UM_TRY(um_ladder_new(&w->ladder));
 	UM_TRY(um_array_new(&w->kept, UM_F32, 3, (const int64_t[]){ w->chains, w->draws, w->n }));
 	UM_TRY(um_array_new(&w->density, UM_F64, 2, (const int64_t[]){ w->chains, w->draws }));
 	UM_TRY(um_array_new(&w->count, UM_I64, 1, &counts));
-	UM_TRY(um_array_new(&w->sum, UM_F64, 1, &w->rungs));
-	UM_TRY(um_array_new(&w->hot, UM_F64, 1, &w->rows));
+	UM_TRY(um_array_new(&w->sum, UM_F64, 1, &one));
 	w->ll = calloc(2 * (size_t)w->rows, sizeof(double));
 	w->lp = w->ll + w->rows;
 	w->rng = calloc(2 * (size_t)w->rows, sizeof(um_rng));
@@ -522,10 +433,11 @@ out:
 
 static void work_free(work *w)
 {
-	um_array *const all[] = { &w->u, &w->dl, &w->dp, &w->kept, &w->density, &w->count, &w->sum, &w->hot };
+	um_array *const all[] = { &w->u, &w->dl, &w->dp, &w->kept, &w->density, &w->count, &w->sum };
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
 		um_array_free(all[i]);
 	um_nuts_free(&w->nuts);
+	um_ladder_free(&w->ladder);
 	free(w->ll);
 	free(w->rng);
 }
@@ -547,7 +459,7 @@ static um_status run(void *self, um_problem *problem, um_sink *sink)
 	else if (!w.stop)
 		goto out;
 	if (*count(&w, DONE) > w.set->warmup)
-		UM_TRY(deliver(&w));
+		UM_TRY(um_chains_deliver(problem, &w.kept, *count(&w, DONE) - w.set->warmup, sink));
 	if (w.stop)
 		st = um_fail(UM_EINTR, "hmc: stopped after transition %lld", (long long)*count(&w, DONE));
 out:
@@ -558,7 +470,7 @@ out:
 static const um_inference_ops ops = { .create = create, .destroy = destroy, .run = run };
 
 UM_PLUGIN = {
-	UM_HEADER, UM_INFERENCE, 0, "hmc", "0.1.0",
+	UM_HEADER, UM_INFERENCE, 0, "hmc", "0.1.1",
 	"Hamiltonian Monte Carlo (NUTS) with several chains, tempering, and figures of convergence.",
 	"Hoffman & Gelman 2014, JMLR 15, 1593",
 	UM_PARAMS(struct hmc, params), UM_OPS(ops),

@@ -8,9 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <umbra/plugin.h>
-
-#define RADIANS_PER_UAS 4.848136811095360e-12
+#include <umbra/planes.h>
 
 struct centroid {
 	double weight, east, north;
@@ -29,75 +27,46 @@ static const um_param params[] = {
 };
 
 struct self {
+	um_planes planes;
 	double factor, column, row; /* -weight per pixel squared; c0 */
-	int64_t planes, rows, columns;
 };
+
+static um_status plane(const void *self, const float *x, double *lp, double *g)
+{
+	const struct self *t = self;
+	const int64_t columns = t->planes.columns;
+	double flux, cx, cy;
+	um_status st = um_planes_centroid(&t->planes, x, &flux, &cx, &cy);
+	if (st != UM_OK)
+		return um_context(st, "centroid");
+	const double ex = cx - t->column, ey = cy - t->row;
+	*lp += t->factor / 2 * (ex * ex + ey * ey);
+	for (int64_t i = 0; g != NULL && i < t->planes.rows * columns; i++) {
+		const double dx = (double)(i % columns) - cx, dy = (double)(i / columns) - cy;
+		g[i] = t->factor * (ex * dx + ey * dy) / flux;
+	}
+	return UM_OK;
+}
 
 static um_status create(void **self, const void *p_, const um_env *env, um_prior_info *info)
 {
 	const struct centroid *p = p_;
-	const int64_t *s = env->shape;
+	um_status st = UM_OK;
 	double unit = 1; /* in pixels */
 	struct self *t;
-	if (strcmp(p->unit, "uas") == 0) {
-		if (!(env->pixel > 0))
-			return um_fail(UM_EPARAM, "the position is in micro-arcseconds, but the image is "
-				"not of the sky; give image.fov_uas, or say unit = \"pixel\"");
-		unit = RADIANS_PER_UAS / env->pixel;
-	}
+	if (strcmp(p->unit, "uas") == 0)
+		UM_TRY(um_env_uas(env, "the position", "say unit = \"pixel\"", &unit));
 	if ((t = malloc(sizeof(*t))) == NULL)
 		return um_fail(UM_ENOMEM, "no memory for centroid");
-	*t = (struct self){ -p->weight / (unit * unit), (double)(s[4] - 1) / 2 - p->east * unit,
-		(double)(s[3] - 1) / 2 - p->north * unit, s[0] * s[1] * s[2], s[3], s[4] };
+	*t = (struct self){ um_planes_of(env, plane), -p->weight / (unit * unit),
+		(double)(env->shape[4] - 1) / 2 - p->east * unit, (double)(env->shape[3] - 1) / 2 - p->north * unit };
 	info->positive = true;
 	*self = t;
-	return UM_OK;
-}
-
-/* log p of one plane and, where g is wanted, its gradient. */
-static um_status plane(const struct self *t, const float *x, double *lp, float *g)
-{
-	const int64_t n = t->rows * t->columns;
-	double flux = 0, cx = 0, cy = 0;
-	for (int64_t i = 0; i < n; i++) {
-		flux += x[i];
-		cx += x[i] * (double)(i % t->columns);
-		cy += x[i] * (double)(i / t->columns);
-	}
-	if (!(flux > 0))
-		return um_fail(UM_ENUM, "centroid: an image of total flux %g has no position; positive "
-			"images are needed, as with transform = \"softplus\"", flux);
-	cx /= flux;
-	cy /= flux;
-	const double ex = cx - t->column, ey = cy - t->row;
-	*lp = t->factor / 2 * (ex * ex + ey * ey);
-	for (int64_t i = 0; g != NULL && i < n; i++) {
-		const double dx = (double)(i % t->columns) - cx, dy = (double)(i / t->columns) - cy;
-		g[i] = (float)(t->factor * (ex * dx + ey * dy) / flux);
-	}
-	return UM_OK;
-}
-
-static um_status logp(void *self, um_rng *rng, const um_array *x, double *lp, um_array *dx)
-{
-	const struct self *t = self;
-	const int64_t n = t->rows * t->columns;
-	um_status st = UM_OK;
-	(void)rng;
-	for (int64_t b = 0; b < x->dim[0]; b++) {
-		lp[b] = 0;
-		for (int64_t p = 0; p < t->planes; p++) {
-			double v = 0;
-			float *g = dx != NULL ? um_row_f(dx, b) + p * n : NULL;
-			UM_TRY(plane(t, um_row_f(x, b) + p * n, &v, g));
-			lp[b] += v;
-		}
-	}
 out:
 	return st;
 }
 
-static const um_prior_ops ops = { .create = create, .destroy = free, .logp = logp };
+static const um_prior_ops ops = { .create = create, .destroy = free, .logp = um_planes_logp };
 
 UM_PLUGIN = {
 	UM_HEADER, UM_PRIOR, 0, "centroid", "1.0",

@@ -10,9 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <umbra/plugin.h>
-
-#define RADIANS_PER_UAS 4.848136811095360e-12
+#include <umbra/planes.h>
 
 struct compact {
 	double weight, fwhm;
@@ -28,77 +26,49 @@ static const um_param params[] = {
 };
 
 struct self {
+	um_planes planes;
 	double factor; /* -weight / V0, V0 in pixels squared */
-	int64_t planes, rows, columns;
 };
+
+static um_status plane(const void *self, const float *x, double *lp, double *g)
+{
+	const struct self *t = self;
+	const int64_t n = t->planes.rows * t->planes.columns, columns = t->planes.columns;
+	double flux, cx, cy, v = 0;
+	um_status st = um_planes_centroid(&t->planes, x, &flux, &cx, &cy);
+	if (st != UM_OK)
+		return um_context(st, "compact");
+	for (int64_t i = 0; i < n; i++) {
+		const double dx = (double)(i % columns) - cx, dy = (double)(i / columns) - cy;
+		v += x[i] * (dx * dx + dy * dy) / flux;
+	}
+	*lp += t->factor * v;
+	for (int64_t i = 0; g != NULL && i < n; i++) {
+		const double dx = (double)(i % columns) - cx, dy = (double)(i / columns) - cy;
+		g[i] = t->factor * (dx * dx + dy * dy - v) / flux;
+	}
+	return UM_OK;
+}
 
 static um_status create(void **self, const void *p_, const um_env *env, um_prior_info *info)
 {
 	const struct compact *p = p_;
-	const int64_t *s = env->shape;
-	double fwhm = p->fwhm;
+	um_status st = UM_OK;
+	double unit = 1; /* in pixels */
 	struct self *t;
-	if (strcmp(p->unit, "uas") == 0) {
-		if (!(env->pixel > 0))
-			return um_fail(UM_EPARAM, "fwhm is in micro-arcseconds, but the image is not of "
-				"the sky; give image.fov_uas, or say unit = \"pixel\"");
-		fwhm *= RADIANS_PER_UAS / env->pixel;
-	}
+	if (strcmp(p->unit, "uas") == 0)
+		UM_TRY(um_env_uas(env, "fwhm", "say unit = \"pixel\"", &unit));
 	if ((t = malloc(sizeof(*t))) == NULL)
 		return um_fail(UM_ENOMEM, "no memory for compact");
-	*t = (struct self){ -p->weight * 4 * log(2) / (fwhm * fwhm), s[0] * s[1] * s[2], s[3], s[4] };
+	const double fwhm = p->fwhm * unit;
+	*t = (struct self){ um_planes_of(env, plane), -p->weight * 4 * log(2) / (fwhm * fwhm) };
 	info->positive = true;
 	*self = t;
-	return UM_OK;
-}
-
-/* V in pixels squared and, where g is wanted, g = factor dV/dx. */
-static um_status spread(const struct self *t, const float *x, double *v, float *g)
-{
-	const int64_t n = t->rows * t->columns;
-	double flux = 0, cx = 0, cy = 0;
-	for (int64_t i = 0; i < n; i++) {
-		flux += x[i];
-		cx += x[i] * (double)(i % t->columns);
-		cy += x[i] * (double)(i / t->columns);
-	}
-	if (!(flux > 0))
-		return um_fail(UM_ENUM, "compact: an image of total flux %g has no size; positive images are "
-			"needed, as with transform = \"softplus\"", flux);
-	cx /= flux;
-	cy /= flux;
-	*v = 0;
-	for (int64_t i = 0; i < n; i++) {
-		const double dx = (double)(i % t->columns) - cx, dy = (double)(i / t->columns) - cy;
-		*v += x[i] * (dx * dx + dy * dy) / flux;
-	}
-	for (int64_t i = 0; g != NULL && i < n; i++) {
-		const double dx = (double)(i % t->columns) - cx, dy = (double)(i / t->columns) - cy;
-		g[i] = (float)(t->factor * (dx * dx + dy * dy - *v) / flux);
-	}
-	return UM_OK;
-}
-
-static um_status logp(void *self, um_rng *rng, const um_array *x, double *lp, um_array *dx)
-{
-	const struct self *t = self;
-	const int64_t n = t->rows * t->columns;
-	um_status st = UM_OK;
-	(void)rng;
-	for (int64_t b = 0; b < x->dim[0]; b++) {
-		lp[b] = 0;
-		for (int64_t p = 0; p < t->planes; p++) {
-			double v = 0;
-			float *g = dx != NULL ? um_row_f(dx, b) + p * n : NULL;
-			UM_TRY(spread(t, um_row_f(x, b) + p * n, &v, g));
-			lp[b] += t->factor * v;
-		}
-	}
 out:
 	return st;
 }
 
-static const um_prior_ops ops = { .create = create, .destroy = free, .logp = logp };
+static const um_prior_ops ops = { .create = create, .destroy = free, .logp = um_planes_logp };
 
 UM_PLUGIN = {
 	UM_HEADER, UM_PRIOR, 0, "compact", "1.0",

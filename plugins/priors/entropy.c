@@ -6,11 +6,10 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <umbra/plugin.h>
+#include <umbra/planes.h>
 #include <umbra/table.h>
 
 #define TINY 1e-30
-#define RADIANS_PER_UAS 4.848136811095360e-12
 
 struct entropy {
 	double weight, fwhm, flux;
@@ -28,9 +27,10 @@ static const um_param params[] = {
 };
 
 struct self {
+	um_planes planes;
 	double factor;
-	int64_t n, plane;
-	double *log_m; /* [plane] */
+	int64_t n;     /* pixels of a plane */
+	double *log_m; /* [n] */
 };
 
 static void destroy(void *self)
@@ -43,32 +43,31 @@ static void destroy(void *self)
 /* Far from the centre m underflows but log m does not. */
 static um_status gaussian(struct self *e, const struct entropy *p, const um_env *env)
 {
-	const int64_t rows = env->shape[3], columns = env->shape[4];
-	double sum = 0;
-	if (!(env->pixel > 0))
-		return um_fail(UM_EPARAM, "fwhm is in micro-arcseconds, but the image is not of the sky; give "
-			"image.fov_uas, or a reference file");
-	const double s = p->fwhm * RADIANS_PER_UAS / env->pixel / sqrt(8 * log(2)); /* pixels */
-	for (int64_t i = 0; i < e->plane; i++) {
+	um_status st = UM_OK;
+	const int64_t rows = e->planes.rows, columns = e->planes.columns;
+	double sum = 0, unit;
+	UM_TRY(um_env_uas(env, "fwhm", "a reference file", &unit));
+	const double s = p->fwhm * unit / sqrt(8 * log(2)); /* pixels */
+	for (int64_t i = 0; i < e->n; i++) {
 		double y = (double)(i / columns) - (double)(rows - 1) / 2;
 		double x = (double)(i % columns) - (double)(columns - 1) / 2;
 		e->log_m[i] = -(x * x + y * y) / (2 * s * s);
 		sum += exp(e->log_m[i]);
 	}
 	if (!(sum > 0))
-		return um_fail(UM_EPARAM, "fwhm = %g is far below the pixel size, %g", p->fwhm,
-			env->pixel / RADIANS_PER_UAS);
-	for (int64_t i = 0; i < e->plane; i++)
+		UM_TRY(um_fail(UM_EPARAM, "fwhm = %g is far below the pixel size, %g", p->fwhm, 1 / unit));
+	for (int64_t i = 0; i < e->n; i++)
 		e->log_m[i] += log(p->flux / sum);
-	return UM_OK;
+out:
+	return st;
 }
 
 static um_status read_reference(struct self *e, const struct entropy *p)
 {
 	um_array a = { 0 };
 	um_status st = UM_OK;
-	UM_TRY(um_table_image(p->reference, e->plane, &a));
-	for (int64_t i = 0; i < e->plane; i++) {
+	UM_TRY(um_table_image(p->reference, e->n, &a));
+	for (int64_t i = 0; i < e->n; i++) {
 		double m = ((const double *)a.data)[i];
 		if (!(m > 0))
 			UM_TRY(um_fail(UM_EDATA, "%s: pixel %lld is %g; the reference must be positive everywhere, "
@@ -80,18 +79,29 @@ out:
 	return st;
 }
 
+static um_status plane(const void *self, const float *x, double *lp, double *g)
+{
+	const struct self *e = self;
+	for (int64_t i = 0; i < e->n; i++) {
+		double at = fmax(x[i], TINY), slope = log(at) - e->log_m[i];
+		*lp += e->factor * (at * slope - at + exp(e->log_m[i]) + (x[i] - at) * slope);
+		if (g != NULL)
+			g[i] = e->factor * slope;
+	}
+	return UM_OK;
+}
+
 static um_status create(void **self, const void *p_, const um_env *env, um_prior_info *info)
 {
 	const struct entropy *p = p_;
-	const int64_t *s = env->shape;
 	um_status st = UM_OK;
 	struct self *e = calloc(1, sizeof(*e));
 	if (e == NULL)
 		return um_fail(UM_ENOMEM, "no memory for entropy");
-	e->plane = s[3] * s[4];
-	e->n = s[0] * s[1] * s[2] * e->plane;
-	e->factor = strcmp(p->reduce, "mean") == 0 ? -p->weight / (double)e->n : -p->weight;
-	e->log_m = calloc((size_t)e->plane, sizeof(double));
+	e->planes = um_planes_of(env, plane);
+	e->n = e->planes.rows * e->planes.columns;
+	e->factor = strcmp(p->reduce, "mean") == 0 ? -p->weight / (double)(e->planes.count * e->n) : -p->weight;
+	e->log_m = calloc((size_t)e->n, sizeof(double));
 	if (e->log_m == NULL)
 		UM_TRY(um_fail(UM_ENOMEM, "no memory for entropy"));
 	UM_TRY(*p->reference ? read_reference(e, p) : gaussian(e, p, env));
@@ -103,24 +113,7 @@ out:
 	return st;
 }
 
-static um_status logp(void *self, um_rng *rng, const um_array *x, double *lp, um_array *dx)
-{
-	const struct self *e = self;
-	(void)rng;
-	for (int64_t b = 0; b < x->dim[0]; b++) {
-		lp[b] = 0;
-		for (int64_t i = 0; i < e->n; i++) {
-			double v = um_row_f(x, b)[i], log_m = e->log_m[i % e->plane];
-			double at = fmax(v, TINY), slope = log(at) - log_m;
-			lp[b] += e->factor * (at * slope - at + exp(log_m) + (v - at) * slope);
-			if (dx != NULL)
-				um_row_f(dx, b)[i] = (float)(e->factor * slope);
-		}
-	}
-	return UM_OK;
-}
-
-static const um_prior_ops ops = { .create = create, .destroy = destroy, .logp = logp };
+static const um_prior_ops ops = { .create = create, .destroy = destroy, .logp = um_planes_logp };
 
 UM_PLUGIN = {
 	UM_HEADER, UM_PRIOR, UM_SKY, "entropy", "1.0",

@@ -31,18 +31,21 @@ static const um_param params[] = {
 };
 
 struct self {
-	um_scorenet *net;     /* NULL: a prior is named */
-	um_probflow flow, fast; /* for densities, for samples */
+	um_diffused of;
 	um_diffusion_sampler sampler;
 	int64_t sample_steps;
 	double snr;
 };
 
-static void destroy(void *self)
+static void choose(const struct score *p, um_probflow *f)
 {
-	struct self *s = self;
-	um_scorenet_free(s->net);
-	free(s);
+	f->method = um_ode_named(p->solver);
+	f->rtol = p->rtol;
+	f->atol = p->atol;
+	f->steps = p->steps;
+	f->probes = p->probes;
+	f->gaussian = strcmp(p->probe_law, "gaussian") == 0;
+	f->gradient = strcmp(p->gradient, "steps") == 0 ? UM_GRADIENT_STEPS : UM_GRADIENT_ADJOINT;
 }
 
 static um_status create(void **self, const void *params_, const um_env *env, um_prior_info *info)
@@ -52,61 +55,37 @@ static um_status create(void **self, const void *params_, const um_env *env, um_
 	struct self *s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return um_fail(UM_ENOMEM, "no memory for score");
-	UM_TRY(um_scorenet_new(&p->diffusion, env, &s->net));
-	um_probflow *f = &s->flow;
-	*f = um_probflow_of(&p->diffusion, env, s->net, false);
-	f->method = um_ode_named(p->solver);
-	f->rtol = p->rtol;
-	f->atol = p->atol;
-	f->steps = p->steps;
-	f->probes = p->probes;
-	f->gaussian = strcmp(p->probe_law, "gaussian") == 0;
-	f->gradient = strcmp(p->gradient, "steps") == 0 ? UM_GRADIENT_STEPS : UM_GRADIENT_ADJOINT;
-	UM_TRY(um_probflow_check(f));
-	s->fast = *f;
-	s->fast.score = um_probflow_of(&p->diffusion, env, s->net, true).score;
+	UM_TRY(um_diffused_new(&p->diffusion, env, &s->of, info));
+	choose(p, &s->of.flow);
+	choose(p, &s->of.fast);
+	UM_TRY(um_probflow_check(&s->of.flow));
 	s->sampler = strcmp(p->sampler, "ode") == 0 ? UM_SAMPLE_ODE : strcmp(p->sampler, "pc") == 0 ? UM_SAMPLE_PC :
 		UM_SAMPLE_SDE;
 	s->sample_steps = p->sample_steps;
 	s->snr = p->snr;
-	info->between = true;
-	info->lo = s->flow.lo;
-	info->unit = s->flow.unit;
 	info->estimate = p->probes > 0;
 	info->normalised = !info->estimate;
 	*self = s;
-	s = NULL;
 out:
-	if (s != NULL)
-		destroy(s);
+	if (st != UM_OK)
+		um_diffused_destroy(s);
 	return st;
 }
 
 static um_status logp(void *self, um_rng *rng, const um_array *x, double *lp, um_array *dx)
 {
 	const struct self *s = self;
-	return um_probflow_logp(&s->flow, rng, x, lp, dx, NULL);
+	return um_probflow_logp(&s->of.flow, rng, x, lp, dx, NULL);
 }
 
 static um_status sample(void *self, um_rng *rng, um_array *x)
 {
 	const struct self *s = self;
-	return um_probflow_sample(&s->fast, s->sampler, s->sample_steps, s->snr, rng, x, NULL);
+	return um_probflow_sample(&s->of.fast, s->sampler, s->sample_steps, s->snr, rng, x, NULL);
 }
 
-static um_status score(void *self, const um_score_job *job)
-{
-	const struct self *s = self;
-	return s->fast.score(s->fast.self, job);
-}
-
-static um_status fit(void *self, um_dataset *data, um_sink *sink)
-{
-	return um_scorenet_fit(((struct self *)self)->net, data, sink);
-}
-
-static const um_prior_ops ops = { .create = create, .destroy = destroy, .logp = logp, .score = score, .sample = sample,
-	.fit = fit };
+static const um_prior_ops ops = { .create = create, .destroy = um_diffused_destroy, .logp = logp, .score = um_diffused_score,
+	.sample = sample, .fit = um_diffused_fit };
 
 UM_PLUGIN = {
 	UM_HEADER, UM_PRIOR, 0, "score", "1.1",

@@ -28,18 +28,10 @@ static const um_param params[] = {
 };
 
 struct self {
-	um_scorenet *net; /* NULL: a prior is named */
-	um_probflow flow;
+	um_diffused of;
 	um_elbo elbo;
 	int64_t sample_steps;
 };
-
-static void destroy(void *self)
-{
-	struct self *s = self;
-	um_scorenet_free(s->net);
-	free(s);
-}
 
 static um_status create(void **self, const void *params_, const um_env *env, um_prior_info *info)
 {
@@ -48,54 +40,38 @@ static um_status create(void **self, const void *params_, const um_env *env, um_
 	struct self *s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return um_fail(UM_ENOMEM, "no memory for surrogate");
-	UM_TRY(um_scorenet_new(&p->diffusion, env, &s->net));
-	const um_probflow *f = &s->flow;
-	s->flow = um_probflow_of(&p->diffusion, env, s->net, true);
+	UM_TRY(um_diffused_new(&p->diffusion, env, &s->of, info));
+	const um_probflow *f = &s->of.fast;
 	s->elbo = (um_elbo){ .times = p->draws, .noises = p->noises, .stratified = p->stratified,
 		.offset = p->offset, .variance = p->variance };
 	if (f->unit > 0)
 		s->elbo.variance /= f->unit * f->unit;
 	s->sample_steps = p->sample_steps;
-	info->between = true;
-	info->lo = s->flow.lo;
-	info->unit = s->flow.unit;
 	info->estimate = true;
 	UM_TRY(um_probflow_check(f));
 	if (!(um_sde_sigma(&f->sde, f->from) > 0))
 		UM_TRY(um_fail(UM_EPARAM, "times: the bound is infinite at time %g: begin later", f->from));
 	*self = s;
-	s = NULL;
 out:
-	if (s != NULL)
-		destroy(s);
+	if (st != UM_OK)
+		um_diffused_destroy(s);
 	return st;
 }
 
 static um_status logp(void *self, um_rng *rng, const um_array *x, double *lp, um_array *dx)
 {
 	const struct self *s = self;
-	return um_elbo_bound(&s->flow, &s->elbo, rng, x, lp, dx);
+	return um_elbo_bound(&s->of.fast, &s->elbo, rng, x, lp, dx);
 }
 
 static um_status sample(void *self, um_rng *rng, um_array *x)
 {
 	const struct self *s = self;
-	return um_probflow_sample(&s->flow, UM_SAMPLE_SDE, s->sample_steps, 0, rng, x, NULL);
+	return um_probflow_sample(&s->of.fast, UM_SAMPLE_SDE, s->sample_steps, 0, rng, x, NULL);
 }
 
-static um_status score(void *self, const um_score_job *job)
-{
-	const struct self *s = self;
-	return s->flow.score(s->flow.self, job);
-}
-
-static um_status fit(void *self, um_dataset *data, um_sink *sink)
-{
-	return um_scorenet_fit(((struct self *)self)->net, data, sink);
-}
-
-static const um_prior_ops ops = { .create = create, .destroy = destroy, .logp = logp, .score = score, .sample = sample,
-	.fit = fit };
+static const um_prior_ops ops = { .create = create, .destroy = um_diffused_destroy, .logp = logp, .score = um_diffused_score,
+	.sample = sample, .fit = um_diffused_fit };
 
 UM_PLUGIN = {
 	UM_HEADER, UM_PRIOR, 0, "surrogate", "1.1",

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <umbra/plugin.h>
+#include <umbra/planes.h>
 
 struct tv {
 	double weight;
@@ -25,24 +25,11 @@ static const um_param params[] = {
 };
 
 struct self {
-	double weight, epsilon;
-	bool isotropic, mean;
-	int64_t planes, rows, columns;
+	um_planes planes;
+	double across, down; /* factors of the terms along columns (or of both, isotropic) and along rows */
+	double epsilon;
+	bool isotropic;
 };
-
-static um_status create(void **self, const void *p_, const um_env *env, um_prior_info *info)
-{
-	const struct tv *p = p_;
-	const int64_t *s = env->shape;
-	struct self *t = malloc(sizeof(*t));
-	(void)info;
-	if (t == NULL)
-		return um_fail(UM_ENOMEM, "no memory for tv");
-	*t = (struct self){ p->weight, p->epsilon, strcmp(p->norm, "isotropic") == 0,
-		strcmp(p->reduce, "mean") == 0, s[0] * s[1] * s[2], s[3], s[4] };
-	*self = t;
-	return UM_OK;
-}
 
 /* Adds factor * (|(a, b)| - epsilon) and its derivatives by a and b. */
 static double term(double epsilon, double a, double b, double factor, double *da, double *db)
@@ -54,63 +41,55 @@ static double term(double epsilon, double a, double b, double factor, double *da
 }
 
 /* Accumulates the gradient of pixel (r, c)'s terms into g; g is NULL where not wanted. */
-static double pixel(const struct self *t, const float *x, double *g, int64_t r, int64_t c, double fx, double fy)
+static double pixel(const struct self *t, const float *x, double *g, int64_t r, int64_t c)
 {
-	const int64_t i = r * t->columns + c;
-	const double a = c + 1 < t->columns ? (double)x[i + 1] - x[i] : 0;
-	const double b = r + 1 < t->rows ? (double)x[i + t->columns] - x[i] : 0;
+	const int64_t rows = t->planes.rows, columns = t->planes.columns, i = r * columns + c;
+	const double a = c + 1 < columns ? (double)x[i + 1] - x[i] : 0;
+	const double b = r + 1 < rows ? (double)x[i + columns] - x[i] : 0;
 	double da = 0, db = 0, none = 0, value;
 	if (t->isotropic)
-		value = term(t->epsilon, a, b, fx, &da, &db);
+		value = term(t->epsilon, a, b, t->across, &da, &db);
 	else
-		value = term(t->epsilon, a, 0, fx, &da, &none) + term(t->epsilon, b, 0, fy, &db, &none);
+		value = term(t->epsilon, a, 0, t->across, &da, &none) + term(t->epsilon, b, 0, t->down, &db, &none);
 	if (g == NULL)
 		return value;
 	g[i] -= da + db;
-	if (c + 1 < t->columns)
+	if (c + 1 < columns)
 		g[i + 1] += da;
-	if (r + 1 < t->rows)
-		g[i + t->columns] += db;
+	if (r + 1 < rows)
+		g[i + columns] += db;
 	return value;
 }
 
-/* Factors of the terms along columns (or of both, isotropic) and along rows. */
-static void factors(const struct self *t, double *fx, double *fy)
-{
-	const double n = (double)t->planes, r = (double)t->rows, c = (double)t->columns;
-	*fx = *fy = -t->weight;
-	if (!t->mean)
-		return;
-	*fx /= t->isotropic ? n * r * c : n * r * fmax(1, c - 1);
-	*fy /= n * c * fmax(1, r - 1);
-}
-
-static um_status logp(void *self, um_rng *rng, const um_array *x, double *lp, um_array *dx)
+static um_status plane(const void *self, const float *x, double *lp, double *g)
 {
 	const struct self *t = self;
-	const int64_t plane = t->rows * t->columns;
-	double fx, fy, *g = NULL;
-	(void)rng;
-	factors(t, &fx, &fy);
-	if (dx != NULL && (g = malloc(sizeof(double) * (size_t)plane)) == NULL)
-		return um_fail(UM_ENOMEM, "tv: no memory for %lld pixels", (long long)plane);
-	for (int64_t b = 0; b < x->dim[0]; b++) {
-		lp[b] = 0;
-		for (int64_t p = 0; p < t->planes; p++) {
-			const int64_t at = p * plane;
-			if (g != NULL)
-				memset(g, 0, sizeof(double) * (size_t)plane);
-			for (int64_t i = 0; i < plane; i++)
-				lp[b] += pixel(t, um_row_f(x, b) + at, g, i / t->columns, i % t->columns, fx, fy);
-			for (int64_t i = 0; g != NULL && i < plane; i++)
-				um_row_f(dx, b)[at + i] = (float)g[i];
-		}
-	}
-	free(g);
+	for (int64_t r = 0; r < t->planes.rows; r++)
+		for (int64_t c = 0; c < t->planes.columns; c++)
+			*lp += pixel(t, x, g, r, c);
 	return UM_OK;
 }
 
-static const um_prior_ops ops = { .create = create, .destroy = free, .logp = logp };
+static um_status create(void **self, const void *p_, const um_env *env, um_prior_info *info)
+{
+	const struct tv *p = p_;
+	const um_planes s = um_planes_of(env, plane);
+	const double n = (double)s.count, r = (double)s.rows, c = (double)s.columns;
+	const bool isotropic = strcmp(p->norm, "isotropic") == 0;
+	struct self *t = malloc(sizeof(*t));
+	(void)info;
+	if (t == NULL)
+		return um_fail(UM_ENOMEM, "no memory for tv");
+	*t = (struct self){ s, -p->weight, -p->weight, p->epsilon, isotropic };
+	if (strcmp(p->reduce, "mean") == 0) {
+		t->across /= isotropic ? n * r * c : n * r * fmax(1, c - 1);
+		t->down /= n * c * fmax(1, r - 1);
+	}
+	*self = t;
+	return UM_OK;
+}
+
+static const um_prior_ops ops = { .create = create, .destroy = free, .logp = um_planes_logp };
 
 UM_PLUGIN = {
 	UM_HEADER, UM_PRIOR, 0, "tv", "1.0",

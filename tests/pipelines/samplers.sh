@@ -69,15 +69,7 @@ refuse seen field dmps "times: [0.5, 0.5] has no length" --set inference.dmps.ti
 
 # Stopped and resumed: the same bytes.
 long="--only seen/field+dmps --set inference.dmps.calls=4000 --set inference.dmps.batch=2 --set run.[1].samples=40"
-status 0 "$UMBRA" run "$T/p.cfg" $long -o "$T/whole" --quiet
-"$UMBRA" run "$T/p.cfg" $long -o "$T/part" --quiet 2>"$T/err" &
-pid=$!
-await "$T/part/simulate/seen/measurements.fits"
-sleep 0.3
-kill -INT $pid
-wait $pid
-[ $? = 75 ] || { echo "the sampler was not interrupted in time"; bad=1; }
-status 0 "$UMBRA" run "$T/p.cfg" $long -o "$T/part" --quiet --resume
+interrupted 0.3 simulate/seen/measurements.fits "$UMBRA" run "$T/p.cfg" $long
 same "$T/whole/seen/field+dmps/samples.fits" "$T/part/seen/field+dmps/samples.fits"
 same "$T/whole/seen/field+dmps/trace.csv" "$T/part/seen/field+dmps/trace.csv"
 exit $bad

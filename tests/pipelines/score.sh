@@ -42,15 +42,7 @@ hash=$(sha256sum <"$T/w.safetensors" | cut -c1-64)
 
 # Stopped and resumed: the same bytes.
 long="--only train/learned --set priors.learned.train_steps=400 --set priors.learned.sheet=0"
-status 0 "$UMBRA" run "$T/q.cfg" $long -o "$T/whole" --quiet
-"$UMBRA" run "$T/q.cfg" $long -o "$T/part" --quiet 2>"$T/err" &
-pid=$!
-await "$T/part/run.json"
-sleep 0.5
-kill -INT $pid
-wait $pid
-[ $? = 75 ] || { echo "the training was not interrupted in time"; bad=1; }
-status 0 "$UMBRA" run "$T/q.cfg" $long -o "$T/part" --quiet --resume
+interrupted 0.5 run.json "$UMBRA" run "$T/q.cfg" $long
 same "$T/whole/train/learned/learned.safetensors" "$T/part/train/learned/learned.safetensors"
 same "$T/whole/train/learned/trace.csv" "$T/part/train/learned/trace.csv"
 

@@ -192,18 +192,22 @@ static inline um_status sound_inference(void **self, const void *params, const u
 }
 
 /* White noise, count samples of it. */
-static inline um_status sound_deliver(um_problem *problem, um_sink *sink, int64_t count)
+static inline um_status sound_noises(um_problem *problem, um_sink *sink, int64_t count, um_rng r)
 {
 	um_status st = UM_OK;
 	um_array u = { 0 };
 	UM_TRY(um_problem_images(problem, count, &u));
-	um_rng r = um_problem_rng(problem, 1, 0);
 	for (int64_t i = 0; i < um_array_len(&u); i++)
 		((float *)u.data)[i] = (float)um_normal(&r);
 	st = um_sink_samples(sink, &u, NULL);
 out:
 	um_array_free(&u);
 	return st;
+}
+
+static inline um_status sound_deliver(um_problem *problem, um_sink *sink, int64_t count)
+{
+	return sound_noises(problem, sink, count, um_problem_rng(problem, 1, 0));
 }
 
 static inline um_status sound_run(void *self, um_problem *problem, um_sink *sink)

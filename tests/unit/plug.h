@@ -68,4 +68,22 @@ static inline void plug_close(plug *g)
 
 #define SET(...) (const char *const[]){ __VA_ARGS__, NULL }
 
+/* Two settings that a plugin refuses, and what it then says. */
+typedef struct plug_refusal {
+	const char *a, *b, *text;
+} plug_refusal;
+
+static inline void plug_refuses(um_kind kind, const char *name, um_env env, const plug_refusal *cases, size_t n)
+{
+	plug g;
+	for (size_t i = 0; i < n; i++) {
+		um_status st = plug_try(&g, kind, name, env, SET(cases[i].a, cases[i].b));
+		CHECK(st == UM_EPARAM || st == UM_EDATA);
+		if (strstr(um_message(), cases[i].text) == NULL)
+			fprintf(stderr, "%s: %s\n", cases[i].b, um_message());
+		CHECK(strstr(um_message(), cases[i].text) != NULL);
+		plug_close(&g);
+	}
+}
+
 #endif

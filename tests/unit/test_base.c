@@ -32,6 +32,14 @@ static void test_array(void)
 	CHECK_OK(um_array_copy(&b, &a));
 	CHECK(um_row_d(&b, 0)[23] == 23);
 	CHECK_FAILS(um_array_copy(&b, &r), UM_EARG, "12 elements into 24");
+	um_array_fill(&r, -0.5);
+	CHECK(um_row_f(&a, 0)[11] == 11 && um_row_f(&a, 1)[0] == -0.5f && um_row_f(&a, 1)[11] == -0.5f);
+	um_array_fill(&b, 0.1);
+	CHECK(um_row_d(&b, 0)[0] == 0.1 && um_row_d(&b, 0)[23] == 0.1);
+	um_array_free(&b);
+	CHECK_OK(um_array_new(&b, UM_I64, 1, (const int64_t[]){ 3 }));
+	um_array_fill(&b, 7);
+	CHECK(((const int64_t *)b.data)[0] == 7 && ((const int64_t *)b.data)[2] == 7);
 	um_array_free(&b);
 	CHECK_FAILS(um_array_new(&b, UM_F64, 2, (const int64_t[]){ INT64_MAX / 4, 1000 }), UM_ENOMEM, "bounds");
 	CHECK_FAILS(um_array_new(&b, UM_F64, 1, (const int64_t[]){ (int64_t)1 << 55 }), UM_ENOMEM, "no memory");

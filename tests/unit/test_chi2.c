@@ -125,13 +125,15 @@ static void real_files(void)
 	json_decref(j);
 }
 
+/* References, measurements and images. */
+static const char *const cases[][3] = {
+	{ "ref/pair_score_prior", "score_prior_obs", "score_prior_truth" },
+	{ "ref/pair_gaussian_on_M87_095_lo", M87, "gaussian40uas_64px_160uas_M87" },
+};
+
 /* Closure amplitudes and bispectra, for which eht-imaging itself is the reference. */
 static void products_of_ehtim(void)
 {
-	static const char *const cases[][3] = {
-		{ "ref/pair_score_prior", "score_prior_obs", "score_prior_truth" },
-		{ "ref/pair_gaussian_on_M87_095_lo", M87, "gaussian40uas_64px_160uas_M87" },
-	};
 	for (int c = 0; c < 2; c++)
 		for (int k = 0; k < 2; k++) {
 			struct pair p;
@@ -155,10 +157,6 @@ static void products_of_ehtim(void)
 /* Model visibilities of eht-imaging, whose pi is short by 6e-13. */
 static void model_rows(void)
 {
-	static const char *const cases[][3] = {
-		{ "ref/pair_score_prior", "score_prior_obs", "score_prior_truth" },
-		{ "ref/pair_gaussian_on_M87_095_lo", M87, "gaussian40uas_64px_160uas_M87" },
-	};
 	for (int c = 0; c < 2; c++)
 		for (int k = 0; k < 2; k++) {
 			struct pair p;

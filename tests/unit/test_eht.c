@@ -259,7 +259,7 @@ static void files(void)
 
 static void refusals(void)
 {
-	static const struct { const char *a, *b, *text; } cases[] = {
+	static const plug_refusal cases[] = {
 		{ FILE_SET, "products=[\"vis\", \"vis\"]", "listed twice" },
 		{ FILE_SET, "stations=[\"XX\"]", "synthetic.uvfits: no station XX" },
 		{ FILE_SET, "uv=[20.0, 30.0]", "synthetic.uvfits: no visibility" },
@@ -274,14 +274,7 @@ static void refusals(void)
 		{ FILE_SET, "snr_min=1e5", "synthetic.uvfits: no visibility" },
 	};
 	plug g;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		um_status st = plug_try(&g, UM_FORWARD, "eht", env(), SET(cases[i].a, cases[i].b));
-		CHECK(st == UM_EPARAM || st == UM_EDATA);
-		if (strstr(um_message(), cases[i].text) == NULL)
-			fprintf(stderr, "%s: %s\n", cases[i].b, um_message());
-		CHECK(strstr(um_message(), cases[i].text) != NULL);
-		plug_close(&g);
-	}
+	plug_refuses(UM_FORWARD, "eht", env(), cases, sizeof(cases) / sizeof(*cases));
 	CHECK_FAILS(plug_try(&g, UM_FORWARD, "eht", env(), SET(FILE_SET, "products=[\"cphase\"]", "covariance=full",
 		"closures=maximal")), UM_EPARAM, "takes closures = \"minimal\"");
 	plug_close(&g);

@@ -228,7 +228,9 @@ static void refused(void)
 	CHECK_FAILS(plug_try(&p, UM_PRIOR, "gmm", plug_env(1, 1, 2), SET("weights=[1.0]")), UM_EPARAM, "weights");
 	plug_close(&p);
 	dark.pixel = 0;
-	CHECK_FAILS(plug_try(&p, UM_PRIOR, "entropy", dark, NULL), UM_EPARAM, "fov_uas");
+	CHECK_FAILS(plug_try(&p, UM_PRIOR, "entropy", dark, NULL), UM_EPARAM, "fov_uas, or a reference file");
+	plug_close(&p);
+	CHECK_FAILS(plug_try(&p, UM_PRIOR, "compact", dark, SET("unit=uas")), UM_EPARAM, "fov_uas, or say unit");
 	plug_close(&p);
 	CHECK_FAILS(plug_try(&p, UM_PRIOR, "entropy", env, SET("reference=tests/data/six_pixels.npy")), UM_EDATA,
 		"3 are needed");

@@ -30,10 +30,11 @@ static chain chain_new(const gauss *g, um_sde_kind kind, double from, double to,
 		numbers(n * n), numbers(n) };
 }
 
-static void chain_free(chain *h)
+/* What is delivered; the chain is released. */
+static law finish(chain *h)
 {
-	law_free(&h->at);
 	free(h->mean), free(h->offset), free(h->m), free(h->c);
+	return h->at;
 }
 
 /* V = (a^2 C + b^2)^-1: mean = (1 - b^2 V) / a, offset = b^2 V mu. */
@@ -189,10 +190,7 @@ static law dmps_law(const gauss *g, um_sde_kind kind, double eta, bool at_new, i
 		}
 		free(l);
 	}
-	law out = h.at;
-	h.at = (law){ 0 };
-	chain_free(&h);
-	return out;
+	return finish(&h);
 }
 
 /* Steps down |y - A mean|^2. */
@@ -216,10 +214,7 @@ static law dps_law(const gauss *g, um_sde_kind kind, double eta, int64_t steps, 
 		go(&h, noise);
 		free(l);
 	}
-	law out = h.at;
-	h.at = (law){ 0 };
-	chain_free(&h);
-	return out;
+	return finish(&h);
 }
 
 static law pigdm_law(const gauss *g, um_sde_kind kind, double to, double eta, int64_t steps, double v, bool paper,
@@ -243,10 +238,7 @@ static law pigdm_law(const gauss *g, um_sde_kind kind, double to, double eta, in
 		go(&h, noise);
 		free(l);
 	}
-	law out = h.at;
-	h.at = (law){ 0 };
-	chain_free(&h);
-	return out;
+	return finish(&h);
 }
 
 /* u += f A^+ (a y - A u + b A z). */
@@ -276,10 +268,7 @@ static law projection_law(const gauss *g, int64_t steps, double weight)
 		go(&h, noise);
 	}
 	project(&h, weight, 1, 0);
-	law out = h.at;
-	h.at = (law){ 0 };
-	chain_free(&h);
-	return out;
+	return finish(&h);
 }
 
 /* Without its gradient, whose norm is not affine. */
@@ -294,10 +283,7 @@ static law mcg_law(const gauss *g, int64_t steps)
 		go(&h, noise);
 		project(&h, 1, h.a1, h.b1);
 	}
-	law out = h.at;
-	h.at = (law){ 0 };
-	chain_free(&h);
-	return out;
+	return finish(&h);
 }
 
 static law ald_law(const gauss *g, um_sde_kind kind, int64_t levels, int64_t inner, double snr, double gamma)
@@ -326,10 +312,7 @@ static law ald_law(const gauss *g, um_sde_kind kind, int64_t levels, int64_t inn
 	memcpy(h.m, h.mean, sizeof(double) * (size_t)(n * n));
 	memcpy(h.c, h.offset, sizeof(double) * (size_t)n);
 	go(&h, 0);
-	law out = h.at;
-	h.at = (law){ 0 };
-	chain_free(&h);
-	return out;
+	return finish(&h);
 }
 
 /* ---- samples against laws ------------------------------------------------------------------ */

@@ -2,6 +2,7 @@
 /* Reading, choosing and averaging visibilities: a small invented file against what its maker
  * wrote down, real files against eht-imaging, and files that are broken. */
 #include <umbra/rng.h>
+#include "base/file.h"
 #include "eht.h"
 
 #define SYNTHETIC "tests/data/synthetic.uvfits"
@@ -222,19 +223,6 @@ static void averages(void)
 
 /* ---- files that are broken ---- */
 
-static size_t slurp(const char *path, char **out)
-{
-	FILE *f = fopen(path, "rb");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
-	fseek(f, 0, SEEK_END);
-	size_t n = (size_t)ftell(f);
-	rewind(f);
-	*out = malloc(n);
-	CHECK(fread(*out, 1, n, f) == n);
-	fclose(f);
-	return n;
-}
-
 static const char *spill(const char *bytes, size_t n)
 {
 	static char path[64];
@@ -280,7 +268,8 @@ static void wrong_headers(void)
 		{ "NAXIS2  =             20000000", "" },
 	};
 	char *good;
-	size_t n = slurp(SYNTHETIC, &good);
+	size_t n;
+	CHECK_OK(um_file_get(SYNTHETIC, &good, &n));
 	char *bad = malloc(n);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		um_uvdata d = { 0 };
@@ -308,7 +297,8 @@ static void no_tables(void)
 {
 	char *good;
 	um_uvdata d;
-	size_t n = slurp(SYNTHETIC, &good);
+	size_t n;
+	CHECK_OK(um_file_get(SYNTHETIC, &good, &n));
 	size_t at = 2880;
 	while (strncmp(good + at, "XTENSION", 8) != 0)
 		at += 2880;
@@ -326,7 +316,8 @@ static void no_tables(void)
 static void noise_in_files(void)
 {
 	char *good;
-	size_t n = slurp(SYNTHETIC, &good);
+	size_t n;
+	CHECK_OK(um_file_get(SYNTHETIC, &good, &n));
 	char *bad = malloc(n);
 	um_rng r = um_rng_new(7, "hostile", 0);
 	const char *more = getenv("UMBRA_FUZZ");

@@ -4,6 +4,7 @@
 #include <umbra/dft.h>
 #include <umbra/observe.h>
 #include <umbra/uvwrite.h>
+#include "base/file.h"
 #include "eht.h"
 #include "plug.h"
 
@@ -146,19 +147,6 @@ static void real_files(void)
 	}
 }
 
-static size_t slurp(const char *path, char **out)
-{
-	FILE *f = fopen(path, "rb");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
-	fseek(f, 0, SEEK_END);
-	size_t n = (size_t)ftell(f);
-	rewind(f);
-	*out = malloc(n);
-	CHECK(fread(*out, 1, n, f) == n);
-	fclose(f);
-	return n;
-}
-
 /* The value of a card of the file, as text. */
 static const char *card(const char *bytes, size_t n, const char *key)
 {
@@ -181,7 +169,8 @@ static void bytes(void)
 	const char *path = path_of(".uvfits");
 	observe(&d);
 	CHECK_OK(um_uvfits_write(path, &d, 0.4634343));
-	size_t n = slurp(path, &a);
+	size_t n, m;
+	CHECK_OK(um_file_get(path, &a, &n));
 	snprintf(command, sizeof(command), "fitsverify -e -q %s >/dev/null", path);
 	if (system("command -v fitsverify >/dev/null") != 0)
 		printf("SKIPPED: no fitsverify\n");
@@ -190,7 +179,8 @@ static void bytes(void)
 	CHECK_FAILS(um_uvfits_write(path, &d, 0), UM_EIO, path); /* never on top of another file */
 	path = path_of("-2.uvfits");
 	CHECK_OK(um_uvfits_write(path, &d, 0.4634343));
-	CHECK(slurp(path, &b) == n && memcmp(a, b, n) == 0);
+	CHECK_OK(um_file_get(path, &b, &m));
+	CHECK(m == n && memcmp(a, b, n) == 0);
 	CHECK(atof(card(a, n, "UT1UTC")) == 0.4634343 && strstr(card(a, n, "RDATE"), "'2017-04-06'") != NULL);
 	CHECK(strstr(card(a, n, "DATE-OBS"), "'2017-04-06'") != NULL);
 	CHECK_REL(atof(card(a, n, "PSCAL1")), 1 / d.freq, 1e-15);
@@ -314,9 +304,9 @@ static um_status keep(void *state, const char *name, um_status (*write)(const ch
 		st = um_uvfits_read(path, &k->d);
 	} else if (st == UM_OK && strcmp(name, "gains.csv") == 0) {
 		char *text;
-		size_t n = slurp(path, &text);
+		CHECK_OK(um_file_get(path, &text, NULL));
 		k->csv++;
-		snprintf(k->csv_text, sizeof(k->csv_text), "%.*s", (int)n, text);
+		snprintf(k->csv_text, sizeof(k->csv_text), "%s", text);
 		free(text);
 	}
 	remove(path);
@@ -413,7 +403,7 @@ static void plugin_gains(void)
 
 static void plugin_refusals(void)
 {
-	static const struct { const char *a, *b, *text; } cases[] = {
+	static const plug_refusal cases[] = {
 		{ ARRAY, "uvfits=tests/data/synthetic.uvfits", "both are given" },
 		{ "flux=1.0", "debias=false", "neither is given" },
 		{ ARRAY, "coverage_only=true", "coverage_only belongs to uvfits" },
@@ -423,14 +413,7 @@ static void plugin_refusals(void)
 		{ "array=tests/data/README.md", "debias=false", "README.md:1:" },
 	};
 	plug g;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		um_status st = plug_try(&g, UM_FORWARD, "eht", env(), SET(cases[i].a, cases[i].b));
-		CHECK(st == UM_EPARAM || st == UM_EDATA);
-		if (strstr(um_message(), cases[i].text) == NULL)
-			fprintf(stderr, "%s: %s\n", cases[i].b, um_message());
-		CHECK(strstr(um_message(), cases[i].text) != NULL);
-		plug_close(&g);
-	}
+	plug_refuses(UM_FORWARD, "eht", env(), cases, sizeof(cases) / sizeof(*cases));
 	CHECK_OK(plug_try(&g, UM_FORWARD, "eht", env(), SET(ARRAY, "stations=[\"AA\", \"LM\", \"SM\"]",
 		"average=scan", "products=[\"cphase\", \"amp\"]", "flux=1.2")));
 	CHECK(g.forward.info.ny > 20 && g.forward.info.freq == 227.070703125e9);

@@ -33,34 +33,22 @@ static void grad(um_node *n, um_node *dy, const bool want[], um_node *dx[])
 			dx[k] = um_nn_slice(dy, axis, first, n->in[k]->dim[axis]);
 }
 
-static um_status run(const um_call *call, int64_t size)
+static um_status run(const um_call *call)
 {
 	int64_t axis = *(const int64_t *)call->node->attr;
 	um_piece piece[2];
 	int64_t rows = 1;
 	for (int k = 0; k < 2; k++) {
 		um_axis a = um_axis_of(call->node->in[k], axis);
-		int64_t bytes = a.length * a.inner * size;
+		int64_t bytes = a.length * a.inner * call->size;
 		rows = a.outer;
-		piece[k] = (um_piece){ call->in[k], bytes, bytes, call->stride[k] * size };
+		piece[k] = (um_piece){ call->in[k], bytes, bytes, call->stride[k] * call->size };
 	}
 	um_rows_join(call->count, rows, 2, piece, call->out, call->threads);
 	return UM_OK;
 }
 
-static um_status run_f32(const um_call *call)
-{
-	return run(call, 4);
-}
-
-static um_status run_f64(const um_call *call)
-{
-	return run(call, 8);
-}
-
-static const um_op concat = {
-	.name = "concat", .shape = shape, .grad = grad, .run = { run_f32, run_f64 }
-};
+static const um_op concat = { .name = "concat", .shape = shape, .grad = grad, .run = { run, run } };
 
 um_node *um_nn_concat(um_node *a, um_node *b, int axis)
 {

@@ -11,25 +11,15 @@ static bool shape(um_node *n)
 	return true;
 }
 
-static um_status run(const um_call *c, int64_t size)
+static um_status run(const um_call *c)
 {
-	const int64_t bytes = um_node_len(c->node) * size;
+	const int64_t bytes = um_node_len(c->node) * c->size;
 	for (int64_t i = 0; i < c->count; i++)
-		memcpy((char *)c->out + i * bytes, (const char *)c->in[0] + i * c->stride[0] * size, (size_t)bytes);
+		memcpy((char *)c->out + i * bytes, (const char *)c->in[0] + i * c->stride[0] * c->size, (size_t)bytes);
 	return UM_OK;
 }
 
-static um_status run_f32(const um_call *c)
-{
-	return run(c, 4);
-}
-
-static um_status run_f64(const um_call *c)
-{
-	return run(c, 8);
-}
-
-static const um_op op = { .name = "first", .shape = shape, .run = { run_f32, run_f64 } };
+static const um_op op = { .name = "first", .shape = shape, .run = { run, run } };
 
 /* Not too deep, since operands that are the same are not recognised as such on the way. */
 static um_node *first(um_node *a, int depth)

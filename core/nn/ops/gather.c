@@ -49,13 +49,13 @@ UM_KERNEL(void, gather_8, (int64_t n, double *o, const double *x, const int32_t 
 		o[i] = x[index[i]];
 }
 
-static void row(const um_call *call, um_axis a, int64_t size, int64_t i)
+static void row(const um_call *call, um_axis a, int64_t i)
 {
 	const attr *s = call->node->attr;
 	const int32_t *index = call->node->blob->data;
-	int64_t run = a.inner * size;
+	int64_t run = a.inner * call->size;
 	char *o = (char *)call->out + i * s->count * run;
-	const char *x = (const char *)call->in[0] + i / a.outer * call->stride[0] * size
+	const char *x = (const char *)call->in[0] + i / a.outer * call->stride[0] * call->size
 		+ i % a.outer * a.length * run;
 	if (run == 4)
 		gather_4(s->count, (float *)(void *)o, (const float *)(const void *)x, index);
@@ -66,7 +66,7 @@ static void row(const um_call *call, um_axis a, int64_t size, int64_t i)
 			memcpy(o + k * run, x + index[k] * run, (size_t)run);
 }
 
-static um_status run(const um_call *call, int64_t size)
+static um_status run(const um_call *call)
 {
 	const attr *s = call->node->attr;
 	um_axis a = um_axis_of(call->node->in[0], s->axis);
@@ -74,27 +74,16 @@ static um_status run(const um_call *call, int64_t size)
 	int lanes = um_lanes(call->threads, rows * s->count * a.inner);
 	if (lanes == 1) {
 		for (int64_t i = 0; i < rows; i++)
-			row(call, a, size, i);
+			row(call, a, i);
 		return UM_OK;
 	}
 PARALLEL
 	for (int64_t i = 0; i < rows; i++)
-		row(call, a, size, i);
+		row(call, a, i);
 	return UM_OK;
 }
 
-static um_status run_f32(const um_call *call)
-{
-	return run(call, 4);
-}
-
-static um_status run_f64(const um_call *call)
-{
-	return run(call, 8);
-}
-
-static const um_op gather = { .name = "gather", .shape = shape, .grad = grad,
-	.run = { run_f32, run_f64 } };
+static const um_op gather = { .name = "gather", .shape = shape, .grad = grad, .run = { run, run } };
 
 static bool good(um_node *a, int axis, int64_t count, const int64_t index[])
 {

@@ -28,7 +28,7 @@ static void grad(um_node *n, um_node *dy, const bool want[], um_node *dx[])
 		dx[0] = um_nn_permute(dy, back);
 }
 
-static um_status run(const um_call *call, int64_t size)
+static um_status run(const um_call *call)
 {
 	const attr *s = call->node->attr;
 	const um_node *n = call->node, *a = n->in[0];
@@ -41,23 +41,11 @@ static um_status run(const um_call *call, int64_t size)
 		w.step[i] = step[s->order[i]];
 	}
 	um_walk_simplify(&w);
-	um_walk_run(&w, call, size);
+	um_walk_run(&w, call);
 	return UM_OK;
 }
 
-static um_status run_f32(const um_call *call)
-{
-	return run(call, 4);
-}
-
-static um_status run_f64(const um_call *call)
-{
-	return run(call, 8);
-}
-
-static const um_op permute = {
-	.name = "permute", .shape = shape, .grad = grad, .run = { run_f32, run_f64 }
-};
+static const um_op permute = { .name = "permute", .shape = shape, .grad = grad, .run = { run, run } };
 
 um_node *um_nn_permute(um_node *a, const int order[])
 {

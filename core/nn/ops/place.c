@@ -30,33 +30,21 @@ static void grad(um_node *n, um_node *dy, const bool want[], um_node *dx[])
 		dx[0] = um_nn_slice(dy, (int)s->axis, s->first, n->in[0]->dim[s->axis]);
 }
 
-static um_status run(const um_call *call, int64_t size)
+static um_status run(const um_call *call)
 {
 	const attr *s = call->node->attr;
 	um_axis a = um_axis_of(call->node->in[0], s->axis);
-	int64_t entry = a.inner * size, bytes = a.length * entry;
+	int64_t entry = a.inner * call->size, bytes = a.length * entry;
 	const um_piece piece[3] = {
 		{ NULL, s->first * entry, 0, 0 },
-		{ call->in[0], bytes, bytes, call->stride[0] * size },
+		{ call->in[0], bytes, bytes, call->stride[0] * call->size },
 		{ NULL, (s->length - s->first) * entry - bytes, 0, 0 },
 	};
 	um_rows_join(call->count, a.outer, 3, piece, call->out, call->threads);
 	return UM_OK;
 }
 
-static um_status run_f32(const um_call *call)
-{
-	return run(call, 4);
-}
-
-static um_status run_f64(const um_call *call)
-{
-	return run(call, 8);
-}
-
-static const um_op place = {
-	.name = "place", .shape = shape, .grad = grad, .run = { run_f32, run_f64 }
-};
+static const um_op place = { .name = "place", .shape = shape, .grad = grad, .run = { run, run } };
 
 um_node *um_nn_place(um_node *a, int axis, int64_t first, int64_t length)
 {

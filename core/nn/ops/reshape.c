@@ -28,27 +28,17 @@ static void grad(um_node *n, um_node *dy, const bool want[], um_node *dx[])
 }
 
 /* For a program that wants the result in memory of its own. */
-static um_status run(const um_call *call, int64_t size)
+static um_status run(const um_call *call)
 {
-	int64_t bytes = um_node_len(call->node) * size;
+	int64_t bytes = um_node_len(call->node) * call->size;
 	for (int64_t i = 0; i < call->count; i++)
 		memcpy((char *)call->out + i * bytes,
-			(const char *)call->in[0] + i * call->stride[0] * size, (size_t)bytes);
+			(const char *)call->in[0] + i * call->stride[0] * call->size, (size_t)bytes);
 	return UM_OK;
 }
 
-static um_status run_f32(const um_call *call)
-{
-	return run(call, 4);
-}
-
-static um_status run_f64(const um_call *call)
-{
-	return run(call, 8);
-}
-
 static const um_op reshape = {
-	.name = "reshape", .shape = shape, .grad = grad, .run = { run_f32, run_f64 }, .view = true
+	.name = "reshape", .shape = shape, .grad = grad, .run = { run, run }, .view = true
 };
 
 um_node *um_nn_reshape(um_node *a, int rank, const int64_t dim[])

@@ -29,29 +29,18 @@ static void grad(um_node *n, um_node *dy, const bool want[], um_node *dx[])
 		dx[0] = um_nn_place(dy, (int)s->axis, s->first, n->in[0]->dim[s->axis]);
 }
 
-static um_status run(const um_call *call, int64_t size)
+static um_status run(const um_call *call)
 {
 	const attr *s = call->node->attr;
 	um_axis a = um_axis_of(call->node->in[0], s->axis);
-	const um_piece piece = { (const char *)call->in[0] + s->first * a.inner * size,
-		s->count * a.inner * size, a.length * a.inner * size, call->stride[0] * size };
+	int64_t entry = a.inner * call->size;
+	const um_piece piece = { (const char *)call->in[0] + s->first * entry, s->count * entry, a.length * entry,
+		call->stride[0] * call->size };
 	um_rows_join(call->count, a.outer, 1, &piece, call->out, call->threads);
 	return UM_OK;
 }
 
-static um_status run_f32(const um_call *call)
-{
-	return run(call, 4);
-}
-
-static um_status run_f64(const um_call *call)
-{
-	return run(call, 8);
-}
-
-static const um_op slice = {
-	.name = "slice", .shape = shape, .grad = grad, .run = { run_f32, run_f64 }
-};
+static const um_op slice = { .name = "slice", .shape = shape, .grad = grad, .run = { run, run } };
 
 um_node *um_nn_slice(um_node *a, int axis, int64_t first, int64_t count)
 {
