@@ -28,6 +28,6 @@ echo
 echo "What is seen: dps with little weight makes a bright spot, then rings whose shape is right while the data are missed, and"
 echo "its largest deviation falls as the weight rises; no weight fits these data. ald leaves noise everywhere, and fits better with more"
 echo "weight, until (gamma below snr = 0.16) steps grow without bounds and the cell fails with that message. dmps with weight 1, which"
-echo "follows from the likelihood, is next to dpi and fits the data, in a minute; with little weight scenes are too small and blurred,"
+echo "follows from the likelihood, is level with dpi and fits the data, in a minute; with little weight scenes are too small and blurred,"
 echo "with 5 and no limit of its steps images are waves without a scene. Error bars of all but dpi change with the weight."
 exit $status
