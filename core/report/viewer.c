@@ -21,12 +21,14 @@ struct cut {
 	int64_t block, shown_planes, samples, shown; /* of the page; samples: of the file */
 };
 
-static bool load(const char *dir, const char *name, um_image *im)
+/* The first of "of" measurements; *bytes is the size of the file. */
+static bool load(const char *dir, const char *name, int64_t of, um_image *im, int64_t *bytes)
 {
-	struct stat s;
+	struct stat s = { 0 };
 	char *path = name != NULL ? um_format("%s/%s", dir, name) : NULL;
 	bool there = path != NULL && stat(path, &s) == 0;
-	if (there && s.st_size > MOST_BYTES) {
+	*bytes = s.st_size;
+	if (there && s.st_size / of > MOST_BYTES) {
 		um_log(UM_INFO, "%s: too large to be shown in the report", path);
 		there = false;
 	}
@@ -143,14 +145,15 @@ json_t *um_viewer_images(const char *dir, const char *mean, const char *std, con
 	um_image m = { 0 }, s = { 0 }, x = { 0 };
 	json_t *j = NULL;
 	double *out = NULL;
-	if (!load(dir, mean, &m) || m.data.rank < 2)
+	int64_t bytes;
+	if (!load(dir, mean, 1, &m, &bytes) || m.data.rank < 2)
 		goto out;
 	const um_array *a = &m.data;
-	const int64_t n = um_array_len(a);
+	const int64_t n = um_array_len(a), of = 1 + bytes / (int64_t)sizeof(double) / (n + 1); /* about, in the file of means */
 	struct cut c = { .rows = a->dim[a->rank - 2], .columns = a->dim[a->rank - 1] };
 	c.planes = n / (c.rows * c.columns);
-	bool spread = load(dir, std, &s) && um_array_len(&s.data) == n && !is_constant(&s.data);
-	if (spread && load(dir, samples, &x) && um_array_len(&x.data) % n == 0)
+	bool spread = load(dir, std, 1, &s, &bytes) && um_array_len(&s.data) == n && !is_constant(&s.data);
+	if (spread && load(dir, samples, of, &x, &bytes) && um_array_len(&x.data) % n == 0)
 		c.samples = um_array_len(&x.data) / n;
 	if (room < WORDS || !choose(&c, spread, (double)(room - WORDS)))
 		goto out;
