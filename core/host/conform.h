@@ -102,7 +102,8 @@ double conform_norm(const um_array *a);
 um_status conform_near(double got, double want, double tol, double scale, const char *what);
 /* Fails unless |a - b| <= tol * max(|a|, |b|), norms over whole arrays of one type. */
 um_status conform_same(const um_array *a, const um_array *b, double tol, const char *what);
-/* Fails unless, for one of the steps along v, <g, d> is the difference of the values: g is the gradient at x. */
+/* Fails unless, for one of the steps along v, <g, d> is the difference of the values (of fourth order in the step): g is the
+ * gradient at x. */
 um_status conform_gradient(struct fixture *f, const um_array *x, const um_array *g, const um_array *v,
 	um_status (*value)(struct fixture *f, const void *context, const um_array *x, double *out), const void *context);
 um_status conform_finite(const um_array *a, const char *what);
