@@ -220,7 +220,8 @@ void um_image_free(um_image *im)
 	memset(im, 0, sizeof(*im));
 }
 
-um_status um_fits_read_array(const char *path, int hdu, const char *name, um_array *out)
+/* Where there is no extension of that name and none is needed, *out stays empty. */
+static um_status read_hdu(const char *path, int hdu, const char *name, bool needed, um_array *out)
 {
 	um_status st = UM_OK;
 	fitsfile *f = NULL;
@@ -232,6 +233,8 @@ um_status um_fits_read_array(const char *path, int hdu, const char *name, um_arr
 		fits_movnam_hdu(f, IMAGE_HDU, (char *)name, 0, &status);
 	else
 		fits_movabs_hdu(f, hdu, NULL, &status);
+	if (status == BAD_HDU_NUM && !needed)
+		goto out;
 	if (status != 0 && name != NULL)
 		UM_TRY(um_fail(UM_EDATA, "%s: no image extension %s", path, name));
 	if (status != 0)
@@ -242,4 +245,14 @@ um_status um_fits_read_array(const char *path, int hdu, const char *name, um_arr
 out:
 	um_fitsfile_close(f);
 	return st;
+}
+
+um_status um_fits_read_array(const char *path, int hdu, const char *name, um_array *out)
+{
+	return read_hdu(path, hdu, name, true, out);
+}
+
+um_status um_fits_read_extension(const char *path, const char *name, um_array *out)
+{
+	return read_hdu(path, 0, name, false, out);
 }

@@ -37,3 +37,9 @@ out:
 		um_array_free(out);
 	return st;
 }
+
+um_status um_table_extension(const char *path, const char *name, um_array *out)
+{
+	*out = (um_array){ 0 };
+	return is_npy(path) ? UM_OK : um_fits_read_extension(path, name, out);
+}

@@ -70,31 +70,68 @@ static um_status images(const um_env *env, double scale, um_array *x)
 	return st;
 }
 
-/* What the forward model does with the operator of a typical measurement; none is known: *there is false. */
-static um_status forward_sums(um_forward *f, double sums[IMAGES * SUMS], bool *there)
+/* What the forward model does with the operator of a measurement. Where every measurement has an operator of its own that is
+ * no setting, so that the sums are of one that was noted; without any, *varying is false. Unknown to
+ * forward models that cannot simulate: *there is false. */
+struct seen {
+	double sums[IMAGES * SUMS];
+	um_array op; /* [1][nop] that of the sums */
+	bool there, varying;
+};
+
+static void seen_free(struct seen *s)
+{
+	um_array_free(&s->op);
+}
+
+/* Two measurements tell whether operators differ. */
+static um_status forward_op(um_forward *f, const um_array *x, struct seen *s)
 {
 	um_status st = UM_OK;
-	um_array x = { 0 }, y = { 0 }, sigma = { 0 }, op = { 0 };
+	um_array op = { 0 }, y = { 0 }, sigma = { 0 };
+	um_rng rng[IMAGES] = { um_rng_new(0, "measurement", 0), um_rng_new(0, "measurement", 1) };
+	um_memory m = { 0 };
+	um_sink sink = um_memory_sink(&m);
+	const size_t bytes = sizeof(double) * (size_t)f->info.nop;
+	UM_TRY(um_array_new(&op, UM_F64, 2, (const int64_t[]){ IMAGES, f->info.nop }));
+	UM_TRY(um_array_new(&y, UM_F64, 2, (const int64_t[]){ IMAGES, f->info.ny }));
+	UM_TRY(um_array_new(&sigma, UM_F64, 2, (const int64_t[]){ IMAGES, f->info.ny }));
+	UM_TRY(um_forward_simulate(f, rng, x, &op, &y, &sigma, &sink));
+	s->varying = memcmp(um_row_d(&op, 0), um_row_d(&op, 1), bytes) != 0;
+	memcpy(s->op.data, op.data, bytes);
+out:
+	um_phase(NULL, NULL);
+	um_memory_free(&m);
+	um_array_free(&op);
+	um_array_free(&y);
+	um_array_free(&sigma);
+	return st;
+}
+
+/* noted: the operator to take where they vary, or NULL. */
+static um_status forward_sums(um_forward *f, const um_array *noted, struct seen *s)
+{
+	um_status st = UM_OK;
+	um_array x = { 0 }, y = { 0 };
+	*s = (struct seen){ .there = f->info.nop == 0 || um_forward_simulates(f) };
+	if (!s->there)
+		return UM_OK;
 	UM_TRY(images(&f->env, f->env.scale, &x));
 	UM_TRY(um_array_new(&y, UM_F64, 2, (const int64_t[]){ IMAGES, f->info.ny }));
-	UM_TRY(um_array_new(&sigma, UM_F64, 2, (const int64_t[]){ 1, f->info.ny }));
-	UM_TRY(um_array_new(&op, UM_F64, 2, (const int64_t[]){ 1, f->info.nop }));
-	*there = f->info.nop == 0 || f->ops.noise != NULL;
-	if (!*there)
-		goto out;
-	um_phase(f->plugin, "noise");
+	UM_TRY(um_array_new(&s->op, UM_F64, 2, (const int64_t[]){ 1, f->info.nop }));
 	if (f->info.nop > 0)
-		UM_TRY(f->ops.noise(f->self, &sigma, &op));
+		UM_TRY(forward_op(f, &x, s));
+	if (noted != NULL && noted->dtype == UM_F64 && um_array_len(noted) == f->info.nop)
+		UM_TRY(um_array_copy(&s->op, noted));
+	um_array op = um_array_rows(&s->op, 0, 1);
 	op.stride[0] = 0;
 	um_phase(f->plugin, "apply");
 	UM_TRY(f->ops.apply(f->self, &op, &x, NULL, &y, NULL));
-	sums_of(&y, f->info.ny, sums);
+	sums_of(&y, f->info.ny, s->sums);
 out:
 	um_phase(NULL, NULL);
 	um_array_free(&x);
 	um_array_free(&y);
-	um_array_free(&sigma);
-	um_array_free(&op);
 	return st;
 }
 
@@ -158,19 +195,23 @@ static um_status note_sums(um_sink *sink, const char *name, double *sums, bool t
 um_status um_bond_note(um_forward *f, um_prior *priors, int npriors, bool known, um_sink *sink)
 {
 	um_status st = UM_OK;
+	struct seen seen = { .there = false };
 	double sums[IMAGES * SUMS];
 	bool there;
 	char *forward = um_format("forward/%s", f->plugin->name), *prior = names_of(priors, npriors), *sizes = sizes_of(f);
 	UM_TRY(um_sink_note(sink, "problem.forward", forward));
 	UM_TRY(um_sink_note(sink, "problem.priors", prior));
 	UM_TRY(um_sink_note(sink, "problem.sizes", sizes));
-	UM_TRY(forward_sums(f, sums, &there));
-	UM_TRY(note_sums(sink, "problem.forward", sums, there));
+	UM_TRY(forward_sums(f, NULL, &seen));
+	UM_TRY(note_sums(sink, "problem.forward", seen.sums, seen.there));
+	if (seen.varying)
+		UM_TRY(um_sink_tensor(sink, "problem.op", &seen.op));
 	if (known) {
 		UM_TRY(prior_sums(priors, npriors, sums, &there));
 		UM_TRY(note_sums(sink, "problem.priors", sums, there));
 	}
 out:
+	seen_free(&seen);
 	free(forward);
 	free(prior);
 	free(sizes);
@@ -211,19 +252,23 @@ static um_status same_sums(const um_tensors *t, const char *name, const double *
 um_status um_bond_suits(um_forward *f, um_prior *priors, int npriors, bool known, const um_tensors *t)
 {
 	um_status st = UM_OK;
+	const um_array *noted = um_tensors_get(t, "problem.op");
+	struct seen seen = { .there = false };
 	double sums[IMAGES * SUMS];
 	bool there;
 	char *forward = um_format("forward/%s", f->plugin->name), *prior = names_of(priors, npriors), *sizes = sizes_of(f);
 	UM_TRY(same_text(t, "problem.forward", forward));
 	UM_TRY(same_text(t, "problem.sizes", sizes));
 	UM_TRY(same_text(t, "problem.priors", prior));
-	UM_TRY(forward_sums(f, sums, &there));
-	UM_TRY(same_sums(t, "problem.forward", sums, there, forward, "forward_settings"));
+	UM_TRY(forward_sums(f, noted, &seen));
+	UM_TRY(same_sums(t, "problem.forward", seen.sums, seen.there && (noted != NULL || !seen.varying), forward,
+		"forward_settings"));
 	if (known) {
 		UM_TRY(prior_sums(priors, npriors, sums, &there));
 		UM_TRY(same_sums(t, "problem.priors", sums, there, prior, "prior_settings"));
 	}
 out:
+	seen_free(&seen);
 	free(forward);
 	free(prior);
 	free(sizes);

@@ -220,6 +220,9 @@ void um_forward_close(um_forward *f)
 {
 	if (f->self != NULL)
 		f->ops.destroy(f->self);
+	um_array_free(&f->y);
+	um_array_free(&f->sigma);
+	um_array_free(&f->op);
 	*f = (um_forward){ 0 };
 }
 

@@ -15,7 +15,7 @@
 enum { MOMENTS = 4096, HELD = 512, SHEET = 16, SHEET_STEPS = 100 };
 enum { STREAM_TIMES = 0x74696d65, STREAM_NOISE, STREAM_HELD, STREAM_SHEET };
 /* Beside the weights: the range of the net, the held-out loss of the last look. */
-enum { LO, UNIT, HELD_LOSS, RANGE };
+enum { LO, UNIT, HELD_LOSS, LOSS, RANGE };
 
 typedef struct lesson {
 	um_scorenet *net;      /* its weights are the average */
@@ -206,6 +206,7 @@ static um_status look(void *self, int64_t step, double loss, bool *end)
 	(void)end;
 	UM_TRY(held_out_loss(t, held));
 	const double row[] = { isnan(loss) ? *held : loss, *held };
+	*at(t, LOSS) = row[0];
 	if (!isfinite(*held))
 		UM_TRY(um_fail(UM_ENUM, "the training diverged at step %lld; a smaller rate or clip may help", (long long)step));
 	UM_TRY(um_sink_trace(t->sink, step, 2, names, row));
@@ -218,10 +219,11 @@ out:
 static um_status save(lesson *t)
 {
 	um_status st = UM_OK;
-	const char *const keys[] = { "steps", "batch", t->about->held > 0 ? "held_out_loss" : "loss" };
-	const double values[] = { (double)um_training_step(&t->training), (double)t->net->set->batch, *at(t, HELD_LOSS) };
+	const bool held = t->about->held > 0;
+	const char *const keys[] = { "steps", "batch", held ? "held_out_loss" : "loss", "loss" };
+	const double values[] = { (double)um_training_step(&t->training), (double)t->net->set->batch, *at(t, HELD_LOSS), *at(t, LOSS) };
 	UM_TRY(scorenet_note(t->net, t->sink));
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 3 + held; i++) {
 		char *text = um_format("%.6g", values[i]);
 		st = um_sink_note(t->sink, keys[i], text);
 		free(text);

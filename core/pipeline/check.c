@@ -58,7 +58,7 @@ static void open_all(um_plan *p, struct opened *o, um_problems *problems)
 {
 	for (int i = 0; i < p->nforward; i++) {
 		const um_item *it = &p->forward[i];
-		um_status st = um_forward_open(it->plugin, um_params_data(it->params), &p->env, &o->forward[i]);
+		um_status st = um_plan_open_forward(p, i, &p->env, &o->forward[i]);
 		if (st != UM_OK)
 			um_problems_add(problems, st, it->node, "%s", um_message());
 	}
@@ -155,10 +155,10 @@ static void check_source(um_plan *p, const um_task *t, const struct opened *o, u
 		return;
 	if (sim != NULL && f->info.measurements > 0)
 		um_problems_add(problems, UM_EPARAM, s->node, "forward.%s has measurements of its own and is "
-			"simulated too: leave out the simulate stage or its data file", p->forward[t->forward].key);
+			"simulated too: leave out the simulate stage or its file", p->forward[t->forward].key);
 	if (sim == NULL && f->info.measurements == 0)
 		um_problems_add(problems, UM_EPARAM, s->node, "there are no measurements for forward.%s: add a "
-			"simulate stage before this one, or a data file", p->forward[t->forward].key);
+			"simulate stage before this one, or measurements = \"FILE\" to it", p->forward[t->forward].key);
 	if (!f->info.shift_free && (strcmp(s->set.align, "centre") == 0 || strcmp(s->set.align, "samples") == 0))
 		um_problems_add(problems, UM_EPARAM, um_node_get(s->node, "align"), "the data of forward.%s fix "
 			"the position of the image: leave align out", p->forward[t->forward].key);

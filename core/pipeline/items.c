@@ -85,11 +85,22 @@ static um_item read_item(um_kind kind, um_node *node, const char *key, const cha
 	return item;
 }
 
+static const char *const host_keys[] = { "plugin", "measurements", "truth", NULL };
+
+static bool is_host_key(const char *name)
+{
+	int i = 0;
+	while (host_keys[i] != NULL && strcmp(host_keys[i], name) != 0)
+		i++;
+	return host_keys[i] != NULL;
+}
+
 /* The keys of a forward group that the host reads. */
 static void read_forward_settings(um_plan *p, int i, um_problems *problems)
 {
 	static const um_param table[] = {
 		UM_PARAM_TEXT(um_forward_settings, plugin, NULL, "The plugin."),
+		UM_FILE(um_forward_settings, measurements, "", "Measurements for a forward model that has no file of its own."),
 		UM_FILE(um_forward_settings, truth, "", "The true image where it is known, for the truth metrics."),
 	};
 	um_item *item = &p->forward[i];
@@ -98,9 +109,9 @@ static void read_forward_settings(um_plan *p, int i, um_problems *problems)
 	const char **others = um_new(sizeof(*others) * (size_t)(item->node->n + 1));
 	int n = 0;
 	for (int k = 0; k < item->node->n; k++)
-		if (strcmp(item->node->child[k]->name, "plugin") && strcmp(item->node->child[k]->name, "truth"))
+		if (!is_host_key(item->node->child[k]->name))
 			others[n++] = item->node->child[k]->name;
-	if (um_params_fill(table, 2, sizeof(um_forward_settings), item->node, others,
+	if (um_params_fill(table, sizeof(table) / sizeof(*table), sizeof(um_forward_settings), item->node, others,
 		"forward", problems, &p->forward_set_params[i]) == UM_OK && p->forward_set_params[i] != NULL)
 		p->forward_set[i] = *(const um_forward_settings *)um_params_data(p->forward_set_params[i]);
 	free(others);
@@ -116,12 +127,11 @@ static void *more(void *list, size_t each, int n)
 
 static int add_forward(um_plan *p, um_node *node, const char *key, um_problems *problems)
 {
-	static const char *const skip[] = { "plugin", "truth", NULL };
 	const int i = p->nforward++;
 	p->forward = more(p->forward, sizeof(*p->forward), i);
 	p->forward_set = more(p->forward_set, sizeof(*p->forward_set), i);
 	p->forward_set_params = more(p->forward_set_params, sizeof(*p->forward_set_params), i);
-	p->forward[i] = read_item(UM_FORWARD, node, key, skip, problems);
+	p->forward[i] = read_item(UM_FORWARD, node, key, host_keys, problems);
 	read_forward_settings(p, i, problems);
 	const um_item *f = &p->forward[i];
 	if (f->plugin != NULL && (f->plugin->caps & UM_SKY) && !(p->image.fov_uas > 0) && p->image_params != NULL)
@@ -212,4 +222,16 @@ void um_plan_free_items(um_plan *p)
 	free(p->forward_set_params);
 	free(p->prior);
 	free(p->inference);
+}
+
+um_status um_plan_open_forward(const um_plan *p, int i, const um_env *env, um_forward *out)
+{
+	const char *file = p->forward_set[i].measurements;
+	um_status st = um_forward_open(p->forward[i].plugin, um_params_data(p->forward[i].params), env, out);
+	if (st != UM_OK || file == NULL || *file == '\0')
+		return st;
+	st = um_forward_read(out, file);
+	if (st != UM_OK)
+		um_forward_close(out);
+	return st;
 }

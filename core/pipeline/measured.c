@@ -14,8 +14,7 @@ int64_t um_plan_measurements(const um_plan *p, int forward, const um_forward *f)
 
 um_status um_measured_open(const um_plan *p, int forward, const um_env *env, um_measured *m)
 {
-	const um_item *item = &p->forward[forward];
-	um_status st = um_forward_open(item->plugin, um_params_data(item->params), env, &m->forward);
+	um_status st = um_plan_open_forward(p, forward, env, &m->forward);
 	const um_forward_info *info = &m->forward.info;
 	if (st != UM_OK)
 		return st;
@@ -84,47 +83,26 @@ um_status um_measured_check(const um_measured *m)
 	return UM_OK;
 }
 
-static um_status read_simulated(um_measured *m, const char *folder)
-{
-	um_status st = UM_OK;
-	char *data = um_format("%s/measurements.fits", folder), *truth = um_format("%s/truth.fits", folder);
-	um_array y = { 0 }, sigma = { 0 }, op = { 0 };
-	UM_TRY(um_fits_read_array(data, 1, NULL, &y));
-	UM_TRY(um_fits_read_array(data, 0, "SIGMA", &sigma));
-	UM_TRY(take(&m->y, &y, data));
-	UM_TRY(take(&m->sigma, &sigma, data));
-	if (m->forward.info.nop > 0) {
-		UM_TRY(um_fits_read_array(data, 0, "OPERATOR", &op));
-		UM_TRY(take(&m->op, &op, data));
-	}
-	UM_TRY(um_measured_truth(m, truth));
-out:
-	um_array_free(&y);
-	um_array_free(&sigma);
-	um_array_free(&op);
-	free(data);
-	free(truth);
-	return st;
-}
-
 um_status um_measured_read(const um_plan *p, int forward, const char *dir, um_measured *m)
 {
 	um_status st = UM_OK;
+	const bool simulated = um_plan_simulation(p, forward) != NULL;
 	char *folder = um_format("%s/simulate/%s", dir, um_plan_forward_key(p, forward));
-	UM_TRY(um_measured_room(m, um_plan_measurements(p, forward, &m->forward)));
-	if (um_plan_simulation(p, forward) != NULL) {
-		UM_TRY(read_simulated(m, folder));
-	} else {
-		um_phase(m->forward.plugin, "data");
-		UM_TRY(m->forward.ops.data(m->forward.self, &m->y, &m->sigma, &m->op));
-		um_phase(NULL, NULL);
-	}
+	char *data = um_format("%s/measurements.fits", folder), *image = um_format("%s/truth.fits", folder);
+	if (simulated)
+		UM_TRY(um_forward_read(&m->forward, data));
+	UM_TRY(um_measured_room(m, m->forward.info.measurements));
+	UM_TRY(um_forward_data(&m->forward, &m->y, &m->sigma, &m->op));
+	if (simulated)
+		UM_TRY(um_measured_truth(m, image));
 	UM_TRY(um_measured_check(m));
 	const char *truth = p->forward_set[forward].truth;
 	if (truth != NULL && *truth && m->truth.data == NULL)
 		UM_TRY(um_measured_truth(m, truth));
 out:
 	free(folder);
+	free(data);
+	free(image);
 	return st;
 }
 

@@ -31,7 +31,7 @@ typedef struct um_prior_item {
 /* Settings that the host reads from a forward group. */
 typedef struct um_forward_settings {
 	const char *plugin;
-	const char *truth;
+	const char *measurements, *truth;
 } um_forward_settings;
 
 typedef struct um_image_settings {
@@ -145,6 +145,8 @@ UM_API bool um_plan_needs(const um_plan *p, const um_task *t, const um_task *k);
 /* Says where the run directory is: what it trains is opened with its weight files. */
 UM_API void um_plan_set_dir(um_plan *p, const char *dir);
 
+/* A forward model, created, with the measurements of its file where the pipeline names one. */
+UM_API UM_USED um_status um_plan_open_forward(const um_plan *p, int index, const um_env *env, um_forward *out);
 /* The factors of a prior, created; closes what it opened where it fails. */
 UM_API UM_USED um_status um_plan_open_prior(const um_plan *p, int index, const um_env *env, um_prior **out);
 UM_API void um_plan_close_prior(um_prior *factors, int n);

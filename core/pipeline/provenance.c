@@ -143,10 +143,12 @@ static void add_inference(um_input **list, int *n, const um_plan *p, const um_ta
 	}
 }
 
-/* The truth of a forward model, where it is known. */
+/* The measurements of a file, and the truth where it is known, of a forward model. */
 static void add_truth(um_input **list, int *n, const um_plan *p, int i)
 {
 	const um_stage *sim = um_plan_simulation(p, i);
+	if (p->forward_set[i].measurements != NULL && *p->forward_set[i].measurements)
+		add_input(list, n, um_format("forward.%s.measurements", um_plan_forward_key(p, i)), p->forward_set[i].measurements);
 	if (p->forward_set[i].truth != NULL && *p->forward_set[i].truth)
 		add_input(list, n, um_format("forward.%s.truth", um_plan_forward_key(p, i)), p->forward_set[i].truth);
 	if (sim != NULL && sim->set.truth_file != NULL)

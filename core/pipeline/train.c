@@ -239,9 +239,8 @@ out:
 static um_status open_inference(struct training *k)
 {
 	um_status st = UM_OK;
-	const um_item *f = &k->plan->forward[k->task->forward];
 	const int prior = k->task->prior, many = k->plan->prior[prior].n;
-	UM_TRY(um_forward_open(f->plugin, um_params_data(f->params), &k->env, &k->forward));
+	UM_TRY(um_plan_open_forward(k->plan, k->task->forward, &k->env, &k->forward));
 	UM_TRY(um_plan_open_prior(k->plan, prior, &k->env, &k->priors));
 	UM_TRY(um_inference_open(k->item->plugin, um_params_data(k->item->params), &k->env, &k->inference));
 	const char *why = um_cell_refusal(k->inference.info.needs, &k->forward, k->priors, many);

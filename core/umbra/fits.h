@@ -68,6 +68,8 @@ UM_API UM_USED um_status um_fits_write(const char *path, const um_fits_file *f);
 /* Reads HDU number hdu (1 = primary) or, where name is not NULL, the extension of that name,
  * as it is stored, without turning anything: double, last axis = NAXIS1. */
 UM_API UM_USED um_status um_fits_read_array(const char *path, int hdu, const char *name, um_array *out);
+/* The extension of that name, or an empty array (data NULL) where there is none. */
+UM_API UM_USED um_status um_fits_read_extension(const char *path, const char *name, um_array *out);
 
 /* Reads a .npy file (versions 1 to 3; float, double, integers; C or Fortran order) as double. */
 UM_API UM_USED um_status um_npy_read(const char *path, um_array *out);

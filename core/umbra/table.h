@@ -18,6 +18,9 @@ UM_API UM_USED um_status um_table_read(const char *path, um_array *out);
  * column 0 east), a .npy is taken as it is. UM_EDATA names both sizes where they differ. */
 UM_API UM_USED um_status um_table_image(const char *path, int64_t count, um_array *out);
 
+/* What stands beside it: the image extension of that name of a FITS file as stored; empty (data NULL) where there is none. */
+UM_API UM_USED um_status um_table_extension(const char *path, const char *name, um_array *out);
+
 #ifdef __cplusplus
 }
 #endif

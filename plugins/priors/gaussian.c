@@ -82,7 +82,7 @@ static um_status covariance_of(const struct gaussian *p, const um_env *env, int6
 	else if (strcmp(p->spectrum, "power") == 0)
 		UM_TRY(um_spectral_power(rows, columns, var, p->k0, p->slope, c));
 	else if (strcmp(p->spectrum, "angular") == 0 && env->mesh == NULL)
-		UM_TRY(um_fail(UM_EPARAM, "spectrum: angular is for signals on a mesh: image = { mesh = \"icosphere:8\"; }"));
+		UM_TRY(um_fail(UM_EPARAM, "spectrum: angular is for signals on a mesh: image = { surface = \"icosphere:8\"; }"));
 	else if (strcmp(p->spectrum, "angular") == 0)
 		UM_TRY(um_spectral_angular(columns, env->mesh->vertex, var, p->k0, p->slope, c));
 	else

@@ -120,6 +120,39 @@ grep -q 'this measurement is unlike those of training' "$T/far/log.txt" || { cat
 status 2 "$UMBRA" check "$T/line.cfg" --set 'forward.one.rows=[-2.0, 1.6]'
 says "trained for other settings of forward/linear"
 
+# Of a mask that every measurement has of its own neither the seed nor a setting matters; one for all is a part of the model.
+cat >"$T/holes.cfg" <<'C'
+seed = 3;
+image = { pixels = [4, 4]; };
+forward = { holes = { plugin = "inpaint"; sigma = 0.1; fractions = [0.3, 0.7]; }; };
+priors = { field = { plugin = "gaussian"; spectrum = "power"; mean = 0.5; sigma = 0.2; }; };
+inference = { cnf = { plugin = "cnf"; couplings = 4; hidden = 16; steps = 20; check = 20; refine = 0; }; };
+run = (
+  { stage = "train"; inference = "cnf"; forward = "holes"; priors = ["field"]; data = { prior = "field"; held_out = 100; }; },
+  { stage = "simulate"; forward = "holes"; truth = { prior = "field"; seed = 2; }; },
+  { stage = "infer"; forward = "holes"; priors = ["field"]; inference = ["cnf"]; samples = 80; }
+);
+C
+status 0 "$UMBRA" run "$T/holes.cfg" -o "$T/holes" --quiet --only train/cnf
+status 0 "$UMBRA" run "$T/holes.cfg" -o "$T/same" --quiet --only train/cnf --set forward.holes.same=true \
+	--set 'forward.holes.fractions=[0.0,0.0]'
+sed '/stage = "train"/d; /inference = {/s/.*/inference = { cnf = { plugin = "cnf"; refine = 0; model = "MODEL"; }; };/' \
+	"$T/holes.cfg" >"$T/seen.cfg"
+seen() { # STATUS MODEL SETTING...
+	want=$1
+	sed "s|MODEL|$T/$2/train/cnf/cnf.safetensors|" "$T/seen.cfg" >"$T/s.cfg"
+	shift 2
+	status "$want" "$UMBRA" check "$T/s.cfg" "$@"
+}
+seen 0 holes
+seen 0 holes --set seed=4 --set 'forward.holes.fractions=[0.4,0.4]' --set forward.holes.seen=0.9
+seen 0 holes --set forward.holes.same=true --set 'forward.holes.fractions=[0.0,0.0]'
+seen 2 holes --set 'forward={holes={plugin="blur"; width=1.0; sigma=0.1;};}'
+seen 0 same --set forward.holes.same=true --set 'forward.holes.fractions=[0.0,0.0]'
+seen 2 same --set forward.holes.same=true --set 'forward.holes.fractions=[0.0,0.0]' --set seed=4
+says "trained for other settings of forward/inpaint"
+seen 2 same
+
 # A prior that learned in the same run comes first.
 status 0 "$UMBRA" run "$T/p.cfg" -o "$T/chain" --quiet --only seen/learned+cnf --set 'run=(
   { stage = "train"; prior = "learned"; data = { prior = "field"; count = 200; }; },
