@@ -16,19 +16,21 @@ static um_status spread(um_array *to, const um_array *from, const char *path, co
 	return UM_OK;
 }
 
-/* Rows of ny numbers, as simulate writes them, or one measurement that is an image. */
+/* Rows of ny numbers, as simulate writes them, or measurements that are images. */
 static um_status read_y(um_forward *f, const char *path)
 {
 	um_status st = UM_OK;
 	um_array y = { 0 };
 	const int64_t ny = f->info.ny;
 	UM_TRY(um_table_read(path, &y));
-	if (y.rank > 1 && y.dim[y.rank - 1] != ny && um_array_len(&y) == ny) {
-		um_array_free(&y);
-		UM_TRY(um_table_image(path, ny, &y));
-	}
 	const int64_t n = um_array_len(&y);
-	if (n < ny || n % ny != 0 || (n > ny && y.dim[y.rank - 1] != ny))
+	const bool rows = y.rank > 0 && y.dim[y.rank - 1] == ny;
+	const bool images = y.rank > 1 && n % ny == 0 && n > 0 && ny % (y.dim[y.rank - 1] * y.dim[y.rank - 2]) == 0;
+	if (!rows && images) {
+		um_array_free(&y);
+		UM_TRY(um_table_image(path, n, &y));
+	}
+	if (n < ny || n % ny != 0 || !(rows || images || n == ny))
 		UM_TRY(um_fail(UM_EDATA, "%s: %lld numbers in rows of %lld; a measurement of forward/%s has %lld", path, (long long)n,
 			(long long)(y.rank > 0 ? y.dim[y.rank - 1] : 1), f->plugin->name, (long long)ny));
 	UM_TRY(um_array_new(&f->y, UM_F64, 2, (const int64_t[]){ n / ny, ny }));

@@ -85,6 +85,20 @@ static um_item read_item(um_kind kind, um_node *node, const char *key, const cha
 	return item;
 }
 
+static const um_param forward_table[] = {
+	UM_PARAM_TEXT(um_forward_settings, plugin, NULL, "The plugin; its parameters stand beside these keys."),
+	UM_FILE(um_forward_settings, measurements, "", "What was measured, for a forward model without files of its own: FITS or .npy, images where "
+		"a measurement is one, else rows of numbers as in measurements.fits of a run; extensions SIGMA and OPERATOR for noise and masks "
+		"that are not those of the parameters."),
+	UM_FILE(um_forward_settings, truth, "", "The true image where it is known, for the truth metrics."),
+};
+
+const um_param *um_forward_table(size_t *n)
+{
+	*n = sizeof(forward_table) / sizeof(*forward_table);
+	return forward_table;
+}
+
 static const char *const host_keys[] = { "plugin", "measurements", "truth", NULL };
 
 static bool is_host_key(const char *name)
@@ -98,11 +112,6 @@ static bool is_host_key(const char *name)
 /* The keys of a forward group that the host reads. */
 static void read_forward_settings(um_plan *p, int i, um_problems *problems)
 {
-	static const um_param table[] = {
-		UM_PARAM_TEXT(um_forward_settings, plugin, NULL, "The plugin."),
-		UM_FILE(um_forward_settings, measurements, "", "Measurements for a forward model that has no file of its own."),
-		UM_FILE(um_forward_settings, truth, "", "The true image where it is known, for the truth metrics."),
-	};
 	um_item *item = &p->forward[i];
 	if (item->plugin == NULL)
 		return;
@@ -111,7 +120,7 @@ static void read_forward_settings(um_plan *p, int i, um_problems *problems)
 	for (int k = 0; k < item->node->n; k++)
 		if (!is_host_key(item->node->child[k]->name))
 			others[n++] = item->node->child[k]->name;
-	if (um_params_fill(table, sizeof(table) / sizeof(*table), sizeof(um_forward_settings), item->node, others,
+	if (um_params_fill(forward_table, sizeof(forward_table) / sizeof(*forward_table), sizeof(um_forward_settings), item->node, others,
 		"forward", problems, &p->forward_set_params[i]) == UM_OK && p->forward_set_params[i] != NULL)
 		p->forward_set[i] = *(const um_forward_settings *)um_params_data(p->forward_set_params[i]);
 	free(others);

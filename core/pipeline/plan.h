@@ -163,6 +163,8 @@ UM_API void um_stage_read(um_plan *p, um_node *node, um_problems *problems);
 
 /* ---- private to core/pipeline: items.c, plan.c, sweep.c ------------------------------------- */
 
+/* The keys of a forward group that the host reads. */
+UM_API const um_param *um_forward_table(size_t *n);
 /* Adds a forward, prior or inference: node under a key, as a variant of base where that is not NULL. Its index. */
 UM_API int um_plan_add(um_plan *p, um_kind kind, um_node *node, const char *key, const char *base, um_problems *problems);
 UM_API void um_plan_free_items(um_plan *p);

@@ -137,8 +137,12 @@ static void group_help(FILE *out, const char *key, const char *form, const char 
 
 void um_plan_help(FILE *out)
 {
+	size_t n;
+	const um_param *forward = um_forward_table(&n);
 	fprintf(out, "image = { ... }\n");
 	um_params_help(image_table, COUNT(image_table), out);
+	fprintf(out, "\nforward = { KEY = { ... } }\n");
+	um_params_help(forward, n, out);
 	for (size_t i = 0; i < COUNT(kinds); i++) {
 		fprintf(out, "\nrun = ( { stage = \"%s\"; ... } )\n", kinds[i].name);
 		um_params_help(kinds[i].table, kinds[i].n, out);

@@ -64,8 +64,8 @@ typedef struct um_inference {
 UM_API UM_USED um_status um_forward_open(const um_plugin *p, const void *params, const um_env *env, um_forward *out);
 UM_API UM_USED um_status um_prior_open(const um_plugin *p, const void *params, const um_env *env, um_prior *out);
 UM_API UM_USED um_status um_inference_open(const um_plugin *p, const void *params, const um_env *env, um_inference *out);
-/* Measurements from a file, for any forward model without its own: .npy or FITS, rows as a simulate stage writes them, or one
- * image where a measurement is one. Extensions SIGMA and OPERATOR have one row or as many; without, they are as the settings
+/* Measurements from a file, for any forward model without its own: .npy or FITS, rows as a simulate stage writes them, or
+ * images where a measurement is one. Extensions SIGMA and OPERATOR have one row or as many; without, they are as the settings
  * say (noise). info.measurements becomes their number. UM_EDATA names both sizes where they differ. */
 UM_API UM_USED um_status um_forward_read(um_forward *f, const char *path);
 /* info.measurements rows of such a file, or of the plugin's own. */

@@ -51,8 +51,8 @@ cp "$T/one/simulate/holes/truth.fits" "$T/one.fits"
 status 0 "$UMBRA" run "$T/q.cfg" -o "$T/c" --quiet
 # mean = (0.2^2 y + 0.1^2 0.5) / (0.2^2 + 0.1^2) = 0.8 y + 0.1: its rms distance from y is 0.2 times that of y from 0.5
 "$UMBRA" run "$T/q.cfg" -o "$T/d" --quiet --set forward.sharp.sigma=1e-6 || bad=1
-rms() { sed -n 's/.*"nrmse_mean": *\([0-9.e-]*\).*/\1/p' "$1/sharp/white+map/metrics.json"; }
-echo "$(rms "$T/c") $(rms "$T/d")" | awk '!($1 > 0.01 && $1 < 0.2 && $2 < 1e-4) { print "errors of the means:", $0; exit 1 }' || bad=1
+rms() { sed -n 's/.*"nrmse": *\([0-9.e-]*\).*/\1/p' "$1/sharp/white+map/metrics.json"; }
+echo "$(rms "$T/c") $(rms "$T/d")" | awk '!($1 > 0.05 && $1 < 0.1 && $2 < 1e-4) { print "errors of the means:", $0; exit 1 }' || bad=1
 
 # Learning from them.
 status 0 given "$T/learned" --set 'run=({ stage="train"; inference="cnf"; forward="holes"; priors=["white"]; },
@@ -63,7 +63,7 @@ cp "$T/y.fits" "$T/other.fits"
 status 0 "$UMBRA" run "$T/q.cfg" -o "$T/c" --resume
 says 'nothing has changed'
 cp "$truth" "$T/many.fits"
-status 0 "$UMBRA" run "$T/q.cfg" -o "$T/c" --resume --set 'forward.sharp.measurements="many.fits"' --set 'forward.sharp.truth="many.fits"'
+status 0 "$UMBRA" run "$T/q.cfg" -o "$T/c" --resume --set "forward.sharp.measurements=\"$T/many.fits\"" --set "forward.sharp.truth=\"$T/many.fits\""
 says 'run again'
 
 # What cannot be.
