@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Slow comparisons with references: tests/validate/NAME.sh writes share/results/NAME.md.
+# Slow comparisons with references: tests/validate/NAME.sh writes share/results/NAME.md,
+# and NAME.png, where it makes a picture.
 # usage: tests/validate.sh BUILD [NAME...]; with KEEP = a folder, what was run stays there.
 UMBRA_BUILD=${1:-build}
 export UMBRA_BUILD
@@ -20,6 +21,7 @@ for name in "$@"; do
 	*) echo "FAILED: $name" >&2; status=1 ;;
 	esac
 	cp "$T/$name.md" "$out/$name.md"
+	[ ! -e "$T/$name/$name.png" ] || cp "$T/$name/$name.png" "$out/$name.png"
 	cat "$out/$name.md"
 done
 exit $status
