@@ -247,7 +247,7 @@ static um_status lesson_new(lesson *t)
 	if (a->w == NULL) {
 		const um_rng rng = um_problem_rng(t->p, UM_AMORTIZED_WEIGHTS, 0);
 		UM_TRY(um_condition_new(set, t->p, &a->cond));
-		UM_TRY(um_amortizer_choose(a, t->about));
+		um_amortizer_choose(a, t->about);
 		UM_TRY(um_amortizer_coordinates(a));
 		const int64_t told = set->embedding > 0 ? set->embedding : um_condition_width(&a->cond), wide = (a->n + told) / 4;
 		if (a->spec.hidden == 0 && !a->spec.convolutional)

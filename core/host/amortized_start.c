@@ -26,22 +26,42 @@ typedef struct beginning {
 } beginning;
 
 /* Regression needs draws of the prior that are cheap, and simulations. */
-um_status um_amortizer_choose(um_amortizer *a, const um_problem_info *about)
+static bool can_regress(const um_problem_info *about)
 {
-	const bool can = about->draws && about->simulates, automatic = strcmp(a->set.start, "auto") == 0;
+	return about->draws && about->simulates;
+}
+
+static bool regresses(const um_amortizer *a, const um_problem_info *about)
+{
+	const bool automatic = strcmp(a->set.start, "auto") == 0;
+	return automatic ? can_regress(about) && !about->estimate && a->n <= AUTOMATIC : a->set.start[0] == 'r';
+}
+
+um_status um_amortized_suits(const um_amortizer *a, const um_problem_info *about)
+{
+	const int64_t draws = a->set.prior_draws;
+	um_status st = UM_OK;
+	if (a->w != NULL) /* it goes by its file, which knows its problem */
+		return UM_OK;
+	UM_TRY(um_condition_suits(&a->set, about));
+	if (a->set.start[0] == 'r' && !can_regress(about))
+		UM_TRY(um_fail(UM_EPARAM, "start: a regression needs a prior that can be drawn from and a forward model that can "
+			"simulate; take start = \"prior\""));
+	if (regresses(a, about) && draws == 0)
+		UM_TRY(um_fail(UM_EPARAM, "prior_draws: a regression needs some; or take start = \"prior\""));
+	if (a->set.summary[0] == 'w' && draws >= 0 && draws < 4)
+		UM_TRY(um_fail(UM_EPARAM, "prior_draws: summary = \"wiener\" needs 4 at least"));
+out:
+	return st;
+}
+
+void um_amortizer_choose(um_amortizer *a, const um_problem_info *about)
+{
 	const bool filter = a->cond.summary == UM_SUMMARY_WIENER;
 	const int64_t all = 4 * (a->n + a->cond.nc), many = all < FEWEST ? FEWEST : all > MOST ? MOST : all;
-	if (!automatic && a->set.start[0] == 'r' && !can)
-		return um_fail(UM_EPARAM, "start: a regression needs a prior that can be drawn from and a forward model that can simulate; "
-			"take start = \"prior\"");
-	a->regression = automatic ? can && !about->estimate && a->n <= AUTOMATIC : a->set.start[0] == 'r';
+	a->regression = regresses(a, about);
 	if (a->set.prior_draws < 0)
 		a->set.prior_draws = (filter ? 2 : 1) * (!a->regression || about->estimate ? FEW : many);
-	if (a->regression && a->set.prior_draws == 0)
-		return um_fail(UM_EPARAM, "prior_draws: a regression needs some; or take start = \"prior\"");
-	if (filter && a->set.prior_draws < 4)
-		return um_fail(UM_EPARAM, "prior_draws: summary = \"wiener\" needs 4 at least");
-	return UM_OK;
 }
 
 static void streams(const beginning *t, uint64_t purpose, int64_t first, int64_t rows, um_rng *rng)

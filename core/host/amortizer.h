@@ -60,7 +60,7 @@ um_status um_amortizer_chi2(um_problem *p, const um_array *u, double *chi2);
 
 /* Whether it starts from a regression, and from how many draws of the prior, once sizes of the condition are known; and the
  * start itself, of the prior and of training measurements. */
-um_status um_amortizer_choose(um_amortizer *a, const um_problem_info *about);
+void um_amortizer_choose(um_amortizer *a, const um_problem_info *about);
 um_status um_amortizer_start(um_amortizer *a, um_problem *p, um_sink *sink);
 
 /* set.tune steps for the one measurement of the problem: variational inference that starts from the amortized law. */

@@ -6,13 +6,13 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <umbra/host.h>
 #include "base/mem.h"
+#include "host/problem.h"
 
 enum { IMAGES = 2, SUMS = 8 };
 static const double ALIKE = 1e-3; /* relative to the root mean square of the sums */
 
-const char *um_cell_refusal(uint32_t needs, const um_forward *f, const um_prior *priors, int npriors)
+static const char *needs_refusal(uint32_t needs, const um_forward *f, const um_prior *priors, int npriors)
 {
 	bool closed = npriors == 1 && priors[0].info.components > 0;
 	bool score = npriors == 1 && priors[0].ops.score != NULL;
@@ -44,6 +44,18 @@ const char *um_cell_refusal(uint32_t needs, const um_forward *f, const um_prior 
 	if (positive && f->env.transform == UM_IDENTITY)
 		return "the prior is for positive images: set transform = \"softplus\" in the group image";
 	return NULL;
+}
+
+const char *um_cell_refusal(const um_inference *inference, const um_forward *f, const um_prior *priors, int npriors)
+{
+	const char *why = needs_refusal(inference->info.needs, f, priors, npriors);
+	if (why != NULL || inference->ops.suits == NULL)
+		return why;
+	const um_problem_info about = problem_known(f, priors, npriors);
+	um_phase(inference->plugin, "suits");
+	const um_status st = inference->ops.suits(inference->self, &about);
+	um_phase(NULL, NULL);
+	return st != UM_OK ? um_message() : NULL;
 }
 
 /* ---- what was learned, and for what ------------------------------------------------------- */

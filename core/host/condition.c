@@ -65,18 +65,25 @@ static int64_t numbers_of(const um_condition *c)
 	return (c->summary == UM_SUMMARY_RAW ? c->ny : c->n) + (c->blind ? 0 : c->nop) + 1;
 }
 
-/* Everything from shape, summary, blind, planes, ny, nop and nc; and so many modes of a Wiener filter. */
-static um_status allocate(um_condition *c, int64_t modes)
+/* Sizes from shape, summary, blind, planes, ny and nop. */
+static um_status measure(um_condition *c)
 {
-	um_status st = UM_OK;
-	const int64_t *s = c->shape, three = 3;
-	c->plane = s[3] * s[4];
+	c->plane = c->shape[3] * c->shape[4];
 	c->nsummary = c->summary == UM_SUMMARY_RAW ? c->ny : c->n;
 	c->nf = numbers_of(c);
 	if (c->planes && (c->nsummary % c->plane != 0 || (!c->blind && c->nop % c->plane != 0)))
 		return um_fail(UM_EPARAM, "couplings_of: convolutional couplings are told images, and a condition of %lld numbers "
 			"with %lld operator parameters is none; take summary = \"adjoint\", or couplings of vectors",
 			(long long)c->nsummary, (long long)(c->blind ? 0 : c->nop));
+	return UM_OK;
+}
+
+/* Everything, from these and nc; and so many modes of a Wiener filter. */
+static um_status allocate(um_condition *c, int64_t modes)
+{
+	um_status st = UM_OK;
+	const int64_t *s = c->shape, three = 3;
+	UM_TRY(measure(c));
 	UM_TRY(um_array_new(&c->moments, UM_F64, 2, (const int64_t[]){ 2, c->nf }));
 	UM_TRY(um_array_new(&c->basis, UM_F32, 2, (const int64_t[]){ c->nc, c->nf }));
 	UM_TRY(um_array_new(&c->noise, UM_F64, 2, (const int64_t[]){ 3, c->ny }));
@@ -92,19 +99,30 @@ out:
 	return st;
 }
 
+static um_condition described(const um_amortized *set, const um_problem_info *about)
+{
+	um_condition c = { .summary = summary_named(set->summary), .blind = set->blind, .planes = set->couplings_of[0] == 'i',
+		.n = about->n, .ny = about->ny, .nop = about->nop };
+	memcpy(c.shape, about->shape, sizeof(c.shape));
+	return c;
+}
+
+um_status um_condition_suits(const um_amortized *set, const um_problem_info *about)
+{
+	um_condition c = described(set, about);
+	if (c.summary == UM_SUMMARY_PSEUDO && !about->linear)
+		return um_fail(UM_EPARAM, "summary: only linear forward models have a pseudo-inverse; take adjoint or raw");
+	if (c.summary == UM_SUMMARY_WIENER && !about->draws)
+		return um_fail(UM_EPARAM, "summary: wiener takes moments of draws, and the prior cannot be drawn from; take another");
+	if ((c.summary == UM_SUMMARY_ADJOINT || c.summary == UM_SUMMARY_PSEUDO) && c.blind && c.nop > 0)
+		return um_fail(UM_EPARAM, "summary: blind, the operator that %s takes is not known; take raw or wiener", set->summary);
+	return measure(&c);
+}
+
 um_status um_condition_new(const um_amortized *set, const um_problem *p, um_condition *c)
 {
 	const um_problem_info *about = um_problem_about(p);
-	*c = (um_condition){ .blind = set->blind, .planes = set->couplings_of[0] == 'i', .ny = about->ny, .nop = about->nop };
-	c->summary = summary_named(set->summary);
-	memcpy(c->shape, about->shape, sizeof(c->shape));
-	c->n = about->n;
-	if (c->summary == UM_SUMMARY_PSEUDO && !about->linear)
-		return um_fail(UM_EPARAM, "summary: only linear forward models have a pseudo-inverse; take adjoint or raw");
-	if (c->summary == UM_SUMMARY_WIENER && !about->draws)
-		return um_fail(UM_EPARAM, "summary: wiener takes moments of draws, and the prior cannot be drawn from; take another");
-	if ((c->summary == UM_SUMMARY_ADJOINT || c->summary == UM_SUMMARY_PSEUDO) && c->blind && c->nop > 0)
-		return um_fail(UM_EPARAM, "summary: blind, the operator that %s takes is not known; take raw or wiener", set->summary);
+	*c = described(set, about);
 	c->nf = numbers_of(c);
 	const int64_t half = um_condition_sample(c, about) / 2, wish = c->planes ? PLANES_FEATURES : set->features;
 	c->nc = wish < c->nf ? wish : c->nf;

@@ -38,6 +38,8 @@ typedef struct um_condition {
 	um_array f, v, white;      /* [rows][nf] numbers, the same standardised, [rows][nc] in the basis */
 } um_condition;
 
+/* Whether the settings suit a problem. */
+um_status um_condition_suits(const um_amortized *set, const um_problem_info *about);
 /* Sizes from settings and the problem, or from a weight file. */
 um_status um_condition_new(const um_amortized *set, const um_problem *p, um_condition *c);
 um_status um_condition_read(const um_tensors *t, const int64_t shape[5], um_condition *c);

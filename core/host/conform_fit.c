@@ -35,6 +35,9 @@ static um_status fit_inference(struct battery *b, const um_env *env, double seco
 	um_problem *problem = NULL;
 	UM_TRY(conform_toy(env, &toy));
 	UM_TRY(um_inference_open(b->plugin, b->params, env, &inference));
+	const char *refusal = um_cell_refusal(&inference, &toy.forward, &toy.prior, 1);
+	if (refusal != NULL)
+		UM_TRY(um_fail(UM_EPARAM, "%s", refusal));
 	UM_TRY(um_problem_new_fit(&toy.forward, &toy.prior, 1, data, seconds, "conform", &problem));
 	um_phase(b->plugin, "fit");
 	st = inference.ops.fit(inference.self, problem, sink);

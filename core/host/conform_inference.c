@@ -126,7 +126,9 @@ static um_status run(struct fixture *f, bool stop, bool used, struct trial *t, c
 	t->memory = &memory;
 	t->ops = (um_sink_ops){ .progress = progress, .samples = samples, .metric = metric };
 	UM_TRY(open_trial(f, t));
-	*refusal = um_cell_refusal(f->inference.info.needs, &t->toy.forward, &t->toy.prior, 1);
+	*refusal = um_cell_refusal(&f->inference, &t->toy.forward, &t->toy.prior, 1);
+	if (*refusal == um_message()) /* which does not last */
+		*refusal = "its suits refuses the small problem of this battery";
 	if (*refusal != NULL)
 		goto out;
 	UM_TRY(conform_instance(f->b, &f->env, &fresh));

@@ -77,7 +77,6 @@ um_status um_fit_start(um_fit *w, double *mean, double *sd);
 /* Whether the fit goes by the moments of the prior; then the law is affine (um_law_affine), and um_fit_whiten
  * takes the place of um_fit_start: mean and standard deviation of v. */
 bool um_fit_moments(const um_fit *w);
-um_status um_fit_moments_check(const um_fit *w);
 um_status um_fit_whiten(um_fit *w, double *mean, double *sd);
 
 /* The ELBO of the law of now, into row attempt of elbo. */

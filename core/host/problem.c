@@ -6,33 +6,38 @@
 #include "base/mem.h"
 #include "host/problem.h"
 
+um_problem_info problem_known(const um_forward *f, const um_prior *priors, int npriors)
+{
+	const um_env *env = &f->env;
+	const um_prior *one = npriors == 1 ? priors : NULL;
+	um_problem_info info = { .size = sizeof(info), .threads = env->threads, .n = 1, .ny = f->info.ny, .nop = f->info.nop,
+		.linear = f->info.linear, .transform = env->transform, .scale = env->scale, .angles = f->info.angles };
+	info.simulates = um_forward_simulates(f);
+	info.solves = f->info.linear && f->ops.solve != NULL;
+	info.components = one != NULL ? one->info.components : 0;
+	info.draws = one != NULL && one->ops.sample != NULL;
+	info.normalised = one != NULL && one->info.normalised;
+	info.lo = one != NULL ? one->info.lo : 0;
+	info.unit = one != NULL ? one->info.unit : 0;
+	for (int i = 0; i < npriors; i++)
+		info.estimate |= priors[i].info.estimate;
+	for (int i = 0; i < 5; i++) {
+		info.shape[i] = env->shape[i];
+		info.n *= env->shape[i];
+	}
+	return info;
+}
+
 /* All but the measurement. */
 static um_problem *new_problem(um_forward *f, um_prior *priors, int npriors, const char *name)
 {
-	const um_env *env = &f->env;
 	um_problem *p = um_new(sizeof(*p));
 	p->forward = f;
 	p->priors = priors;
 	p->npriors = npriors;
-	p->key = um_rng_new(env->seed, name, 0);
-	p->scale = env->scale;
-	p->info = (um_problem_info){ .size = sizeof(p->info), .threads = env->threads, .n = 1,
-		.ny = f->info.ny, .nop = f->info.nop, .linear = f->info.linear,
-		.transform = env->transform, .components = npriors == 1 ? priors[0].info.components : 0 };
-	p->info.simulates = um_forward_simulates(f);
-	p->info.draws = npriors == 1 && priors[0].ops.sample != NULL;
-	p->info.solves = f->info.linear && f->ops.solve != NULL;
-	p->info.scale = env->scale;
-	p->info.normalised = npriors == 1 && priors[0].info.normalised;
-	p->info.angles = f->info.angles;
-	p->info.lo = npriors == 1 ? priors[0].info.lo : 0;
-	p->info.unit = npriors == 1 ? priors[0].info.unit : 0;
-	for (int i = 0; i < npriors; i++)
-		p->info.estimate |= priors[i].info.estimate;
-	for (int i = 0; i < 5; i++) {
-		p->info.shape[i] = env->shape[i];
-		p->info.n *= env->shape[i];
-	}
+	p->key = um_rng_new(f->env.seed, name, 0);
+	p->scale = f->env.scale;
+	p->info = problem_known(f, priors, npriors);
 	return p;
 }
 

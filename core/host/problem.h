@@ -24,6 +24,9 @@ struct um_problem {
 	int64_t npartial;
 };
 
+/* What is known without a measurement. */
+um_problem_info problem_known(const um_forward *f, const um_prior *priors, int npriors);
+
 /* Rows of u belong to rows of measurements. */
 um_status problem_fitting(const um_problem *p, int64_t rows);
 

@@ -338,8 +338,6 @@ static um_status fit_new(um_fit *w)
 	um_array *const images[] = { &w->u, &w->dl, &w->dp }, *const numbers[] = { &w->ll, &w->lp, &w->lq };
 	UM_TRY(um_law_new(set->family, &spec, &w->law));
 	if (um_fit_moments(w))
-		UM_TRY(um_fit_moments_check(w));
-	if (um_fit_moments(w))
 		UM_TRY(um_law_affine(w->law, &spec, &w->law));
 	UM_TRY(um_array_new(&w->count, UM_I64, 1, &counts));
 	UM_TRY(um_array_new(&w->elbo, UM_F64, 2, (const int64_t[]){ UM_FIT_SEEDS, 3 }));

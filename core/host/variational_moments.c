@@ -24,21 +24,24 @@ typedef struct gauss {
 	um_array image, slope;     /* [1][image] */
 } gauss;
 
+static bool too_many(const um_problem_info *about)
+{
+	return about->n > MOST || about->n * about->ny > LARGEST;
+}
+
 bool um_fit_moments(const um_fit *w)
 {
 	const um_problem_info *about = w->about;
 	if (strcmp(w->set->warm, "moments") == 0)
 		return true;
-	return strcmp(w->set->warm, "auto") == 0 && about->estimate && about->draws && about->n > 16 && about->n <= MOST &&
-		about->n * about->ny <= LARGEST;
+	return strcmp(w->set->warm, "auto") == 0 && about->estimate && about->draws && about->n > 16 && !too_many(about);
 }
 
-um_status um_fit_moments_check(const um_fit *w)
+um_status um_variational_suits(const um_variational *set, const um_problem_info *about)
 {
-	const um_problem_info *about = w->about;
-	if (about->n > MOST || about->n * about->ny > LARGEST)
-		return um_fail(UM_EPARAM, "warm: moments of %lld numbers with %lld measurements are too many; at most %d, and %d "
-			"times measurements", (long long)about->n, (long long)about->ny, MOST, LARGEST);
+	if (strcmp(set->warm, "moments") == 0 && too_many(about))
+		return um_fail(UM_EPARAM, "warm: moments of %lld numbers with %lld measurements are too many, at most %d and, times "
+			"measurements, %d; take map or none", (long long)about->n, (long long)about->ny, MOST, LARGEST);
 	return UM_OK;
 }
 

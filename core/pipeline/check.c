@@ -138,7 +138,7 @@ static void check_cell(um_plan *p, const um_task *t, const struct opened *o, um_
 	const um_inference *inf = &o->inference[t->inference];
 	if (f->self == NULL || prior == NULL || inf->plugin == NULL)
 		return; /* already complained about */
-	const char *why = um_cell_refusal(inf->info.needs, f, prior, p->prior[t->prior].n);
+	const char *why = um_cell_refusal(inf, f, prior, p->prior[t->prior].n);
 	if (why != NULL && !s->set.skip_impossible)
 		um_problems_add(problems, UM_EPARAM, s->node, "the cell %s cannot work: %s (skip_impossible = "
 			"true leaves such cells out)", t->name, why);
@@ -236,7 +236,7 @@ static void check_learner(um_plan *p, const um_task *t, const struct opened *o, 
 	const bool data = um_node_get(s->node, "data") != NULL;
 	if (f->self == NULL || o->prior[t->prior] == NULL || inf->plugin == NULL)
 		return;
-	const char *why = um_cell_refusal(inf->info.needs, f, o->prior[t->prior], p->prior[t->prior].n);
+	const char *why = um_cell_refusal(inf, f, o->prior[t->prior], p->prior[t->prior].n);
 	if (why != NULL)
 		um_problems_add(problems, UM_EPARAM, s->node, "inference.%s cannot be trained: %s", p->inference[t->inference].key, why);
 	if (data)

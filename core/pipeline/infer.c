@@ -46,7 +46,7 @@ static um_status together(struct cell *k, bool *impossible)
 	um_status st = UM_OK;
 	um_tensors trained = { 0 };
 	const char *model = um_item_model(&k->plan->inference[k->t->inference]);
-	const char *why = um_cell_refusal(k->inference.info.needs, &k->m.forward, k->priors, k->npriors);
+	const char *why = um_cell_refusal(&k->inference, &k->m.forward, k->priors, k->npriors);
 	if (why != NULL)
 		st = um_fail(UM_EPARAM, "%s", why);
 	else if (model != NULL) {

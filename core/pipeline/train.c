@@ -243,7 +243,7 @@ static um_status open_inference(struct training *k)
 	UM_TRY(um_plan_open_forward(k->plan, k->task->forward, &k->env, &k->forward));
 	UM_TRY(um_plan_open_prior(k->plan, prior, &k->env, &k->priors));
 	UM_TRY(um_inference_open(k->item->plugin, um_params_data(k->item->params), &k->env, &k->inference));
-	const char *why = um_cell_refusal(k->inference.info.needs, &k->forward, k->priors, many);
+	const char *why = um_cell_refusal(&k->inference, &k->forward, k->priors, many);
 	if (why != NULL)
 		UM_TRY(um_fail(UM_EPARAM, "%s", why));
 	if (um_node_get(k->stage->node, "data") != NULL)

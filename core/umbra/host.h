@@ -131,8 +131,8 @@ UM_API int64_t um_problem_calls(const um_problem *p); /* evaluations of the prio
 UM_API UM_USED um_status um_bond_note(um_forward *f, um_prior *priors, int npriors, bool known, um_sink *sink);
 UM_API UM_USED um_status um_bond_suits(um_forward *f, um_prior *priors, int npriors, bool known, const um_tensors *t);
 
-/* Why inference with these needs cannot work on this problem: a sentence, or NULL. */
-UM_API const char *um_cell_refusal(uint32_t needs, const um_forward *f, const um_prior *priors, int npriors);
+/* Why the inference cannot work on this problem: a sentence, which may be um_message(), or NULL. */
+UM_API const char *um_cell_refusal(const um_inference *inference, const um_forward *f, const um_prior *priors, int npriors);
 
 /* Called before every call into a plugin, so that a crash can be attributed, and with NULL
  * after calls made for an inference plugin, which then goes on. NULL hook: nobody. */

@@ -230,6 +230,11 @@ typedef struct um_inference_ops {
 	 * only fit and destroy are called; checkpoints and the budget of um_problem_info are obeyed. run refuses
 	 * what um_problem_suits does. */
 	um_status (*fit)(void *self, um_problem *problem, um_sink *sink);
+
+	/* (optional) whether run and fit can work on a problem of which this is known: UM_EPARAM, saying why not and what
+	 * to do, where it is too large, for example. What the bits of needs say has been seen to. The host asks before
+	 * anything runs, and calls neither where the answer is no; so samples, and what is of a fit, are 0. */
+	um_status (*suits)(void *self, const um_problem_info *about);
 } um_inference_ops;
 
 /* ---- the descriptor ------------------------------------------------------ */

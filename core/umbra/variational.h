@@ -94,6 +94,9 @@ UM_API UM_USED um_status um_variational_fill(um_variational *set, const int64_t 
 /* The flow of filled settings, but for its seed. */
 UM_API um_flow_spec um_variational_flow(const um_variational *set, const int64_t shape[5]);
 
+/* Whether the settings can be followed where so much is to be inferred from so much: see um_inference_ops. */
+UM_API UM_USED um_status um_variational_suits(const um_variational *set, const um_problem_info *about);
+
 /* Fits, then delivers samples with log q, and metrics: elbo = E[log p(y | u) + log p(u) - log q(u)]
  * with elbo_se, importance_ess (effective share of draws under weights p / q), ... */
 UM_API UM_USED um_status um_variational_run(const um_variational *set, um_problem *problem, um_sink *sink);

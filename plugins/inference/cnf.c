@@ -75,7 +75,12 @@ static um_status fit(void *self, um_problem *problem, um_sink *sink)
 	return um_amortized_fit(self, problem, sink);
 }
 
-static const um_inference_ops ops = { .create = create, .destroy = destroy, .run = run, .fit = fit };
+static um_status suits(void *self, const um_problem_info *about)
+{
+	return um_amortized_suits(self, about);
+}
+
+static const um_inference_ops ops = { .create = create, .destroy = destroy, .run = run, .fit = fit, .suits = suits };
 
 UM_PLUGIN = {
 	UM_HEADER, UM_INFERENCE, 0, "cnf", "0.1.0",

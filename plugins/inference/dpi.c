@@ -106,12 +106,17 @@ static void destroy(void *self)
 	free(set);
 }
 
+static um_status suits(void *self, const um_problem_info *about)
+{
+	return um_variational_suits(self, about);
+}
+
 static um_status run(void *self, um_problem *problem, um_sink *sink)
 {
 	return um_variational_run(self, problem, sink);
 }
 
-static const um_inference_ops ops = { .create = create, .destroy = destroy, .run = run };
+static const um_inference_ops ops = { .create = create, .destroy = destroy, .run = run, .suits = suits };
 
 UM_PLUGIN = {
 	UM_HEADER, UM_INFERENCE, 0, "dpi", "0.2.0",

@@ -281,19 +281,25 @@ static void destroy(void *self)
 	free(self);
 }
 
-/* An interrupted run starts over: nothing here takes long, and streams make it repeat. */
-static um_status run(void *self, um_problem *problem, um_sink *sink)
+static um_status suits(void *self, const um_problem_info *about)
 {
-	um_status st = UM_OK;
 	const struct exact *e = self;
-	const um_problem_info *about = um_problem_about(problem);
-	work w = { .problem = problem, .about = about, .sink = sink, .n = about->n,
-		.parts = about->components };
-	int64_t smaller = about->n < about->ny ? about->n : about->ny;
+	const int64_t smaller = about->n < about->ny ? about->n : about->ny;
 	if (smaller > e->limit)
 		return um_fail(UM_EPARAM, "exact: %lld pixels and %lld measurements need dense matrices of "
 			"%lld rows; allow them with limit = %lld, or use dpi", (long long)about->n,
 			(long long)about->ny, (long long)smaller, (long long)smaller);
+	return UM_OK;
+}
+
+/* An interrupted run starts over: nothing here takes long, and streams make it repeat. */
+static um_status run(void *self, um_problem *problem, um_sink *sink)
+{
+	um_status st = UM_OK;
+	const um_problem_info *about = um_problem_about(problem);
+	work w = { .problem = problem, .about = about, .sink = sink, .n = about->n,
+		.parts = about->components };
+	(void)self;
 	UM_TRY(whiten(&w));
 	if (w.rows > w.n)
 		UM_TRY(compress(&w));
@@ -308,7 +314,7 @@ out:
 	return st;
 }
 
-static const um_inference_ops ops = { .create = create, .destroy = destroy, .run = run };
+static const um_inference_ops ops = { .create = create, .destroy = destroy, .run = run, .suits = suits };
 
 UM_PLUGIN = {
 	UM_HEADER, UM_INFERENCE, 0, "exact", "0.1.0",

@@ -71,4 +71,33 @@ cells() {
 }
 cells identity whole bent
 cells softplus whole
+
+# What is too large for a method: 4160 numbers, of which exact and moments take 4096.
+cat >"$T/large.cfg" <<'E'
+image = { pixels = [65, 64]; };
+forward = { seen = { plugin = "denoise"; sigma = 0.3; }; };
+priors = { field = { plugin = "gaussian"; }; };
+inference = { exact = { plugin = "exact"; }; moments = { plugin = "dpi"; warm = "moments"; }; map = { plugin = "map"; iterations = 2; }; };
+run = (
+  { stage = "simulate"; forward = "seen"; truth = { prior = "field"; }; },
+  { stage = "infer"; forward = "seen"; priors = ["field"]; inference = ["exact", "moments", "map"]; samples = 1; skip_impossible = false; } );
+E
+status 2 "$UMBRA" check "$T/large.cfg"
+says 'the cell seen/field+exact cannot work: exact: 4160 pixels and 4160 measurements need dense matrices of 4160 rows; allow them with limit = 4160'
+says 'the cell seen/field+moments cannot work: warm: moments of 4160 numbers with 4160 measurements are too many'
+[ "$(grep -c 'cannot work' "$T/err")" = 2 ] || { echo "another cell is refused"; cat "$T/err"; bad=1; }
+sed 's/skip_impossible = false/skip_impossible = true/' "$T/large.cfg" >"$T/left.cfg"
+status 0 "$UMBRA" run "$T/left.cfg" -o "$T/left" --quiet
+there "$T/left/seen/field+map/samples.fits"
+[ ! -e "$T/left/seen/field+exact" ] && [ ! -e "$T/left/seen/field+moments" ] || { echo "an impossible cell ran"; bad=1; }
+sed 's/"exact"; }/"exact"; limit = 5000; }/; s/, "moments"//' "$T/large.cfg" >"$T/allowed.cfg"
+status 0 "$UMBRA" check "$T/allowed.cfg"
+
+# What an inference cannot learn.
+sed 's/plugin = "denoise"/plugin = "phase"/; s/plugin = "exact"; }/plugin = "cnf"; summary = "pseudoinverse"; }/
+	s/^run = (/&\n  { stage = "train"; inference = "exact"; forward = "seen"; priors = ["field"]; data = { prior = "field"; count = 32; held_out = 8; }; },/
+	' "$T/large.cfg" >"$T/learn.cfg"
+status 2 "$UMBRA" check "$T/learn.cfg"
+says 'inference.exact cannot be trained: summary: only linear forward models have a pseudo-inverse'
+says 'the cell seen/field+exact cannot work: summary: only linear'
 exit $bad

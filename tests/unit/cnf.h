@@ -79,6 +79,9 @@ static inline um_status fit(bench *b, const char *const *settings, um_sink *sink
 	um_problem *problem = NULL;
 	UM_TRY(plug_params(p, settings, &params));
 	UM_TRY(um_inference_open(p, um_params_data(params), &b->env, &inference));
+	const char *refusal = um_cell_refusal(&inference, &b->forward, &b->prior, 1);
+	if (refusal != NULL)
+		UM_TRY(um_fail(UM_EPARAM, "%s", refusal));
 	UM_TRY(um_problem_new_fit(&b->forward, &b->prior, 1, b->truths, 0, "train/cnf", &problem));
 	st = inference.ops.fit(inference.self, problem, sink);
 out:

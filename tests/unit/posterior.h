@@ -420,7 +420,7 @@ static inline um_status infer(const char *name, const char *const *settings, den
 	UM_TRY(um_forward_open(d->forward != NULL ? d->forward : &dense_forward_plugin, d, &env, &f));
 	UM_TRY(um_prior_open(d->prior != NULL ? d->prior : &dense_prior_plugin, d, &env, &prior));
 	UM_TRY(um_inference_open(p, um_params_data(params), &env, &inference));
-	const char *refusal = um_cell_refusal(inference.info.needs, &f, &prior, 1);
+	const char *refusal = um_cell_refusal(&inference, &f, &prior, 1);
 	if (refusal != NULL)
 		UM_TRY(um_fail(UM_EPARAM, "%s", refusal));
 	UM_TRY(um_problem_new(&f, &prior, 1, &y, &s, &op, samples, "cell", &problem));

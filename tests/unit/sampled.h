@@ -71,7 +71,7 @@ static inline um_status sampled_run(sampled *p, const char *name, const char *co
 	um_status st = UM_OK;
 	UM_TRY(plug_params(plugin, set, &params));
 	UM_TRY(um_inference_open(plugin, um_params_data(params), &p->forward.env, &inference));
-	const char *refusal = um_cell_refusal(inference.info.needs, &p->forward.forward, &p->prior.prior, 1);
+	const char *refusal = um_cell_refusal(&inference, &p->forward.forward, &p->prior.prior, 1);
 	if (refusal != NULL)
 		UM_TRY(um_fail(UM_EPARAM, "%s", refusal));
 	problem = sampled_problem(p, samples, "cell");

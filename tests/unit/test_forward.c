@@ -71,64 +71,6 @@ static void lowfreq_diagonal(void)
 	plug_close(&f);
 }
 
-/* (a2 Sigma + b2 A A^T) solve(r) = r; for a2 = 0 the four conditions of Moore and Penrose
- * reduce, for a symmetric M, to M P M = M and P M P = P. */
-static void check_solve(plug *f)
-{
-	const int64_t ny = f->forward.info.ny;
-	um_array m = normal_matrix(f), r = rows(1, ny), out = rows(1, ny), s = rows(1, ny), none = rows(1, 0);
-	um_rng g = um_rng_new(2, "solve", 0);
-	um_normal_fill(&g, r.data, ny);
-	for (int64_t i = 0; i < ny; i++)
-		um_row_d(&s, 0)[i] = 0.5 + um_uniform(&g);
-	CHECK_OK(f->forward.ops.solve(f->forward.self, &none, &s, 0.7, 1.3, &r, &out));
-	for (int64_t i = 0; i < ny; i++) {
-		double sum = 0.7 * pow(um_row_d(&s, 0)[i], 2) * um_row_d(&out, 0)[i];
-		for (int64_t j = 0; j < ny; j++)
-			sum += 1.3 * um_row_d(&m, i)[j] * um_row_d(&out, 0)[j];
-		CHECK_NEAR(sum, um_row_d(&r, 0)[i], 1e-4);
-	}
-	um_array p = rows(ny, ny), e = rows(ny, ny), pm = rows(ny, ny), mpm = rows(ny, ny);
-	for (int64_t i = 0; i < ny; i++)
-		um_row_d(&e, i)[i] = 1;
-	s.stride[0] = 0;
-	s.dim[0] = ny;
-	CHECK_OK(f->forward.ops.solve(f->forward.self, &none, &s, 0, 1, &e, &p));
-	for (int64_t i = 0; i < ny * ny; i++)
-		for (int64_t k = 0; k < ny; k++)
-			((double *)pm.data)[i] += um_row_d(&p, i / ny)[k] * um_row_d(&m, k)[i % ny];
-	for (int64_t i = 0; i < ny * ny; i++) {
-		double pmp = 0;
-		for (int64_t k = 0; k < ny; k++) {
-			((double *)mpm.data)[i] += um_row_d(&m, i / ny)[k] * um_row_d(&pm, k)[i % ny];
-			pmp += um_row_d(&pm, i / ny)[k] * um_row_d(&p, k)[i % ny];
-		}
-		CHECK_NEAR(((double *)mpm.data)[i], ((double *)m.data)[i], 1e-4);
-		CHECK_NEAR(pmp, ((double *)p.data)[i], 1e-4);
-	}
-	um_array *all[] = { &m, &r, &out, &s, &none, &p, &e, &pm, &mpm };
-	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
-		um_array_free(all[i]);
-}
-
-static const struct { const char *name, *set; int rows, columns; } solvers[] = {
-	{ "lowfreq", "keep=4", 8, 8 }, { "lowfreq", "keep=4", 6, 8 }, { "lowfreq", "keep=5", 6, 5 },
-	{ "lowfreq", "keep=6", 6, 6 }, { "lowfreq", "keep=1", 1, 2 }, { "denoise", "sigma=0.1", 2, 3 },
-	{ "linear", "matrix=tests/data/matrix.npy", 6, 8 },
-	{ "linear", "matrix=tests/data/toy_matrix.npy", 1, 2 },
-};
-
-static void solves(void)
-{
-	for (size_t i = 0; i < sizeof(solvers) / sizeof(*solvers); i++) {
-		plug f;
-		CHECK_OK(plug_try(&f, UM_FORWARD, solvers[i].name, plug_env(1, solvers[i].rows,
-			solvers[i].columns), SET(solvers[i].set)));
-		check_solve(&f);
-		plug_close(&f);
-	}
-}
-
 static void linear_toy(void)
 {
 	plug f;
@@ -161,5 +103,5 @@ static void refused(void)
 	plug_close(&f);
 }
 
-CHECK_MAIN(CHECK_CASE(lowfreq_sum), CHECK_CASE(lowfreq_diagonal), CHECK_CASE(solves), CHECK_CASE(linear_toy),
+CHECK_MAIN(CHECK_CASE(lowfreq_sum), CHECK_CASE(lowfreq_diagonal), CHECK_CASE(linear_toy),
 	CHECK_CASE(refused))

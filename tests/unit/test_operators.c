@@ -142,7 +142,9 @@ typedef struct {
 
 static const operator operators[] = {
 	{ "denoise", { NULL }, 3, 3, 2 },
-	{ "lowfreq", { "keep=4" }, 3, 6, 8 }, { "lowfreq", { "keep=5" }, 1, 7, 5 },
+	{ "lowfreq", { "keep=4" }, 3, 6, 8 }, { "lowfreq", { "keep=5" }, 1, 7, 5 }, { "lowfreq", { "keep=6" }, 1, 6, 6 },
+	{ "lowfreq", { "keep=1" }, 1, 1, 2 },
+	{ "linear", { "matrix=tests/data/matrix.npy" }, 1, 6, 8 }, { "linear", { "rows=[-2.0, 1.7]" }, 1, 1, 2 },
 	{ "mri", { "acceleration=2" }, 1, 6, 8 }, { "mri", { "acceleration=2", "seed=1" }, 3, 7, 5 },
 	{ "mri", { "acceleration=1" }, 1, 6, 8 }, { "mri", { "acceleration=1" }, 3, 5, 7 },
 	{ "mri", { "pattern=equispaced", "acceleration=3" }, 3, 9, 8 },
@@ -175,6 +177,24 @@ static const operator operators[] = {
 	{ "inpaint", { "pattern=box" }, 3, 5, 7 }, { "inpaint", { NULL }, 2, 1, 15 },
 };
 
+static void check_identities(const char *name, um_env env, const char *const *set)
+{
+	plug f;
+	CHECK_OK(plug_try(&f, UM_FORWARD, name, env, set));
+	CHECK(f.forward.info.linear);
+	um_array sigma, op;
+	typical(&f, 1, &sigma, &op);
+	for (int64_t k = 0; k < f.forward.info.nop; k++) /* op need not be 0 or 1 */
+		um_row_d(&op, 0)[k] *= 1 + 0.1 * (double)(k % 3);
+	um_array at = matrix(&f, &op), m = rows(at.dim[1], at.dim[1]);
+	um_gemm(true, false, at.dim[1], at.dim[1], at.dim[0], at.data, at.data, m.data);
+	check_adjoint(&f, &op, &at);
+	check_solve(&f, &op, &sigma, &at, &m);
+	check_pseudo(&f, &op, &sigma, &m);
+	um_array_free(&at), um_array_free(&m), um_array_free(&sigma), um_array_free(&op);
+	plug_close(&f);
+}
+
 static void identities(void)
 {
 	for (size_t i = 0; i < sizeof(operators) / sizeof(*operators); i++) {
@@ -187,21 +207,29 @@ static void identities(void)
 				env.seed = 2;
 			else
 				set[many++] = o->set[k];
-		plug f;
-		CHECK_OK(plug_try(&f, UM_FORWARD, o->name, env, set));
-		CHECK(f.forward.info.linear);
-		um_array sigma, op;
-		typical(&f, 1, &sigma, &op);
-		for (int64_t k = 0; k < f.forward.info.nop; k++) /* op need not be 0 or 1 */
-			um_row_d(&op, 0)[k] *= 1 + 0.1 * (double)(k % 3);
-		um_array at = matrix(&f, &op), m = rows(at.dim[1], at.dim[1]);
-		um_gemm(true, false, at.dim[1], at.dim[1], at.dim[0], at.data, at.data, m.data);
-		check_adjoint(&f, &op, &at);
-		check_solve(&f, &op, &sigma, &at, &m);
-		check_pseudo(&f, &op, &sigma, &m);
-		um_array_free(&at), um_array_free(&m), um_array_free(&sigma), um_array_free(&op);
-		plug_close(&f);
+		check_identities(o->name, env, set);
 	}
+}
+
+/* Those that take every image: one and three channels, even and odd sides. */
+static const struct { const char *name, *set[4]; } everywhere[] = {
+	{ "denoise", { NULL } }, { "lowfreq", { "keep=4" } }, { "lowfreq", { "keep=5" } },
+	{ "mri", { "acceleration=2" } }, { "mri", { "pattern=equispaced", "acceleration=3" } },
+	{ "mri", { "pattern=poisson", "acceleration=4" } }, { "mri", { "pattern=radial", "acceleration=3" } },
+	{ "blur", { "boundary=circular", "width=0.7" } }, { "blur", { "boundary=circular", "kernel=uniform", "size=3" } },
+	{ "blur", { "boundary=reflecting", "width=0.7" } }, { "blur", { "boundary=reflecting", "kernel=uniform", "size=3" } },
+	{ "blur", { "boundary=zero", "width=0.7" } }, { "blur", { "boundary=zero", "kernel=uniform", "size=3" } },
+	{ "superres", { "factor=3" } }, { "superres", { "factor=3", "method=bicubic" } },
+	{ "inpaint", { "seen=0.3" } }, { "inpaint", { "pattern=box" } },
+};
+static const int shapes[][3] = { { 1, 6, 12 }, { 1, 9, 15 }, { 3, 6, 12 }, { 3, 9, 15 } };
+enum { SHAPES = sizeof(shapes) / sizeof(*shapes) };
+
+static void identities_everywhere(void)
+{
+	for (size_t i = 0; i < sizeof(everywhere) / sizeof(*everywhere); i++)
+		for (int k = 0; k < SHAPES; k++)
+			check_identities(everywhere[i].name, plug_env(shapes[k][0], shapes[k][1], shapes[k][2]), everywhere[i].set);
 }
 
 /* Noise of ten thousand to one is more than conjugate gradients manage: a message, not an answer. */
@@ -367,7 +395,7 @@ static void colorize_sum(void)
 	plug_close(&f);
 }
 
-/* ---- masks ---------------------------------------------------------------------------- */
+/* ---- matrices and masks ---------------------------------------------------------------------------- */
 
 /* v [high][wide] as a .npy in a folder of its own, by its path. */
 static void write_npy(char *path, size_t room, const double *v, int high, int wide)
@@ -389,6 +417,23 @@ static void remove_npy(char *path)
 	unlink(path);
 	*strrchr(path, '/') = '\0';
 	rmdir(path);
+}
+
+/* A matrix from a file, of fewer rows than columns and of more. */
+static void matrices(void)
+{
+	for (int k = 0; k < 2 * SHAPES; k++) {
+		const int *s = shapes[k / 2], n = s[0] * s[1] * s[2], ny = k % 2 ? n + 3 : n / 2;
+		um_array a = rows(ny, n);
+		um_rng r = um_rng_new(9, "matrix", (uint64_t)k);
+		char path[64], set[80];
+		um_normal_fill(&r, a.data, um_array_len(&a));
+		write_npy(path, sizeof(path), a.data, ny, n);
+		snprintf(set, sizeof(set), "matrix=%s", path);
+		check_identities("linear", plug_env(s[0], s[1], s[2]), SET(set));
+		remove_npy(path);
+		um_array_free(&a);
+	}
 }
 
 static void draw_mask(double *mask, int n)
@@ -817,7 +862,7 @@ static void refused_masks(void)
 	}
 }
 
-CHECK_MAIN(CHECK_CASE(identities), CHECK_CASE(uneven), CHECK_CASE(blurs), CHECK_CASE(superres_sums),
+CHECK_MAIN(CHECK_CASE(identities), CHECK_CASE(identities_everywhere), CHECK_CASE(matrices), CHECK_CASE(uneven), CHECK_CASE(blurs), CHECK_CASE(superres_sums),
 	CHECK_CASE(bicubic_odd), CHECK_CASE(colorize_sum), CHECK_CASE(mri_sum), CHECK_CASE(accelerations),
 	CHECK_CASE(lines), CHECK_CASE(chosen), CHECK_CASE(poisson), CHECK_CASE(spokes), CHECK_CASE(inpaint_masks), CHECK_CASE(inpaint_same), CHECK_CASE(inpaint_fractions), CHECK_CASE(blur_widths),
 	CHECK_CASE(inpaint_boxes), CHECK_CASE(inpaint_file), CHECK_CASE(phases), CHECK_CASE(phase_of_nothing),

@@ -453,7 +453,7 @@ static void sampled(dense *d, keeper *k)
 	CHECK_OK(plug_try(&p, UM_PRIOR, "pca", plug_env(1, ROWS, COLUMNS), SET("model=tests/data/pca.safetensors")));
 	CHECK_OK(plug_params(e, NULL, &params));
 	CHECK_OK(um_inference_open(e, um_params_data(params), &p.env, &inference));
-	CHECK(um_cell_refusal(inference.info.needs, &f.forward, &p.prior, 1) == NULL);
+	CHECK(um_cell_refusal(&inference, &f.forward, &p.prior, 1) == NULL);
 	CHECK_OK(um_problem_new(&f.forward, &p.prior, 1, &y, &s, &op, MANY_SAMPLES, "cell", &problem));
 	CHECK_OK(inference.ops.run(inference.self, problem, &sink));
 	um_problem_free(problem);

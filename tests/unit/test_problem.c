@@ -156,19 +156,36 @@ static void test_conjugate_gradients(void)
 	close_fixture(&f);
 }
 
+static const char *refusal(uint32_t needs, const um_forward *f, const um_prior *priors, int npriors)
+{
+	const um_inference inference = { .info.needs = needs };
+	return um_cell_refusal(&inference, f, priors, npriors);
+}
+
+/* Not more than two pixels. */
+static um_status suits(void *self, const um_problem_info *about)
+{
+	(void)self;
+	CHECK(about->n == ROWS * COLUMNS && about->ny == ROWS * COLUMNS && about->linear && about->samples == 0);
+	return about->n > 2 ? um_fail(UM_EPARAM, "%lld pixels are too many", (long long)about->n) : UM_OK;
+}
+
 static void test_refusals(void)
 {
 	struct fixture f = { 0 };
 	open_fixture(&f, UM_SOFTPLUS, 1);
 	const um_forward *fw = &f.forward.forward;
-	CHECK(um_cell_refusal(UM_NEEDS_LOGP, fw, f.factors, 2) == NULL);
-	CHECK(um_cell_refusal(UM_NEEDS_LINEAR, fw, f.factors, 2) == NULL);
-	CHECK(strstr(um_cell_refusal(UM_NEEDS_IDENTITY, fw, f.factors, 2), "identity") != NULL);
-	CHECK(strstr(um_cell_refusal(UM_NEEDS_CLOSED, fw, f.factors, 2), "closed form") != NULL);
-	CHECK(um_cell_refusal(UM_NEEDS_CLOSED, fw, f.factors + 1, 1) == NULL);
-	CHECK(strstr(um_cell_refusal(UM_NEEDS_SCORE, fw, f.factors, 1), "score") != NULL);
-	CHECK(strstr(um_cell_refusal(UM_NEEDS_DRAWS, fw, f.factors, 2), "drawn from") != NULL);
-	CHECK(um_cell_refusal(UM_NEEDS_DRAWS, fw, f.factors + 1, 1) == NULL);
+	CHECK(refusal(UM_NEEDS_LOGP, fw, f.factors, 2) == NULL);
+	CHECK(refusal(UM_NEEDS_LINEAR, fw, f.factors, 2) == NULL);
+	CHECK(strstr(refusal(UM_NEEDS_IDENTITY, fw, f.factors, 2), "identity") != NULL);
+	CHECK(strstr(refusal(UM_NEEDS_CLOSED, fw, f.factors, 2), "closed form") != NULL);
+	CHECK(refusal(UM_NEEDS_CLOSED, fw, f.factors + 1, 1) == NULL);
+	CHECK(strstr(refusal(UM_NEEDS_SCORE, fw, f.factors, 1), "score") != NULL);
+	CHECK(strstr(refusal(UM_NEEDS_DRAWS, fw, f.factors, 2), "drawn from") != NULL);
+	CHECK(refusal(UM_NEEDS_DRAWS, fw, f.factors + 1, 1) == NULL);
+	const um_inference small = { .ops.suits = suits }, closed = { .info.needs = UM_NEEDS_CLOSED, .ops.suits = suits };
+	CHECK(strstr(um_cell_refusal(&small, fw, f.factors, 2), "pixels are too many") != NULL);
+	CHECK(strstr(um_cell_refusal(&closed, fw, f.factors, 2), "closed form") != NULL);
 	um_score_job job = { .size = sizeof(job) };
 	CHECK_FAILS(um_problem_score(f.p, &job), UM_EPARAM, "product of priors has no score");
 	close_fixture(&f);

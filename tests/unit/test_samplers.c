@@ -152,13 +152,21 @@ static void begin(chain *h)
 	go(h, h->b);
 }
 
+/* The mean of 1 / sigma^2. */
+static double precision(const gauss *g)
+{
+	double sum = 0;
+	for (int64_t i = 0; i < g->ny; i++)
+		sum += 1 / (g->sigma[i] * g->sigma[i]) / (double)g->ny;
+	return sum;
+}
+
 /* The largest singular value of A, or of A / sigma in units of the mean noise. */
 static double strength(const gauss *g, bool weighted)
 {
 	const int64_t n = g->n, ny = g->ny;
-	double *b = numbers(ny * n), *s = numbers(ny * ny), *w = numbers(ny), power = 0;
-	for (int64_t i = 0; i < ny; i++)
-		power += 1 / (g->sigma[i] * g->sigma[i]) / (double)ny;
+	double *b = numbers(ny * n), *s = numbers(ny * ny), *w = numbers(ny);
+	const double power = precision(g);
 	for (int64_t i = 0; i < ny * n; i++)
 		b[i] = g->a[i] / (weighted ? g->sigma[i / n] * sqrt(power) : 1);
 	um_gemm(false, true, ny, ny, n, b, b, s);
@@ -168,10 +176,24 @@ static double strength(const gauss *g, bool weighted)
 	return largest;
 }
 
+/* L = A^T (Sigma + more)^-1. */
+static double *adjoint(const gauss *g, double more)
+{
+	double *l = numbers(g->n * g->ny);
+	for (int64_t i = 0; i < g->n * g->ny; i++)
+		l[i] = g->a[i % g->ny * g->n + i / g->ny] / (g->sigma[i % g->ny] * g->sigma[i % g->ny] + more);
+	return l;
+}
+
+static double last_time(um_sde_kind kind)
+{
+	return kind == UM_SDE_FLOW ? 0.999 : 1;
+}
+
 static law dmps_law(const gauss *g, um_sde_kind kind, double eta, bool at_new, int64_t steps, double weight,
 	double limit)
 {
-	chain h = chain_new(g, kind, 1e-3, kind == UM_SDE_FLOW ? 0.999 : 1, steps);
+	chain h = chain_new(g, kind, 1e-3, last_time(kind), steps);
 	begin(&h);
 	for (int64_t k = 0; k < steps; k++) {
 		double gain;
@@ -196,48 +218,60 @@ static law dmps_law(const gauss *g, um_sde_kind kind, double eta, bool at_new, i
 /* Steps down |y - A mean|^2. */
 static law dps_law(const gauss *g, um_sde_kind kind, double eta, int64_t steps, double weight, bool likelihood)
 {
-	chain h = chain_new(g, kind, 1e-3, kind == UM_SDE_FLOW ? 0.999 : 1, steps);
-	const int64_t n = g->n, ny = g->ny;
+	chain h = chain_new(g, kind, 1e-3, last_time(kind), steps);
 	const double largest = strength(g, true);
-	double power = 0;
-	for (int64_t i = 0; i < ny; i++)
-		power += 1 / (g->sigma[i] * g->sigma[i]) / (double)ny;
 	begin(&h);
 	for (int64_t k = 0; k < steps; k++) {
-		double gain, *l = numbers(n * ny);
+		double gain;
 		set_time(&h, k);
 		const double noise = prior_map(&h, eta, true, &gain);
-		for (int64_t i = 0; i < n * ny; i++)
-			l[i] = g->a[i % ny * n + i / ny] / (g->sigma[i % ny] * g->sigma[i % ny]);
-		l = pulled(&h, l);
-		add_match(&h, likelihood ? weight * gain : 2 * weight / power / (largest * largest), l, 1, 1, 0);
+		double *l = pulled(&h, adjoint(g, 0));
+		add_match(&h, likelihood ? weight * gain : 2 * weight / precision(g) / (largest * largest), l, 1, 1, 0);
 		go(&h, noise);
 		free(l);
 	}
 	return finish(&h);
 }
 
-static law pigdm_law(const gauss *g, um_sde_kind kind, double to, double eta, int64_t steps, double v, bool paper,
-	bool from_data)
+/* What guides by a pseudo-inverse: as the paper weighs it, as the score, or less where there is little signal. */
+enum guidance { AS_PAPER, AS_SCORE, FALLING };
+
+static void guide(chain *h, double eta, double v, enum guidance how)
 {
-	chain h = chain_new(g, kind, 1e-3, to, steps);
+	for (int64_t k = 0; k < h->steps; k++) {
+		double gain;
+		set_time(h, k);
+		const double noise = prior_map(h, eta, false, &gain), r2 = h->b * h->b * v / (h->a * h->a * v + h->b * h->b);
+		double *l = pulled(h, matching(h->g, 1, r2));
+		const double fall = how == FALLING ? sqrt(h->a / (h->a * h->a + h->b * h->b)) : 1;
+		add_match(h, how == AS_PAPER ? h->a * r2 : fall * gain, l, 1, 1, 0);
+		go(h, noise);
+		free(l);
+	}
+}
+
+static law pigdm_law(const gauss *g, um_sde_kind kind, double eta, int64_t steps, double v, enum guidance how)
+{
+	chain h = chain_new(g, kind, 1e-3, last_time(kind), steps);
 	begin(&h);
-	if (from_data) {
-		double *l = matching(g, 1, v);
+	guide(&h, eta, v, how);
+	return finish(&h);
+}
+
+/* From the mean given the data for a white prior, from the data projected back, or from noise alone. */
+static law ot_ode_law(const gauss *g, um_sde_kind kind, int64_t steps, double v, const char *start, enum guidance how)
+{
+	chain h = chain_new(g, kind, 1e-3, 0.8, steps);
+	begin(&h);
+	if (strcmp(start, "noise") != 0) {
+		const bool inverse = strcmp(start, "inverse") == 0;
+		double *l = inverse ? matching(g, 1, v) : adjoint(g, 0);
 		start_map(&h, 1);
-		add_match(&h, h.a * v, l, 1, 0, 0);
+		add_match(&h, h.a * (inverse ? v : 1 / precision(g)), l, 1, 0, 0);
 		go(&h, 0);
 		free(l);
 	}
-	for (int64_t k = 0; k < steps; k++) {
-		double gain;
-		set_time(&h, k);
-		const double noise = prior_map(&h, eta, false, &gain), r2 = h.b * h.b * v / (h.a * h.a * v + h.b * h.b);
-		double *l = pulled(&h, matching(g, 1, r2));
-		add_match(&h, paper ? h.a * r2 : gain, l, 1, 1, 0);
-		go(&h, noise);
-		free(l);
-	}
+	guide(&h, 0, v, how);
 	return finish(&h);
 }
 
@@ -256,9 +290,9 @@ static void project(chain *h, double f, double a, double b)
 	free(l), free(p), free(q);
 }
 
-static law projection_law(const gauss *g, int64_t steps, double weight)
+static law projection_law(const gauss *g, um_sde_kind kind, int64_t steps, double weight)
 {
-	chain h = chain_new(g, UM_SDE_VP, 1e-3, 1, steps);
+	chain h = chain_new(g, kind, 1e-3, last_time(kind), steps);
 	begin(&h);
 	for (int64_t k = 0; k < steps; k++) {
 		double gain;
@@ -272,9 +306,9 @@ static law projection_law(const gauss *g, int64_t steps, double weight)
 }
 
 /* Without its gradient, whose norm is not affine. */
-static law mcg_law(const gauss *g, int64_t steps)
+static law mcg_law(const gauss *g, um_sde_kind kind, int64_t steps)
 {
-	chain h = chain_new(g, UM_SDE_VP, 1e-3, 1, steps);
+	chain h = chain_new(g, kind, 1e-3, last_time(kind), steps);
 	begin(&h);
 	for (int64_t k = 0; k < steps; k++) {
 		double gain;
@@ -286,18 +320,16 @@ static law mcg_law(const gauss *g, int64_t steps)
 	return finish(&h);
 }
 
-static law ald_law(const gauss *g, um_sde_kind kind, int64_t levels, int64_t inner, double snr, double gamma)
+static law ald_law(const gauss *g, um_sde_kind kind, int64_t levels, int64_t inner, double snr, double gamma, bool constant)
 {
-	chain h = chain_new(g, kind, 1e-3, 1, levels);
-	const int64_t n = g->n, ny = g->ny;
+	chain h = chain_new(g, kind, 1e-3, last_time(kind), levels);
+	const int64_t n = g->n;
 	gamma *= strength(g, false);
 	begin(&h);
 	for (int64_t k = 0; k < levels; k++) {
 		set_time(&h, k);
 		const double e = 2 * snr * snr * h.b * h.b;
-		double *l = numbers(n * ny);
-		for (int64_t i = 0; i < n * ny; i++)
-			l[i] = g->a[i % ny * n + i / ny] / (g->sigma[i % ny] * g->sigma[i % ny] + gamma * gamma * h.b * h.b);
+		double *l = adjoint(g, gamma * gamma * (constant ? 1 : h.b * h.b));
 		for (int64_t j = 0; j < inner; j++) {
 			start_map(&h, 1 - e / (h.b * h.b));
 			for (int64_t i = 0; i < n * n; i++)
@@ -368,19 +400,54 @@ static void every_law(sampled *p, double lo, double unit, const char *range)
 	run_against(p, "dps", SET(CALLS, range, "on=likelihood", "weight=0.02", "version=flow"),
 		dps_law(&g, UM_SDE_FLOW, 0, STEPS, 0.02, true), lo, unit);
 	run_against(p, "pigdm", SET(CALLS, range, "eta=0.5"),
-		pigdm_law(&g, UM_SDE_VP, 1, 0.5, STEPS, 1, true, false), lo, unit);
+		pigdm_law(&g, UM_SDE_VP, 0.5, STEPS, 1, AS_PAPER), lo, unit);
 	run_against(p, "pigdm", SET(CALLS, range, "guidance=score", "prior_variance=0.3"),
-		pigdm_law(&g, UM_SDE_VP, 1, 1, STEPS, 0.3, false, false), lo, unit);
+		pigdm_law(&g, UM_SDE_VP, 1, STEPS, 0.3, AS_SCORE), lo, unit);
 	run_against(p, "ot-ode", SET(CALLS, range),
-		pigdm_law(&g, UM_SDE_FLOW, 0.8, 0, STEPS, 1, false, true), lo, unit);
+		ot_ode_law(&g, UM_SDE_FLOW, STEPS, 1, "inverse", AS_SCORE), lo, unit);
 	run_against(p, "ot-ode", SET(CALLS, range, "prior_variance=0.3"),
-		pigdm_law(&g, UM_SDE_FLOW, 0.8, 0, STEPS, 0.3, false, true), lo, unit);
-	run_against(p, "sde-proj", SET(CALLS, range, "weight=0.3"), projection_law(&g, STEPS, 0.3), lo, unit);
-	run_against(p, "mcg", SET(CALLS, range, "weight=0"), mcg_law(&g, STEPS), lo, unit);
+		ot_ode_law(&g, UM_SDE_FLOW, STEPS, 0.3, "inverse", AS_SCORE), lo, unit);
+	run_against(p, "ot-ode", SET(CALLS, range, "prior_variance=0.3", "start=adjoint", "gamma=falling"),
+		ot_ode_law(&g, UM_SDE_FLOW, STEPS, 0.3, "adjoint", FALLING), lo, unit);
+	run_against(p, "ot-ode", SET(CALLS, range, "start=noise"),
+		ot_ode_law(&g, UM_SDE_FLOW, STEPS, 1, "noise", AS_SCORE), lo, unit);
+	run_against(p, "sde-proj", SET(CALLS, range, "weight=0.3"), projection_law(&g, UM_SDE_VP, STEPS, 0.3), lo, unit);
+	run_against(p, "mcg", SET(CALLS, range, "weight=0"), mcg_law(&g, UM_SDE_VP, STEPS), lo, unit);
 	run_against(p, "ald", SET("calls=73", range, "inner=3", "snr=0.3", "gamma=0.7"),
-		ald_law(&g, UM_SDE_VP, STEPS, 3, 0.3, 0.7), lo, unit);
-	run_against(p, "ald", SET("calls=73", range, "inner=3", "snr=0.3", "sde=ve", "sigma_max=20"),
-		ald_law(&g, UM_SDE_VE, STEPS, 3, 0.3, 1), lo, unit);
+		ald_law(&g, UM_SDE_VP, STEPS, 3, 0.3, 0.7, false), lo, unit);
+	run_against(p, "ald", SET("calls=73", range, "inner=3", "snr=0.3", "gamma=0.7", "schedule=constant"),
+		ald_law(&g, UM_SDE_VP, STEPS, 3, 0.3, 0.7, true), lo, unit);
+	gauss_free(&g);
+}
+
+/* The same methods walk every other diffusion. */
+static void every_diffusion(sampled *p, double lo, double unit, const char *range)
+{
+	static const struct { um_sde_kind kind; const char *set; } all[] = { { UM_SDE_VE, "sde=ve" },
+		{ UM_SDE_SUBVP, "sde=subvp" }, { UM_SDE_FLOW, "sde=flow" } };
+	gauss g = gauss_of(p);
+	gauss_unit(&g, lo, unit);
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		const um_sde_kind kind = all[i].kind;
+		const char *sde = all[i].set, *most = "sigma_max=20";
+		run_against(p, "dmps", SET(CALLS, range, sde, most, "weight=1"),
+			dmps_law(&g, kind, 1, false, STEPS, 1, 1), lo, unit);
+		run_against(p, "dps", SET(CALLS, range, sde, most, "on=square", "weight=0.05"),
+			dps_law(&g, kind, 1, STEPS, 0.05, false), lo, unit);
+		run_against(p, "dps", SET(CALLS, range, sde, most, "on=likelihood", "weight=0.02"),
+			dps_law(&g, kind, 1, STEPS, 0.02, true), lo, unit);
+		run_against(p, "pigdm", SET(CALLS, range, sde, most, "eta=0.5"),
+			pigdm_law(&g, kind, 0.5, STEPS, 1, AS_PAPER), lo, unit);
+		run_against(p, "pigdm", SET(CALLS, range, sde, most, "guidance=score", "prior_variance=0.3"),
+			pigdm_law(&g, kind, 1, STEPS, 0.3, AS_SCORE), lo, unit);
+		run_against(p, "ot-ode", SET(CALLS, range, sde, most, "prior_variance=0.3", "gamma=falling"),
+			ot_ode_law(&g, kind, STEPS, 0.3, "inverse", FALLING), lo, unit);
+		run_against(p, "sde-proj", SET(CALLS, range, sde, most, "weight=0.3"),
+			projection_law(&g, kind, STEPS, 0.3), lo, unit);
+		run_against(p, "mcg", SET(CALLS, range, sde, most, "weight=0"), mcg_law(&g, kind, STEPS), lo, unit);
+		run_against(p, "ald", SET("calls=73", range, sde, most, "inner=3", "snr=0.3"),
+			ald_law(&g, kind, STEPS, 3, 0.3, 1, false), lo, unit);
+	}
 	gauss_free(&g);
 }
 
@@ -399,6 +466,7 @@ static void laws_of_frequencies(void)
 	sampled p;
 	CHECK_OK(sampled_try(&p, plug_env(1, 4, 4), "gaussian", FIELD, "lowfreq", SET("keep=2", "sigma=0.9")));
 	every_law(&p, 0, 1, "range=[0,0]");
+	every_diffusion(&p, 0, 1, "range=[0,0]");
 	sampled_free(&p);
 }
 
@@ -410,6 +478,7 @@ static void laws_of_a_range(void)
 	env.scale = 2;
 	CHECK_OK(sampled_try(&p, env, "gaussian", FIELD, "denoise", SET("sigma=1.1")));
 	every_law(&p, -1, 3, "range=[-1.0,2.0]");
+	every_diffusion(&p, -1, 3, "range=[-1.0,2.0]");
 	sampled_free(&p);
 }
 
@@ -432,7 +501,7 @@ static void distance(const gauss *g, law l, double *mean, double *ratio)
 }
 
 /* Pseudoinverse guidance that joins the score, for a prior N(m, v): four times the steps, at most a third of
- * the error; annealed Langevin dynamics with falling gamma, and the likelihood of DMPS where the prior is wide. */
+ * the error, whatever diffuses; annealed Langevin dynamics with falling gamma, and the likelihood of DMPS where the prior is wide. */
 static void limits(void)
 {
 	const double v = 0.25;
@@ -441,13 +510,13 @@ static void limits(void)
 	CHECK_OK(sampled_try(&p, plug_env(1, 3, 4), "gaussian", SET("mean=0.3", "sigma=0.5"), "denoise",
 		SET("sigma=0.4")));
 	gauss g = gauss_of(&p);
-	for (int way = 0; way < 4; way++) {
+	static const struct { um_sde_kind kind; double eta; } ways[] = { { UM_SDE_VP, 1 }, { UM_SDE_VP, 0 }, { UM_SDE_FLOW, 0 },
+		{ UM_SDE_VE, 1 }, { UM_SDE_VE, 0 }, { UM_SDE_SUBVP, 1 }, { UM_SDE_SUBVP, 0 }, { UM_SDE_VE, -1 } };
+	for (size_t way = 0; way < sizeof(ways) / sizeof(*ways); way++) {
 		for (int k = 0; k < 2; k++) {
 			const int64_t steps = k == 0 ? 100 : 400;
-			distance(&g, way == 3 ? ald_law(&g, UM_SDE_VE, steps, 5, 0.16, 1) :
-				pigdm_law(&g, way == 2 ? UM_SDE_FLOW : UM_SDE_VP, way == 2 ? 0.999 : 1, way == 0 ? 1 : 0, steps, v, false,
-					false),
-				&mean[k], &ratio[k]);
+			distance(&g, ways[way].eta < 0 ? ald_law(&g, UM_SDE_VE, steps, 5, 0.16, 1, false) :
+				pigdm_law(&g, ways[way].kind, ways[way].eta, steps, v, AS_SCORE), &mean[k], &ratio[k]);
 		}
 		CHECK(fabs(ratio[1] - 1) < fabs(ratio[0] - 1) / 2.9 && fabs(ratio[1] - 1) < 0.06);
 		CHECK(mean[1] < 0.015);
@@ -978,6 +1047,70 @@ static void resumed(void)
 	sampled_free(&p);
 }
 
+/* A step of annealed Langevin dynamics whose g has the length of the score, times a number, for each sample: what is
+ * added to a step without data. The state before is what steps of no size leave. */
+static void renormalised(void)
+{
+	enum { MANY = 7, N = 16 };
+	const double snr = 0.3, weight = 0.7;
+	keeper before = { 0 }, without = { 0 }, with = { 0 };
+	sampled p;
+	CHECK_OK(sampled_try(&p, plug_env(1, 4, 4), "gaussian", FIELD, "lowfreq", SET("keep=2", "sigma=0.9")));
+	for (int64_t i = 0; i < p.ny; i++)
+		um_row_d(&p.sigma, 0)[i] *= 1 + 0.3 * (double)(i % 3);
+	gauss g = gauss_of(&p);
+	chain h = chain_new(&g, UM_SDE_VP, 1e-3, 0.5, 1);
+	set_time(&h, 0);
+#define ONE_STEP "calls=1", "inner=1", "denoise=false", "times=[1e-3, 0.5]"
+	CHECK_OK(sampled_run(&p, "ald", SET(ONE_STEP, "snr=0"), MANY, &before, NULL));
+	CHECK_OK(sampled_run(&p, "ald", SET(ONE_STEP, "snr=0.3", "gamma=1e12"), MANY, &without, NULL));
+	CHECK_OK(sampled_run(&p, "ald", SET(ONE_STEP, "snr=0.3", "renormalise=0.7"), MANY, &with, NULL));
+	double *l = adjoint(&g, 0), *r = numbers(p.ny), u[N], score[N], slope[N];
+	for (int b = 0; b < MANY; b++) {
+		for (int i = 0; i < N; i++)
+			u[i] = h.a * (double)um_row_f(&before.memory.samples, b)[i];
+		um_gemv(false, N, N, h.mean, u, score);
+		for (int i = 0; i < N; i++)
+			score[i] = (h.a * (score[i] + h.offset[i]) - u[i]) / (h.b * h.b);
+		um_gemv(false, p.ny, N, g.a, u, r);
+		for (int64_t k = 0; k < p.ny; k++)
+			r[k] = g.y[k] - r[k];
+		um_gemv(false, N, p.ny, l, r, slope);
+		const double length = sqrt(um_dot(N, score, score)), e = 2 * snr * snr * h.b * h.b;
+		const double factor = e * weight * length / sqrt(um_dot(N, slope, slope));
+		for (int i = 0; i < N; i++)
+			CHECK_NEAR(h.a * ((double)um_row_f(&with.memory.samples, b)[i] - (double)um_row_f(&without.memory.samples, b)[i]),
+				factor * slope[i], 2e-5 * e * weight * length);
+	}
+	free(l), free(r), gauss_free(&g);
+	law nowhere = finish(&h);
+	law_free(&nowhere);
+	keeper_free(&before), keeper_free(&without), keeper_free(&with);
+#undef ONE_STEP
+	sampled_free(&p);
+}
+
+/* And the whole way: a sample is the same alone and in batches, and neither gamma nor the level of the noise counts. */
+static void renormalised_all_the_way(void)
+{
+#define WALK "calls=31", "inner=3", "renormalise=0.5"
+	keeper all = { 0 }, some = { 0 }, one = { 0 }, noisy = { 0 };
+	sampled p;
+	CHECK_OK(sampled_try(&p, plug_env(1, 4, 4), "gaussian", FIELD, "lowfreq", SET("keep=2", "sigma=0.9")));
+	CHECK_OK(sampled_run(&p, "ald", SET(WALK, "batch=0"), 5, &all, NULL));
+	CHECK_OK(sampled_run(&p, "ald", SET(WALK, "batch=2"), 5, &some, NULL));
+	CHECK_OK(sampled_run(&p, "ald", SET(WALK, "batch=1"), 1, &one, NULL));
+	CHECK(same(&all.memory.samples, &some.memory.samples, 5, 0));
+	CHECK(same(&all.memory.samples, &one.memory.samples, 1, 0));
+	for (int64_t i = 0; i < p.ny; i++)
+		um_row_d(&p.sigma, 0)[i] *= 3;
+	CHECK_OK(sampled_run(&p, "ald", SET(WALK, "gamma=5"), 5, &noisy, NULL));
+	CHECK(same(&all.memory.samples, &noisy.memory.samples, 5, 1e-4));
+	keeper_free(&all), keeper_free(&some), keeper_free(&one), keeper_free(&noisy);
+	sampled_free(&p);
+#undef WALK
+}
+
 static void times_of_grids(void)
 {
 	sampled p;
@@ -1242,7 +1375,8 @@ int main(int argc, char **argv)
 		CHECK_CASE(scalar_of_the_paper), CHECK_CASE(data_terms), CHECK_CASE(angles),
 		CHECK_CASE(bent_models),
 			CHECK_CASE(samples_are_independent),
-		CHECK_CASE(samples_of_a_network), CHECK_CASE(resumed), CHECK_CASE(times_of_grids), CHECK_CASE(refusals),
+		CHECK_CASE(samples_of_a_network), CHECK_CASE(resumed), CHECK_CASE(renormalised),
+		CHECK_CASE(renormalised_all_the_way), CHECK_CASE(times_of_grids), CHECK_CASE(refusals),
 		CHECK_CASE(denoised_at_once) };
 	const check_case tables[] = { CHECK_CASE(toy), CHECK_CASE(gaussian) };
 	only_model = argc > 2 ? argv[2] : NULL;

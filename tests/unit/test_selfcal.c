@@ -310,7 +310,8 @@ static void refusals(void)
 	keeper k = { 0 };
 	open_night(&n, "disc", 2, closures);
 	CHECK_FAILS(image(&n, SET("selfcal=1"), &k, NULL), UM_EPARAM, "nothing to calibrate");
-	CHECK(strstr(um_cell_refusal(UM_NEEDS_CALIBRATE, &n.forward.forward, n.factors, 3), "calibrate") != NULL);
+	const um_inference calibrates = { .info.needs = UM_NEEDS_CALIBRATE };
+	CHECK(strstr(um_cell_refusal(&calibrates, &n.forward.forward, n.factors, 3), "calibrate") != NULL);
 	keeper_free(&k);
 	close_night(&n);
 	plug g;
