@@ -65,7 +65,7 @@ static um_status read_files(um_measurements *m, const char *name)
 	UM_TRY(um_array_new(&m->sigma, UM_F64, 2, (const int64_t[]){ n, info->ny }));
 	UM_TRY(um_array_new(&m->op, UM_F64, 2, (const int64_t[]){ n, info->nop }));
 	um_phase(m->forward->plugin, "data");
-	UM_TRY(m->forward->ops.data(m->forward->self, &m->y, &m->sigma, &m->op));
+	UM_TRY(um_in_phase(m->forward->plugin, "data", m->forward->ops.data(m->forward->self, &m->y, &m->sigma, &m->op)));
 	um_phase(NULL, NULL);
 	UM_TRY(check(m, &m->y, &m->sigma));
 	UM_TRY(um_array_new(&m->index, UM_F32, 6, (const int64_t[]){ n, 1, 1, 1, 1, 1 }));

@@ -116,7 +116,7 @@ um_status um_measured_read(const um_plan *p, int forward, const char *dir, um_me
 		UM_TRY(read_simulated(m, folder));
 	} else {
 		um_phase(m->forward.plugin, "data");
-		UM_TRY(m->forward.ops.data(m->forward.self, &m->y, &m->sigma, &m->op));
+		UM_TRY(um_in_phase(m->forward.plugin, "data", m->forward.ops.data(m->forward.self, &m->y, &m->sigma, &m->op)));
 		um_phase(NULL, NULL);
 	}
 	UM_TRY(um_measured_check(m));
