@@ -81,14 +81,18 @@ there "$T/skip/seen/field+exact/samples.fits"
 grep -A1 '"skipped"' "$T/skip/run.json" | grep -q 'seen/tv+exact.*closed form' || { cat "$T/skip/run.json"; bad=1; }
 
 # What writes outside of its arrays fails the battery.
+overrun=overrun
 wrong() { # TEXT OPTION...
 	text=$1
 	shift
-	status 1 "$UMBRA" test "$built/tests/plugins/overrun.so" "$@"
+	status 1 "$UMBRA" test "$bads/$overrun.so" "$@"
 	grep -qF -- "$text" "$T/out" || { echo "no '$text' in"; cat "$T/out"; bad=1; }
 }
 if [ -z "$SAN" ]; then
 	wrong "FAIL priors/overrun  gradient of logp: it wrote outside of its arrays: at byte 192 of one of 192 bytes"
 	wrong "FAIL priors/overrun  instances: it crashed, or read or wrote far outside of its arrays" --set scale=3
+	overrun=overrun_apply
+	wrong "FAIL forward/overrun_apply  outputs: it wrote outside of its arrays: at byte 384 of one of 384 bytes"
+	wrong "FAIL forward/overrun_apply  instances: it crashed, or read or wrote far outside of its arrays" --set scale=3
 fi
 exit $bad
