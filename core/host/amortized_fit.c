@@ -253,7 +253,7 @@ static um_status lesson_new(lesson *t)
 		if (a->spec.hidden == 0 && !a->spec.convolutional)
 			a->spec.hidden = wide < 64 ? 64 : wide > 1024 ? 1024 : wide;
 		UM_TRY(um_flow_check(&a->spec));
-		UM_TRY(um_amortizer_weights(a, &rng));
+		UM_TRY(um_amortizer_weights(a, &rng, NULL));
 		UM_TRY(um_amortizer_ready(a));
 	}
 	t->rows = batch < UM_AMORTIZER_ROWS ? UM_AMORTIZER_ROWS : batch;

@@ -61,15 +61,14 @@ static um_flow_nodes sample(const um_amortizer *a, um_graph *g)
 	return um_flow_sample(g, &a->spec, "flow", false, z, um_amortizer_condition(a, g));
 }
 
-um_status um_amortizer_weights(um_amortizer *a, const um_rng *rng)
+um_status um_amortizer_weights(um_amortizer *a, const um_rng *rng, const um_tensors *t)
 {
 	um_status st = UM_OK;
 	um_graph *g = um_graph_new(1);
 	if (g == NULL)
 		UM_TRY(um_fail(UM_ENOMEM, "no memory for a network"));
 	sample(a, g);
-	UM_TRY(um_graph_status(g));
-	UM_TRY(um_weights_new(g, rng, &a->w));
+	UM_TRY(t != NULL ? um_weights_read(g, t, &a->w) : um_weights_new(g, rng, &a->w));
 out:
 	um_graph_free(g);
 	return st;
@@ -190,20 +189,39 @@ out:
 
 /* ---- weight files ------------------------------------------------------------------------- */
 
+static um_status find(const um_tensors *t, const char *name, int64_t len, const um_array **a)
+{
+	*a = um_tensors_get(t, name);
+	if (*a == NULL || (*a)->dtype == UM_I64 || um_array_len(*a) != len)
+		return um_fail(UM_EDATA, "no tensor '%s' of %lld numbers", name, (long long)len);
+	return UM_OK;
+}
+
 static um_status fetch(const um_tensors *t, const char *name, um_array *out)
 {
-	const um_array *a = um_tensors_get(t, name);
-	if (a == NULL || a->dtype == UM_I64 || um_array_len(a) != um_array_len(out))
-		return um_fail(UM_EDATA, "no tensor '%s' of %lld numbers", name, (long long)um_array_len(out));
-	return um_array_copy(out, a);
+	const um_array *a;
+	const um_status st = find(t, name, um_array_len(out), &a);
+	return st == UM_OK ? um_array_copy(out, a) : st;
+}
+
+static um_status embedding_of(const um_tensors *t, int64_t *value)
+{
+	const char *text = um_tensors_meta(t, "embedding");
+	char *end;
+	if (text == NULL)
+		return um_fail(UM_EDATA, "no weights of an amortized law: metadata has no embedding");
+	*value = strtoll(text, &end, 10);
+	if (end == text || *end != '\0' || *value < 0 || *value > UM_AMORTIZER_EMBEDDING)
+		return um_fail(UM_EDATA, "metadata embedding = \"%.40s\" is not a whole number in 0 .. %d", text,
+			UM_AMORTIZER_EMBEDDING);
+	return UM_OK;
 }
 
 static um_status take(um_amortizer *a)
 {
 	um_status st = UM_OK;
 	const um_tensors *t = &a->file;
-	const um_rng rng = um_rng_new(0, "weights", 0);
-	const char *embedding;
+	const um_array *slope, *axes;
 	UM_TRY(um_flow_read(&a->spec, t));
 	if (a->spec.rows * a->spec.columns * a->spec.channels != a->n || a->spec.columns != a->shape[4] || a->spec.rows != a->shape[3])
 		UM_TRY(um_fail(UM_EDATA, "the model is of images of %lld x %lld pixels with %lld channels, not %lld x %lld with "
@@ -211,19 +229,20 @@ static um_status take(um_amortizer *a)
 			(long long)a->spec.channels, (long long)a->shape[4], (long long)a->shape[3],
 			(long long)(a->shape[0] * a->shape[1] * a->shape[2])));
 	UM_TRY(um_condition_read(t, a->shape, &a->cond));
-	if ((embedding = um_tensors_meta(t, "embedding")) == NULL)
-		UM_TRY(um_fail(UM_EDATA, "no weights of an amortized law: metadata has no embedding"));
-	a->set.embedding = strtoll(embedding, NULL, 10);
+	UM_TRY(embedding_of(t, &a->set.embedding));
 	UM_TRY(fetch(t, "affine", &a->affine));
 	UM_TRY(fetch(t, "alarm", &a->alarm));
 	a->regression = um_tensors_get(t, "slope") != NULL;
+	if (a->regression) {
+		UM_TRY(find(t, "slope", a->n * a->cond.nc, &slope));
+		UM_TRY(find(t, "axes", a->n * a->n, &axes));
+	}
 	UM_TRY(um_amortizer_coordinates(a));
 	if (a->regression) {
-		UM_TRY(fetch(t, "slope", &a->slope));
-		UM_TRY(fetch(t, "axes", &a->axes));
+		UM_TRY(um_array_copy(&a->slope, slope));
+		UM_TRY(um_array_copy(&a->axes, axes));
 	}
-	UM_TRY(um_amortizer_weights(a, &rng));
-	UM_TRY(um_weights_load(a->w, t));
+	UM_TRY(um_amortizer_weights(a, NULL, t));
 	um_amortizer_changed(a);
 	if (!isfinite(a->log_d))
 		UM_TRY(um_fail(UM_EDATA, "the tensors affine and axes are no coordinates: a width in them is not positive"));

@@ -9,7 +9,8 @@
 #include <umbra/program.h>
 #include "host/condition.h"
 
-enum { UM_AMORTIZER_ROWS = 64, UM_PREDICTIVE = 8 }; /* draws at a time; those that a predictive chi-square is of */
+/* Draws at a time; those that a predictive chi-square is of; the widest embedding. */
+enum { UM_AMORTIZER_ROWS = 64, UM_PREDICTIVE = 8, UM_AMORTIZER_EMBEDDING = 65536 };
 
 /* Purposes of random streams, of a fit and of a run. */
 enum { UM_AMORTIZED_WEIGHTS = 1, UM_AMORTIZED_MOMENTS, UM_AMORTIZED_NOISE, UM_AMORTIZED_PRIOR, UM_AMORTIZED_HELD,
@@ -40,8 +41,8 @@ struct um_amortizer {
 
 /* The condition as the couplings see it: inputs "c", embedded. */
 um_node *um_amortizer_condition(const um_amortizer *a, um_graph *g);
-/* Weights at their start, once sizes are known; the program of draws, at weights a->w. */
-um_status um_amortizer_weights(um_amortizer *a, const um_rng *rng);
+/* Weights of a file, or where t is NULL at their start, once sizes are known; the program of draws, at weights a->w. */
+um_status um_amortizer_weights(um_amortizer *a, const um_rng *rng, const um_tensors *t);
 um_status um_amortizer_ready(um_amortizer *a);
 /* Room for coordinates, once nc is known; and after they were written. */
 um_status um_amortizer_coordinates(um_amortizer *a);

@@ -378,20 +378,26 @@ static um_status word(const um_tensors *t, const char *key, const char **value)
 	return *value != NULL ? UM_OK : um_fail(UM_EDATA, "no weights of an amortized law: metadata has no %s", key);
 }
 
+/* A table of the file: rows x columns numbers, which are in it. */
+static bool is_table(const um_array *a, int64_t rows, int64_t columns)
+{
+	return a->dim[0] == rows && a->dim[1] == columns;
+}
+
 um_status um_condition_read(const um_tensors *t, const int64_t shape[5], um_condition *c)
 {
 	um_status st = UM_OK;
 	const char *summary, *blind, *planes;
 	const um_array *moments = um_tensors_get(t, um_condition_names[0]), *basis = um_tensors_get(t, um_condition_names[1]);
 	const um_array *noise = um_tensors_get(t, um_condition_names[2]), *modes = um_tensors_get(t, um_condition_names[5]);
-	const um_array *usual = um_tensors_get(t, um_condition_names[6]);
+	const um_array *usual = um_tensors_get(t, um_condition_names[6]), *seen = um_tensors_get(t, um_condition_names[7]);
 	um_array *mine[UM_CONDITION_ARRAYS];
 	*c = (um_condition){ 0 };
 	UM_TRY(word(t, "condition.summary", &summary));
 	UM_TRY(word(t, "condition.blind", &blind));
 	UM_TRY(word(t, "condition.planes", &planes));
-	if (moments == NULL || basis == NULL || noise == NULL || modes == NULL || usual == NULL || moments->rank != 2 ||
-		basis->rank != 2 || noise->rank != 2 || modes->rank != 2)
+	if (moments == NULL || basis == NULL || noise == NULL || modes == NULL || usual == NULL || seen == NULL ||
+		moments->rank != 2 || basis->rank != 2 || noise->rank != 2 || modes->rank != 2 || seen->rank != 2)
 		UM_TRY(um_fail(UM_EDATA, "no weights of an amortized law: tensors of its condition are missing"));
 	c->summary = summary_named(summary);
 	c->blind = blind[0] == 't';
@@ -401,9 +407,14 @@ um_status um_condition_read(const um_tensors *t, const int64_t shape[5], um_cond
 	c->ny = noise->dim[1];
 	c->nc = basis->dim[0];
 	c->nop = um_array_len(usual) - c->ny - modes->dim[0];
-	if (moments->dim[1] != numbers_of(c))
+	c->nf = numbers_of(c);
+	if (moments->dim[1] != c->nf)
 		UM_TRY(um_fail(UM_EDATA, "the model is of images of another size than %lld x %lld pixels here; train another",
 			(long long)shape[4], (long long)shape[3]));
+	const bool fixed = um_wiener_fixed(c->blind, c->nop, modes->dim[0]);
+	if (c->nop < 0 || !is_table(moments, 2, c->nf) || !is_table(basis, c->nc, c->nf) || !is_table(noise, 3, c->ny) ||
+		!is_table(modes, modes->dim[0], c->n) || !is_table(seen, fixed ? modes->dim[0] : 1, fixed ? c->ny : 1))
+		UM_TRY(um_fail(UM_EDATA, "no weights of an amortized law: tensors of its condition do not belong together"));
 	UM_TRY(allocate(c, modes->dim[0]));
 	um_condition_arrays(c, mine);
 	for (int i = 0; i < UM_CONDITION_ARRAYS; i++) {

@@ -111,18 +111,12 @@ static um_status load(um_scorenet *net, const char *path)
 {
 	um_status st = UM_OK;
 	um_tensors t = { 0 };
-	const um_rng rng = um_rng_new(0, "weights", 0);
 	UM_TRY(um_tensors_read(path, &t)); /* its message names the file */
 	st = scorenet_read(net, &t);
 	if (st == UM_OK)
 		st = check_size(net);
-	int64_t numbers = 0;
-	for (int i = 0; i < t.n; i++)
-		numbers += um_array_len(&t.array[i]);
 	if (st == UM_OK)
-		st = scorenet_weights(net, &rng, numbers, &net->w);
-	if (st == UM_OK)
-		st = um_weights_load(net->w, &t);
+		st = scorenet_weights(net, NULL, &t, &net->w);
 	if (st != UM_OK)
 		UM_TRY(um_context(UM_EDATA, "%s", path));
 	UM_TRY(check_keys(net));

@@ -4,7 +4,21 @@
  * (a2 Sigma + b2 A A^T)^-1 r. */
 #include <math.h>
 #include <string.h>
-#include <umbra/host.h>
+#include "host/problem.h"
+
+/* f(x), finite. */
+static um_status apply(um_forward *f, const um_array *op, const um_array *x, um_array *y)
+{
+	um_phase(f->plugin, "apply");
+	const um_status st = um_in_phase(f->plugin, "apply", f->ops.apply(f->self, op, x, NULL, y, NULL));
+	return st == UM_OK ? problem_check_d(f->plugin, "apply", y->data, x->dim[0], f->info.ny) : st;
+}
+
+static um_status pullback(um_forward *f, const um_array *op, const um_array *x, const um_array *v, um_array *jtv)
+{
+	um_phase(f->plugin, "pullback");
+	return um_in_phase(f->plugin, "pullback", f->ops.pullback(f->self, op, x, v, jtv));
+}
 
 /* f(x) and v = (y - f) / sigma^2 for a batch; both [B][ny], to be freed by the caller. */
 static um_status residual(um_forward *f, const um_array *op, const um_array *x, const um_array *y,
@@ -13,8 +27,7 @@ static um_status residual(um_forward *f, const um_array *op, const um_array *x, 
 	um_status st = UM_OK;
 	const int64_t ny = f->info.ny;
 	UM_TRY(um_array_new(r, UM_F64, 2, (const int64_t[]){ x->dim[0], ny }));
-	um_phase(f->plugin, "apply");
-	UM_TRY(f->ops.apply(f->self, op, x, NULL, r, NULL));
+	UM_TRY(apply(f, op, x, r));
 	for (int64_t b = 0; b < x->dim[0]; b++) {
 		double *ri = um_row_d(r, b);
 		const double *yi = um_row_d(y, b), *si = um_row_d(sigma, b);
@@ -25,15 +38,11 @@ out:
 	return st;
 }
 
-um_status um_forward_loglike(um_forward *f, const um_array *op, const um_array *x, const um_array *y,
-	const um_array *sigma, double *ll, um_array *dx)
+static um_status gaussian(um_forward *f, const um_array *op, const um_array *x, const um_array *y, const um_array *sigma,
+	double *ll, um_array *dx)
 {
 	um_status st = UM_OK;
 	um_array r = { 0 };
-	if (f->ops.loglike != NULL) {
-		um_phase(f->plugin, "loglike");
-		return f->ops.loglike(f->self, op, x, y, sigma, ll, dx);
-	}
 	UM_TRY(residual(f, op, x, y, sigma, &r));
 	for (int64_t b = 0; b < x->dim[0]; b++) {
 		double *ri = um_row_d(&r, b);
@@ -44,12 +53,27 @@ um_status um_forward_loglike(um_forward *f, const um_array *op, const um_array *
 			ri[i] /= si[i];
 		}
 	}
-	if (dx != NULL) {
-		um_phase(f->plugin, "pullback");
-		UM_TRY(f->ops.pullback(f->self, op, x, &r, dx));
-	}
+	if (dx != NULL)
+		UM_TRY(pullback(f, op, x, &r, dx));
 out:
 	um_array_free(&r);
+	return st;
+}
+
+um_status um_forward_loglike(um_forward *f, const um_array *op, const um_array *x, const um_array *y,
+	const um_array *sigma, double *ll, um_array *dx)
+{
+	um_status st = UM_OK;
+	if (f->ops.loglike != NULL) {
+		um_phase(f->plugin, "loglike");
+		UM_TRY(um_in_phase(f->plugin, "loglike", f->ops.loglike(f->self, op, x, y, sigma, ll, dx)));
+	} else {
+		UM_TRY(gaussian(f, op, x, y, sigma, ll, dx));
+	}
+	UM_TRY(problem_check_d(f->plugin, "loglike", ll, x->dim[0], 1));
+	if (dx != NULL)
+		UM_TRY(problem_check_f(f->plugin, "the gradient of loglike", dx));
+out:
 	return st;
 }
 
@@ -70,7 +94,7 @@ um_status um_forward_stats(um_forward *f, const um_array *op, const um_array *x,
 	um_array r = { 0 };
 	if (f->ops.stats != NULL) {
 		um_phase(f->plugin, "stats");
-		return f->ops.stats(f->self, op, x, y, sigma, values);
+		return um_in_phase(f->plugin, "stats", f->ops.stats(f->self, op, x, y, sigma, values));
 	}
 	UM_TRY(residual(f, op, x, y, sigma, &r));
 	for (int64_t b = 0; b < x->dim[0]; b++) {
@@ -95,20 +119,19 @@ um_status um_forward_simulate(um_forward *f, um_rng *rng, const um_array *x, um_
 	um_status st = UM_OK;
 	if (f->ops.simulate != NULL) {
 		um_phase(f->plugin, "simulate");
-		return f->ops.simulate(f->self, rng, x, op, y, sigma, sink);
+		return um_in_phase(f->plugin, "simulate", f->ops.simulate(f->self, rng, x, op, y, sigma, sink));
 	}
 	if (f->ops.noise == NULL)
 		return um_fail(UM_EPARAM, "forward/%s cannot simulate measurements: it has neither "
 			"simulate() nor noise()", f->plugin->name);
 	um_array one = um_array_rows(sigma, 0, 1), op1 = um_array_rows(op, 0, 1);
 	um_phase(f->plugin, "noise");
-	UM_TRY(f->ops.noise(f->self, &one, &op1));
+	UM_TRY(um_in_phase(f->plugin, "noise", f->ops.noise(f->self, &one, &op1)));
 	for (int64_t b = 1; b < x->dim[0]; b++) {
 		memcpy(um_row_d(sigma, b), um_row_d(sigma, 0), sizeof(double) * (size_t)f->info.ny);
 		memcpy(um_row_d(op, b), um_row_d(op, 0), sizeof(double) * (size_t)f->info.nop);
 	}
-	um_phase(f->plugin, "apply");
-	UM_TRY(f->ops.apply(f->self, op, x, NULL, y, NULL));
+	UM_TRY(apply(f, op, x, y));
 	for (int64_t b = 0; b < x->dim[0]; b++)
 		for (int64_t i = 0; i < f->info.ny; i++)
 			um_row_d(y, b)[i] += um_row_d(sigma, b)[i] * um_normal(&rng[b]);
@@ -121,10 +144,8 @@ static um_status normal_matrix(um_forward *f, const um_array *op, const double *
 	double b2, const um_array *zero, um_array *x, const um_array *p, um_array *q)
 {
 	um_status st = UM_OK;
-	um_phase(f->plugin, "pullback");
-	UM_TRY(f->ops.pullback(f->self, op, zero, p, x));
-	um_phase(f->plugin, "apply");
-	UM_TRY(f->ops.apply(f->self, op, x, NULL, q, NULL));
+	UM_TRY(pullback(f, op, zero, p, x));
+	UM_TRY(apply(f, op, x, q));
 	const double *pv = p->data;
 	double *qv = q->data;
 	for (int64_t i = 0; i < f->info.ny; i++)
@@ -191,7 +212,7 @@ um_status um_forward_solve(um_forward *f, const um_array *op, const um_array *si
 		return um_fail(UM_EARG, "forward/%s is not linear: it has no normal equations", f->plugin->name);
 	if (f->ops.solve != NULL) {
 		um_phase(f->plugin, "solve");
-		return f->ops.solve(f->self, op, sigma, a2, b2, r, out);
+		return um_in_phase(f->plugin, "solve", f->ops.solve(f->self, op, sigma, a2, b2, r, out));
 	}
 	for (int64_t b = 0; b < r->dim[0]; b++) {
 		um_array op1 = um_array_rows(op, op->stride[0] ? b : 0, 1);

@@ -53,7 +53,7 @@ static um_status fill(um_forward *f, const char *path, bool sigma, bool op)
 	UM_TRY(um_array_new(&s, UM_F64, 2, (const int64_t[]){ 1, f->info.ny }));
 	UM_TRY(um_array_new(&o, UM_F64, 2, (const int64_t[]){ 1, f->info.nop }));
 	um_phase(f->plugin, "noise");
-	UM_TRY(f->ops.noise(f->self, &s, &o));
+	UM_TRY(um_in_phase(f->plugin, "noise", f->ops.noise(f->self, &s, &o)));
 	if (!sigma)
 		UM_TRY(spread(&f->sigma, &s, path, "SIGMA"));
 	if (!op)
@@ -95,7 +95,7 @@ um_status um_forward_data(um_forward *f, um_array *y, um_array *sigma, um_array 
 	um_status st = UM_OK;
 	if (f->y.data == NULL) {
 		um_phase(f->plugin, "data");
-		st = f->ops.data(f->self, y, sigma, op);
+		st = um_in_phase(f->plugin, "data", f->ops.data(f->self, y, sigma, op));
 		um_phase(NULL, NULL);
 		return st;
 	}

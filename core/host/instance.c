@@ -19,6 +19,13 @@ void um_phase(const um_plugin *p, const char *phase)
 		phase_hook(p, phase);
 }
 
+um_status um_in_phase(const um_plugin *p, const char *phase, um_status st)
+{
+	if (st == UM_OK || st == UM_EINTR)
+		return st;
+	return um_context(st, "%s/%s in %s", um_kind_names[p->kind], p->name, phase);
+}
+
 um_status um_env_images(const um_env *env, int64_t count, um_array *x)
 {
 	const int64_t *s = env->shape;

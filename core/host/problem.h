@@ -33,9 +33,6 @@ um_status problem_fitting(const um_problem *p, int64_t rows);
 /* out = scale x, new. */
 um_status problem_scaled(const um_problem *p, const um_array *x, um_array *out);
 
-/* Adds the plugin's name to what went wrong in it. */
-um_status problem_named(const um_plugin *plugin, um_status st);
-
 /* UM_ENUM, with plugin, function and sample, where a number is not finite: of rows of len doubles, or of images. */
 um_status problem_check_d(const um_plugin *plugin, const char *function, const double *v, int64_t rows, int64_t len);
 um_status problem_check_f(const um_plugin *plugin, const char *function, const um_array *a);

@@ -71,7 +71,7 @@ um_status um_problem_measure(um_problem *p, um_rng *rng, const um_array *x)
 	um_array part[3], xs = { 0 };
 	UM_TRY(take(p, x->dim[0], 1, part));
 	UM_TRY(problem_scaled(p, x, &xs));
-	UM_TRY(problem_named(p->forward->plugin, um_forward_simulate(p->forward, rng, &xs, &part[2], &part[0], &part[1], NULL)));
+	UM_TRY(um_forward_simulate(p->forward, rng, &xs, &part[2], &part[0], &part[1], NULL));
 	UM_TRY(problem_check_d(p->forward->plugin, "simulate", part[0].data, x->dim[0], p->info.ny));
 out:
 	um_phase(NULL, NULL);

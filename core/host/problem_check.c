@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What comes back from plugins: errors get their names, numbers that are not finite are refused. */
+/* What comes back from plugins: numbers that are not finite are refused. */
 #include <math.h>
 #include "host/problem.h"
 
@@ -26,11 +26,4 @@ um_status problem_check_f(const um_plugin *plugin, const char *function, const u
 		if (!isfinite(v[i]))
 			return not_finite(plugin, function, i / len);
 	return UM_OK;
-}
-
-um_status problem_named(const um_plugin *plugin, um_status st)
-{
-	if (st == UM_OK)
-		return st;
-	return um_context(st, "%s/%s", um_kind_names[plugin->kind], plugin->name);
 }

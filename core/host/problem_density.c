@@ -77,15 +77,11 @@ um_status um_problem_loglike(um_problem *p, const um_array *u, double *ll, um_ar
 {
 	um_status st = UM_OK;
 	um_array x = { 0 };
-	const um_plugin *plugin = p->forward->plugin;
 	UM_TRY(problem_fitting(p, u->dim[0]));
 	UM_TRY(instrument_image(p, u, p->scale, &x));
-	UM_TRY(problem_named(plugin, um_forward_loglike(p->forward, &p->op, &x, &p->y, &p->sigma, ll, du)));
-	UM_TRY(problem_check_d(plugin, "loglike", ll, u->dim[0], 1));
-	if (du != NULL) {
-		UM_TRY(problem_check_f(plugin, "the gradient of loglike", du));
+	UM_TRY(um_forward_loglike(p->forward, &p->op, &x, &p->y, &p->sigma, ll, du));
+	if (du != NULL)
 		chain(p, u, p->scale, du);
-	}
 out:
 	um_phase(NULL, NULL);
 	um_array_free(&x);
@@ -101,7 +97,7 @@ static um_status add_factor(um_problem *p, um_prior *prior, um_rng *rng, const u
 	if (prior->ops.logp == NULL)
 		return um_fail(UM_EPARAM, "priors/%s has no log-density", prior->plugin->name);
 	um_phase(prior->plugin, "logp");
-	UM_TRY(problem_named(prior->plugin, prior->ops.logp(prior->self, rng, x, p->partial, scratch)));
+	UM_TRY(um_in_phase(prior->plugin, "logp", prior->ops.logp(prior->self, rng, x, p->partial, scratch)));
 	UM_TRY(problem_check_d(prior->plugin, "logp", p->partial, count, 1));
 	for (int64_t i = 0; i < count; i++)
 		lp[i] += p->partial[i];

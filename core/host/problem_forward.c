@@ -25,7 +25,7 @@ um_status um_problem_apply(um_problem *p, const um_array *x, const um_array *dx,
 	if (dx != NULL)
 		UM_TRY(problem_scaled(p, dx, &dxs));
 	um_phase(plugin, "apply");
-	UM_TRY(problem_named(plugin, p->forward->ops.apply(p->forward->self, &p->op, &xs,
+	UM_TRY(um_in_phase(plugin, "apply", p->forward->ops.apply(p->forward->self, &p->op, &xs,
 		dx != NULL ? &dxs : NULL, y, dx != NULL ? dy : NULL)));
 	UM_TRY(problem_check_d(plugin, "apply", y->data, x->dim[0], p->info.ny));
 	if (dx != NULL)
@@ -45,7 +45,7 @@ um_status um_problem_pullback(um_problem *p, const um_array *x, const um_array *
 	UM_TRY(problem_fitting(p, x->dim[0]));
 	UM_TRY(problem_scaled(p, x, &xs));
 	um_phase(plugin, "pullback");
-	UM_TRY(problem_named(plugin, p->forward->ops.pullback(p->forward->self, &p->op, &xs, v, jtv)));
+	UM_TRY(um_in_phase(plugin, "pullback", p->forward->ops.pullback(p->forward->self, &p->op, &xs, v, jtv)));
 	UM_TRY(problem_check_f(plugin, "pullback", jtv));
 	float *d = jtv->data;
 	int64_t n = um_array_len(jtv);
@@ -66,7 +66,7 @@ um_status um_problem_calibrate(um_problem *p, const um_array *x, double *lp, um_
 		UM_TRY(um_fail(UM_EPARAM, "forward/%s has nothing to calibrate", plugin->name));
 	UM_TRY(problem_scaled(p, x, &xs));
 	um_phase(plugin, "calibrate");
-	UM_TRY(problem_named(plugin, p->forward->ops.calibrate(p->forward->self, &xs, &p->y, &p->sigma, &p->op, lp,
+	UM_TRY(um_in_phase(plugin, "calibrate", p->forward->ops.calibrate(p->forward->self, &xs, &p->y, &p->sigma, &p->op, lp,
 		sink)));
 	UM_TRY(problem_check_d(plugin, "calibrate", p->op.data, 1, p->info.nop));
 	UM_TRY(problem_check_d(plugin, "calibrate", lp, 1, 1));
@@ -81,8 +81,7 @@ um_status um_problem_solve(um_problem *p, double a2, double b2, const um_array *
 	um_status st = UM_OK;
 	const um_plugin *plugin = p->forward->plugin;
 	UM_TRY(problem_fitting(p, r->dim[0]));
-	UM_TRY(problem_named(plugin, um_forward_solve(p->forward, &p->op, &p->sigma, a2, b2 * p->scale * p->scale, r,
-		out)));
+	UM_TRY(um_forward_solve(p->forward, &p->op, &p->sigma, a2, b2 * p->scale * p->scale, r, out));
 	UM_TRY(problem_check_d(plugin, "solve", out->data, r->dim[0], p->info.ny));
 out:
 	um_phase(NULL, NULL);

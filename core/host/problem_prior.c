@@ -11,16 +11,23 @@ static um_status only_prior(um_problem *p, bool has, const char *what)
 	return UM_OK;
 }
 
+um_status um_prior_draw(um_prior *p, um_rng *rng, um_array *x)
+{
+	um_phase(p->plugin, "sample");
+	um_status st = um_in_phase(p->plugin, "sample", p->ops.sample(p->self, rng, x));
+	if (st == UM_OK)
+		st = problem_check_f(p->plugin, "sample", x);
+	um_phase(NULL, NULL);
+	return st;
+}
+
 um_status um_problem_draw(um_problem *p, um_rng *rng, um_array *x)
 {
 	um_status st = UM_OK;
 	um_prior *prior = &p->priors[0];
 	UM_TRY(only_prior(p, prior->ops.sample != NULL, "draws"));
-	um_phase(prior->plugin, "sample");
-	UM_TRY(problem_named(prior->plugin, prior->ops.sample(prior->self, rng, x)));
-	UM_TRY(problem_check_f(prior->plugin, "sample", x));
+	UM_TRY(um_prior_draw(prior, rng, x));
 out:
-	um_phase(NULL, NULL);
 	return st;
 }
 
@@ -30,7 +37,7 @@ um_status um_problem_score(um_problem *p, const um_score_job *job)
 	um_prior *prior = &p->priors[0];
 	UM_TRY(only_prior(p, prior->ops.score != NULL, "score"));
 	um_phase(prior->plugin, "score");
-	UM_TRY(problem_named(prior->plugin, um_prior_score(prior, job)));
+	UM_TRY(um_in_phase(prior->plugin, "score", um_prior_score(prior, job)));
 	const um_array *images[] = { job->s, job->jtv, job->je, job->ddiv };
 	for (int i = 0; i < 4; i++)
 		if (images[i] != NULL)
@@ -49,7 +56,7 @@ um_status um_problem_component(um_problem *p, int64_t k, double *log_weight, dou
 	um_prior *prior = &p->priors[0];
 	UM_TRY(only_prior(p, prior->info.components > 0, "closed form"));
 	um_phase(prior->plugin, "component");
-	UM_TRY(problem_named(prior->plugin, prior->ops.component(prior->self, k, log_weight, mean)));
+	UM_TRY(um_in_phase(prior->plugin, "component", prior->ops.component(prior->self, k, log_weight, mean)));
 	if (mean != NULL)
 		UM_TRY(problem_check_d(prior->plugin, "component", mean, 1, p->info.n));
 out:
@@ -63,7 +70,7 @@ um_status um_problem_covariance(um_problem *p, int64_t k, bool root, const um_ar
 	um_prior *prior = &p->priors[0];
 	UM_TRY(only_prior(p, prior->info.components > 0, "closed form"));
 	um_phase(prior->plugin, "covariance");
-	UM_TRY(problem_named(prior->plugin, prior->ops.covariance(prior->self, k, root, v, out)));
+	UM_TRY(um_in_phase(prior->plugin, "covariance", prior->ops.covariance(prior->self, k, root, v, out)));
 	UM_TRY(problem_check_d(prior->plugin, "covariance", out->data, v->dim[0], p->info.n));
 out:
 	um_phase(NULL, NULL);

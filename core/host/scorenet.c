@@ -51,19 +51,13 @@ static um_node *label(um_graph *g)
 	return um_nn_input(g, "t", 0, NULL, true);
 }
 
-um_status scorenet_weights(const um_scorenet *net, const um_rng *rng, int64_t most, um_weights **w)
+um_status scorenet_weights(const um_scorenet *net, const um_rng *rng, const um_tensors *t, um_weights **w)
 {
 	um_graph *g = um_graph_new(1);
 	if (g == NULL)
 		return um_fail(UM_ENOMEM, "no memory for a network");
 	(void)scorenet_node(net, false, um_nn_input(g, "y", 1, &net->n, true), label(g));
-	um_status st = um_graph_status(g);
-	const int64_t numbers = um_weights_count(g);
-	if (st == UM_OK && most > 0 && numbers > 2 * most + 1024)
-		st = um_fail(UM_EDATA, "the network of its metadata has %lld numbers, its tensors have %lld", (long long)numbers,
-			(long long)most);
-	if (st == UM_OK)
-		st = um_weights_new(g, rng, w);
+	const um_status st = t != NULL ? um_weights_read(g, t, w) : um_weights_new(g, rng, w);
 	um_graph_free(g);
 	return st;
 }

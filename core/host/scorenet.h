@@ -38,8 +38,8 @@ struct um_scorenet {
 um_node *scorenet_node(const um_scorenet *net, bool training, um_node *seen, um_node *t);
 /* What the net sees: factor u_t - 1. */
 double scorenet_factor(const um_sde *sde, double t);
-/* Weights at their start; many more numbers than "most", where that is not 0, are an error. */
-um_status scorenet_weights(const um_scorenet *net, const um_rng *rng, int64_t most, um_weights **w);
+/* Weights of a file, or where t is NULL at their start. */
+um_status scorenet_weights(const um_scorenet *net, const um_rng *rng, const um_tensors *t, um_weights **w);
 /* As um_scorenet_score_fast, but jtv = J^T (sigma s + v). */
 um_status scorenet_residual(void *self, const um_score_job *job);
 /* Drops all programs. */

@@ -246,7 +246,7 @@ static um_status prepare(um_scorenet *net, const um_dataset_info *about)
 	net->least = net->set->least; /* also of a model: it may learn smaller times now */
 	if (!(net->least < net->most))
 		return um_fail(UM_EPARAM, "least: %g is not below the last time, %g", net->least, net->most);
-	return net->w == NULL ? scorenet_weights(net, about->rng, 0, &net->w) : UM_OK;
+	return net->w == NULL ? scorenet_weights(net, about->rng, NULL, &net->w) : UM_OK;
 }
 
 um_status um_scorenet_fit(um_scorenet *net, um_dataset *data, um_sink *sink)

@@ -11,11 +11,16 @@
 enum { ITERATIONS = 60, EXTRA = 10 }; /* steps, dimensions of a search */
 static const double ACCURACY = 1e-3, ROUNDING = 1e-6; /* of residuals, beside the first; of modes, beside the largest */
 
+bool um_wiener_fixed(bool blind, int64_t nop, int64_t modes)
+{
+	return (blind || nop == 0) && modes > 1;
+}
+
 um_status um_wiener_new(um_wiener *w, bool blind, int64_t n, int64_t ny, int64_t nop, int64_t modes)
 {
 	um_status st = UM_OK;
 	const int64_t numbers = ny + nop + modes;
-	*w = (um_wiener){ .blind = blind, .n = n, .ny = ny, .nop = nop, .modes = modes, .fixed = (blind || nop == 0) && modes > 1 };
+	*w = (um_wiener){ .blind = blind, .n = n, .ny = ny, .nop = nop, .modes = modes, .fixed = um_wiener_fixed(blind, nop, modes) };
 	UM_TRY(um_array_new(&w->v, UM_F32, 2, (const int64_t[]){ modes, n }));
 	UM_TRY(um_array_new(&w->jv, UM_F32, 2, (const int64_t[]){ w->fixed ? modes : 1, w->fixed ? ny : 1 }));
 	UM_TRY(um_array_new(&w->usual, UM_F64, 1, &numbers));

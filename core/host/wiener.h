@@ -25,6 +25,8 @@ typedef struct um_wiener {
 	float *small, *wide; /* [rows][modes], [rows][ny] */
 } um_wiener;
 
+/* Whether there is one operator, for which the derivatives of all modes are kept. */
+bool um_wiener_fixed(bool blind, int64_t nop, int64_t modes);
 um_status um_wiener_new(um_wiener *w, bool blind, int64_t n, int64_t ny, int64_t nop, int64_t modes);
 void um_wiener_free(um_wiener *w);
 

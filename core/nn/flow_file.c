@@ -80,6 +80,10 @@ um_status um_flow_read(um_flow_spec *spec, const um_tensors *t)
 	UM_TRY(text_of(t, "flow.seed", &text));
 	spec->seed = strtoull(text, NULL, 10);
 	UM_TRY(um_flow_check(spec));
+	/* a net ends in two layers, for s and t; each layer is two tensors */
+	if (2 * spec->couplings * (spec->depth + 1) > t->n)
+		UM_TRY(um_fail(UM_EDATA, "metadata tells of %lld couplings of %lld layers, and the file has %d tensors: too few",
+			(long long)spec->couplings, (long long)spec->depth, t->n));
 out:
 	return st;
 }

@@ -50,6 +50,10 @@ static um_status allocate(um_weights *w)
 	um_array data;
 	um_status st = um_array_new(&data, UM_F32, 1, &w->len);
 	w->data = data.data;
+	for (int64_t i = 0, at = 0; st == UM_OK && i < w->n; i++) {
+		w->array[i].data = w->data + at;
+		at += (um_array_len(&w->array[i]) + ALIGN - 1) / ALIGN * ALIGN;
+	}
 	return st;
 }
 
@@ -84,28 +88,26 @@ static um_status lay_out(const um_graph *g, um_weights *w)
 	return UM_OK;
 }
 
-static void point(um_weights *w)
+/* A set for the graph, without memory. */
+static um_status outline(const um_graph *g, um_weights **w)
 {
-	int64_t at = 0;
-	for (int i = 0; i < w->n; i++) {
-		w->array[i].data = w->data + at;
-		at += (um_array_len(&w->array[i]) + ALIGN - 1) / ALIGN * ALIGN;
-	}
+	const um_status st = um_graph_status(g);
+	int n = 0;
+	if (st != UM_OK)
+		return st;
+	for (int i = 0; i < um_graph_nodes(g); i++)
+		n += um_graph_node(g, i)->op == &um_op_weight;
+	*w = make(n);
+	return lay_out(g, *w);
 }
 
 um_status um_weights_new(const um_graph *g, const um_rng *base, um_weights **out)
 {
 	um_status st = UM_OK;
 	um_weights *w = NULL;
-	int n = 0;
-	UM_TRY(um_graph_status(g));
-	for (int i = 0; i < um_graph_nodes(g); i++)
-		n += um_graph_node(g, i)->op == &um_op_weight;
-	w = make(n);
-	UM_TRY(lay_out(g, w));
+	UM_TRY(outline(g, &w));
 	UM_TRY(allocate(w));
-	point(w);
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < w->n; i++)
 		begin(um_node_find(g, &um_op_weight, w->name[i])->attr, base, w->name[i], &w->array[i]);
 	*out = w;
 	return UM_OK;
@@ -113,15 +115,6 @@ out:
 	um_weights_free(w);
 	*out = NULL;
 	return st;
-}
-
-int64_t um_weights_count(const um_graph *g)
-{
-	int64_t n = 0;
-	for (int i = 0; i < um_graph_nodes(g); i++)
-		if (um_graph_node(g, i)->op == &um_op_weight)
-			n += um_node_len(um_graph_node(g, i));
-	return n;
 }
 
 um_weights *um_weights_copy(const um_weights *w)
@@ -137,7 +130,6 @@ um_weights *um_weights_copy(const um_weights *w)
 		return NULL;
 	}
 	memcpy(c->data, w->data, sizeof(*c->data) * (size_t)c->len);
-	point(c);
 	return c;
 }
 
@@ -252,15 +244,42 @@ static um_status check(const char *name, const um_array *have, const um_array *a
 	return UM_OK;
 }
 
-um_status um_weights_load(um_weights *w, const um_tensors *t)
+static um_status check_all(const um_weights *w, const um_tensors *t)
 {
 	um_status st = UM_OK;
-	for (int i = 0; i < w->n; i++)
-		UM_TRY(check(w->name[i], &w->array[i], um_tensors_get(t, w->name[i])));
-	for (int i = 0; i < w->n; i++)
-		UM_TRY(um_array_copy(&w->array[i], um_tensors_get(t, w->name[i])));
+	for (int i = 0; i < w->n && st == UM_OK; i++)
+		st = check(w->name[i], &w->array[i], um_tensors_get(t, w->name[i]));
+	return st;
+}
+
+static um_status copy_all(um_weights *w, const um_tensors *t)
+{
+	um_status st = UM_OK;
+	for (int i = 0; i < w->n && st == UM_OK; i++)
+		st = um_array_copy(&w->array[i], um_tensors_get(t, w->name[i]));
 	um_weights_touch(w);
+	return st;
+}
+
+um_status um_weights_load(um_weights *w, const um_tensors *t)
+{
+	const um_status st = check_all(w, t);
+	return st == UM_OK ? copy_all(w, t) : st;
+}
+
+um_status um_weights_read(const um_graph *g, const um_tensors *t, um_weights **out)
+{
+	um_status st = UM_OK;
+	um_weights *w = NULL;
+	UM_TRY(outline(g, &w));
+	UM_TRY(check_all(w, t));
+	UM_TRY(allocate(w));
+	UM_TRY(copy_all(w, t));
+	*out = w;
+	return UM_OK;
 out:
+	um_weights_free(w);
+	*out = NULL;
 	return st;
 }
 

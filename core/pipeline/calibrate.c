@@ -95,8 +95,7 @@ static um_rng stream(const struct work *w, int purpose, int64_t i)
 static um_status draw(struct work *w, int purpose, int64_t i, um_array *x)
 {
 	um_rng rng = stream(w, purpose, i);
-	um_phase(w->truths->plugin, "sample");
-	const um_status st = w->truths->ops.sample(w->truths->self, &rng, x);
+	const um_status st = um_prior_draw(w->truths, &rng, x);
 	for (int64_t k = 0; st == UM_OK && k < um_array_len(x); k++)
 		((float *)x->data)[k] *= (float)w->env.scale;
 	return st;
@@ -114,9 +113,13 @@ static um_status measure(struct work *w, int64_t i)
 	rng = stream(w, DATA, i);
 	if (other)
 		UM_TRY(um_forward_simulate(&w->simulator, &rng, &w->truth, &w->ignored[1], &w->y, &w->ignored[0], &sink));
-	for (int64_t k = 0; k < w->forward.info.ny; k++)
-		if (!isfinite(um_row_d(&w->y, 0)[k]) || !(um_row_d(&w->sigma, 0)[k] > 0))
-			UM_TRY(um_fail(UM_ENUM, "measurement %lld is not finite or its sigma is not positive", (long long)k));
+	for (int64_t k = 0; k < w->forward.info.ny; k++) {
+		const bool finite = isfinite(um_row_d(&w->y, 0)[k]);
+		const um_plugin *plugin = other && !finite ? w->simulator.plugin : w->forward.plugin;
+		if (!finite || !(um_row_d(&w->sigma, 0)[k] > 0))
+			UM_TRY(um_fail(UM_ENUM, "forward/%s in simulate: number %lld of the measurement is not finite or its sigma is not "
+				"positive", plugin->name, (long long)k));
+	}
 out:
 	return st;
 }
@@ -137,7 +140,7 @@ static um_status infer(struct work *w, um_cell_out *c)
 	c->started = c->saved = um_clock();
 	w->page->total = 0;
 	um_task_worker(w->inference.plugin, "run");
-	st = w->inference.ops.run(w->inference.self, c->problem, &sink);
+	st = um_in_phase(w->inference.plugin, "run", w->inference.ops.run(w->inference.self, c->problem, &sink));
 	um_task_worker(NULL, NULL);
 	UM_TRY(st);
 	if (c->samples.data == NULL || c->samples.dim[0] != w->stage->set.samples)

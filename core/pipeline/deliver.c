@@ -175,7 +175,7 @@ static um_status figures(um_cell_out *c, um_forward *f, const um_array *y, const
 	UM_TRY(um_figure_posterior(dir, &c->samples, truth, c->plan->env.pixel, c->plan->env.mesh, unit));
 	if (f->ops.plot != NULL) {
 		um_phase(f->plugin, "plot");
-		UM_TRY(f->ops.plot(f->self, op, &c->samples, y, sigma, &sink));
+		UM_TRY(um_in_phase(f->plugin, "plot", f->ops.plot(f->self, op, &c->samples, y, sigma, &sink)));
 	}
 out:
 	um_phase(NULL, NULL);

@@ -86,11 +86,11 @@ static um_status infer_one(struct cell *k, int64_t i)
 	c->started = um_clock();
 	um_task_worker(k->inference.plugin, "run");
 	um_task_hear(c);
-	const um_status run = k->inference.ops.run(k->inference.self, c->problem, &k->sink);
+	const um_status run = um_in_phase(k->inference.plugin, "run", k->inference.ops.run(k->inference.self, c->problem, &k->sink));
 	um_task_hear(NULL);
 	um_task_worker(NULL, NULL);
 	if (run != UM_OK && run != UM_EINTR)
-		UM_TRY(um_context(run, "inference/%s in run", k->inference.plugin->name));
+		UM_TRY(run);
 	const int64_t got = c->samples.data != NULL ? c->samples.dim[0] : 0;
 	k->stopped = run == UM_EINTR || (um_task_stopping() && got < k->s->set.samples);
 	if (k->stopped)

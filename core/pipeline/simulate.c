@@ -24,8 +24,7 @@ static um_status draw(const um_plan *p, const um_stage *s, const um_env *env, um
 		rng[k] = um_rng_new((uint64_t)s->data.seed, "truth", (uint64_t)k);
 	UM_TRY(um_plan_open_prior(p, index, env, &prior));
 	UM_TRY(um_env_images(env, count, x));
-	um_phase(prior->plugin, "sample");
-	UM_TRY(prior->ops.sample(prior->self, rng, x));
+	UM_TRY(um_prior_draw(prior, rng, x));
 out:
 	um_plan_close_prior(prior, p->prior[index].n);
 	free(rng);

@@ -102,6 +102,7 @@ static const um_param calibrate_table[] = {
 		"and operator are still taken as forward says; left out: forward."),
 	UM_PARAM_TEXT(um_stage_settings, name, "", "Of the folder in calibrate; left out: FORWARD+PRIOR+INFERENCE."),
 	UM_PARAM(um_stage_settings, time_limit, "0", 0, 1e9, "s", "Time of a sixteenth of the replicates, which is a process; 0: no limit."),
+	UM_PARAM(um_stage_settings, memory_limit, "0", 0, 1e9, "MB", "A process that asks for more memory fails; 0: no limit."),
 };
 
 static const struct { const char *name; const um_param *table; size_t n; } kinds[] = {

@@ -38,12 +38,7 @@ static um_status draw(void *state, um_rng *rng, um_array *x)
 	struct training *k = state;
 	if (k->data == NULL && um_task_stopping()) /* later the fit is asked, which can save its state */
 		return um_fail(UM_EINTR, "stopped on request while images were drawn");
-	um_phase(k->drawn->plugin, "sample");
-	um_status st = k->drawn->ops.sample(k->drawn->self, rng, x);
-	if (st != UM_OK)
-		return um_context(st, "priors/%s", k->drawn->plugin->name);
-	um_phase(NULL, NULL); /* on with the fit */
-	return st;
+	return um_prior_draw(k->drawn, rng, x);
 }
 
 /* What is left of the budget; never 0, which would mean none. */
@@ -93,14 +88,8 @@ static um_status gallery(struct training *k, const char *dir)
 	UM_TRY(um_dataset_rows(k->data, false, 0, left.dim[0], &left));
 	for (uint64_t i = 0; i < SHOWN; i++)
 		rng[i] = um_rng_at(&base, 1, i);
-	um_phase(k->trained.plugin, "sample");
 	if (samples)
-		UM_TRY(k->trained.ops.sample(k->trained.self, rng, &right));
-	um_phase(NULL, NULL);
-	for (int64_t i = 0; i < um_array_len(&right); i++)
-		if (!isfinite(((const float *)right.data)[i]))
-			UM_TRY(um_fail(UM_ENUM, "priors/%s: a sample of the trained prior is not finite",
-				k->trained.plugin->name));
+		UM_TRY(um_prior_draw(&k->trained, rng, &right));
 	UM_TRY(um_figure_gallery(path, samples ? "Training images (left), samples of the prior (right) on their scale" :
 		"Training images", &left, samples ? &right : NULL, k->env.pixel, k->env.mesh));
 out:
@@ -274,8 +263,7 @@ um_status um_train(const um_plan *p, int task, const char *dir, const um_env *en
 		UM_TRY(um_cell_write_trace(&k.out));
 		UM_TRY(um_fail(UM_EINTR, "stopped on request; --resume goes on"));
 	}
-	if (st != UM_OK)
-		UM_TRY(um_context(st, "%s/%s in fit", um_kind_names[item->plugin->kind], item->plugin->name));
+	UM_TRY(um_in_phase(item->plugin, "fit", st));
 	k.budget_ended_it = k.stage->set.seconds > 0 && um_checkpoint_seconds(k.out.folder) >= k.stage->set.seconds;
 	UM_TRY(deliver(&k));
 out:

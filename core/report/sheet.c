@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Comma-separated text as HTML tables: the first column names a row, cells that are numbers
- * line up at the right. A comma always separates; quotes mean nothing. */
+ * line up at the right. A quote at the beginning of a value quotes it (RFC 4180). */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +11,28 @@
 #define MOST 100
 #define BYTES ((size_t)256 << 10)
 
+/* The length of the value at s, its quotes included: up to a comma or the end of the line. */
+static size_t value_length(const char *s)
+{
+	size_t n = 0;
+	if (*s == '"')
+		for (n = 1; s[n] != '\0' && (s[n] != '"' || s[++n] == '"'); n++)
+			;
+	return n + strcspn(s + n, ",\r\n");
+}
+
+/* The n bytes of a value without its quotes, in place; how many are left. */
+static size_t unquote(char *s, size_t n)
+{
+	size_t left = 0;
+	if (n == 0 || *s != '"')
+		return n;
+	for (size_t i = 1; i < n; i++)
+		if (s[i] != '"' || ++i < n)
+			s[left++] = s[i];
+	return left;
+}
+
 /* Cuts text into lines in place, blank ones left out; NULL at the end. */
 static char *next_line(char **at)
 {
@@ -18,7 +40,8 @@ static char *next_line(char **at)
 	if (**at == '\0')
 		return NULL;
 	char *line = *at;
-	*at += strcspn(line, "\r\n");
+	while (*(*at += value_length(*at)) == ',')
+		(*at)++;
 	if (**at != '\0')
 		*(*at)++ = '\0';
 	return line;
@@ -36,19 +59,19 @@ static bool is_number(const char *s, size_t n)
 	return *end == '\0';
 }
 
-static void add_row(um_text *t, const char *line, bool head)
+static void add_row(um_text *t, char *line, bool head)
 {
 	bool first = true;
 	um_text_add(t, "<tr>");
-	for (const char *p = line;; p++) {
-		size_t n = strcspn(p, ",");
+	for (char *p = line;; p++) {
+		const size_t whole = value_length(p), n = unquote(p, whole);
 		bool named = head || first;
 		um_text_add(t, head ? "<th scope=\"col\">" : first ? "<th scope=\"row\">"
 			: is_number(p, n) ? "<td>" : "<td class=\"text\">");
 		um_text_html_n(t, p, n);
 		um_text_add(t, named ? "</th>" : "</td>");
 		first = false;
-		p += n;
+		p += whole;
 		if (*p == '\0')
 			break;
 	}

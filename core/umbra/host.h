@@ -80,6 +80,9 @@ UM_API void um_inference_close(um_inference *i);
 /* The score of a prior that has one, um_score_job.between by two calls where it does not know that. */
 UM_API UM_USED um_status um_prior_score(um_prior *p, const um_score_job *job);
 
+/* Draws of a prior that has them, all finite. */
+UM_API UM_USED um_status um_prior_draw(um_prior *p, um_rng *rng, um_array *x);
+
 /* Images whose score a prior asked another one for, or -1 where it names none. */
 UM_API int64_t um_prior_calls(const um_prior *p);
 
@@ -96,7 +99,8 @@ UM_API void *um_plugin_with_file(const um_plugin *p, const void *params, const u
 /* An image array [count][shape of env], float, zeroed. */
 UM_API UM_USED um_status um_env_images(const um_env *env, int64_t count, um_array *x);
 
-/* ll and its gradient with the fallback of plugin.h; figures with theirs; simulation with its. */
+/* ll and its gradient, finite, with the fallback of plugin.h; figures with theirs; simulation with its. Errors name plugin and
+ * phase. */
 UM_API UM_USED um_status um_forward_loglike(um_forward *f, const um_array *op, const um_array *x,
 	const um_array *y, const um_array *sigma, double *ll, um_array *dx);
 UM_API UM_USED um_status um_forward_stats(um_forward *f, const um_array *op, const um_array *x,
@@ -139,6 +143,8 @@ UM_API const char *um_cell_refusal(const um_inference *inference, const um_forwa
 typedef void um_phase_fn(const um_plugin *p, const char *phase);
 UM_API void um_phase_hook(um_phase_fn *fn);
 UM_API void um_phase(const um_plugin *p, const char *phase);
+/* st; the message of an error, other than UM_EINTR, then begins with "kind/name in phase". */
+UM_API UM_USED um_status um_in_phase(const um_plugin *p, const char *phase, um_status st);
 
 /* ---- sinks ----------------------------------------------------------------- */
 

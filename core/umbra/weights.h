@@ -27,8 +27,6 @@ typedef struct um_weights {
 /* Every weight that the graph names, in the order of its making, at its initial law; tensor i
  * draws from um_rng_at(base, hash of its name, 0), so order changes nothing. */
 UM_API UM_USED um_status um_weights_new(const um_graph *g, const um_rng *base, um_weights **w);
-/* Numbers in all weights that the graph names. */
-UM_API int64_t um_weights_count(const um_graph *g);
 /* NULL, with a message, where there is no memory for it. */
 UM_API um_weights *um_weights_copy(const um_weights *w);
 UM_API void um_weights_free(um_weights *w);
@@ -43,6 +41,9 @@ UM_API UM_USED um_status um_weights_grad(const um_weights *w, um_node *loss, um_
 /* Fills w from tensors of its names and shapes, and ignores others; a missing name, another shape or
  * a number that is not finite is an error that names the tensor and leaves w as it was. */
 UM_API UM_USED um_status um_weights_load(um_weights *w, const um_tensors *t);
+/* Every weight that the graph names, at the values of t: as um_weights_new and um_weights_load, but names and shapes are
+ * checked before anything of the network's size is allocated. */
+UM_API UM_USED um_status um_weights_read(const um_graph *g, const um_tensors *t, um_weights **w);
 /* All tensors to a sink, which the host writes as a weight file; rank 0 becomes an array of one. */
 UM_API UM_USED um_status um_weights_sink(const um_weights *w, um_sink *sink);
 

@@ -98,16 +98,15 @@ static um_node *density(struct self *p, um_graph *g, um_node *x)
 	return um_nn_add(um_nn_scale(um_nn_sum(um_nn_square(f.out), UM_NN_ALL), -0.5), f.logdet);
 }
 
-/* Weights named by the graph of the density, at their start. */
-static um_status weights(struct self *p, const um_rng *rng, um_weights **w)
+/* Weights named by the graph of the density, of a file or where t is NULL at their start. */
+static um_status weights(struct self *p, const um_rng *rng, const um_tensors *t, um_weights **w)
 {
 	um_status st = UM_OK;
 	um_graph *g = um_graph_new(1);
 	if (g == NULL)
 		UM_TRY(no_memory());
 	density(p, g, um_nn_input(g, "x", 1, &p->n, true));
-	UM_TRY(um_graph_status(g));
-	UM_TRY(um_weights_new(g, rng, w));
+	UM_TRY(t != NULL ? um_weights_read(g, t, w) : um_weights_new(g, rng, w));
 out:
 	um_graph_free(g);
 	return st;
@@ -161,7 +160,6 @@ static um_status vector(const struct self *p, const um_tensors *t, const char *n
 static um_status take(struct self *p, const um_tensors *t)
 {
 	um_status st = UM_OK;
-	const um_rng rng = um_rng_new(0, "weights", 0);
 	UM_TRY(um_flow_read(&p->spec, t));
 	if (p->spec.rows != p->shape[3] || p->spec.columns != p->shape[4] ||
 		p->spec.channels != p->shape[0] * p->shape[1] * p->shape[2])
@@ -175,8 +173,7 @@ static um_status take(struct self *p, const um_tensors *t)
 		if (!isfinite(((double *)p->mean.data)[i]) || !(((double *)p->sd.data)[i] > 0) ||
 			!isfinite(((double *)p->sd.data)[i]))
 			UM_TRY(um_fail(UM_EDATA, "tensors mean and sd must be finite, and sd positive"));
-	UM_TRY(weights(p, &rng, &p->w));
-	UM_TRY(um_weights_load(p->w, t));
+	UM_TRY(weights(p, NULL, t, &p->w));
 	UM_TRY(ready(p));
 out:
 	return st;
@@ -436,7 +433,7 @@ static um_status fit(void *self, um_dataset *data, um_sink *sink)
 	const bool model = p->w != NULL; /* goes on from its weights */
 	if (!model) {
 		p->spec.seed = about->seed;
-		UM_TRY(weights(p, about->rng, &p->w));
+		UM_TRY(weights(p, about->rng, NULL, &p->w));
 	}
 	t.training = (um_training){ .self = &t, .sink = sink, .average = p->w, .batch = set->batch, .steps = set->steps,
 		.check = set->check, .warmup = set->warmup, .rate = set->rate, .decay = set->decay, .clip = set->clip,

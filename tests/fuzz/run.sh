@@ -14,7 +14,7 @@ trap 'rm -rf "$TMPDIR"' EXIT
 one() { # TARGET
 	corpus=$B/fuzz/corpus/$1
 	mkdir -p "$corpus"
-	"$B/tests/fuzz/$1" --seeds "$corpus" 2>/dev/null
+	UMBRA_PLUGIN_PATH="$B/plugins" "$B/tests/fuzz/$1" --seeds "$corpus" 2>/dev/null
 	echo "$1 for $seconds seconds"
 	"$B/fuzz/tests/fuzz/$1" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -malloc_limit_mb=512 -max_len=65536 \
 		-print_final_stats=1 -artifact_prefix="$B/fuzz/$1-" "$corpus" >"$B/fuzz/$1.log" 2>&1

@@ -42,6 +42,17 @@ run 0 b --quiet --set inference.exact.limit=4000 --set priors.other.sigma=2.0 --
 for c in field+exact field+dpi other+exact other+dpi; do same "$T/a/seen/$c/samples.fits" "$T/b/seen/$c/samples.fits"; done
 ls -d "$T"/a/*/*.old 2>/dev/null && { echo "left behind"; bad=1; }
 
+# Another version of a plugin than results were made with: what it had a part in is run again.
+cp "$T/b/seen/other+exact/made-from.json" "$T/made"
+sed -i 's|\("the version of inference/exact": *\)"[^"]*"|\1"0.0.1"|' "$T/b/seen/other+exact/made-from.json"
+cmp -s "$T/made" "$T/b/seen/other+exact/made-from.json" && { echo "made-from.json has no version of the plugin"; cat "$T/made"; bad=1; }
+cp "$T/b/seen/other+exact/samples.fits" "$T/kept.fits"
+run 0 b --resume --set inference.exact.limit=4000 --set priors.other.sigma=2.0 --set run.[0].truth.seed=3
+says "seen/other+exact: the version of inference/exact has changed: run again"
+lines 4 "done before, nothing has changed"
+same "$T/kept.fits" "$T/b/seen/other+exact/samples.fits"
+same "$T/made" "$T/b/seen/other+exact/made-from.json"
+
 # What rests on a fit, here through a prior that it names, follows it.
 sed 's/other = { plugin = "gaussian"; };/other = { plugin = "score"; score = "pca"; }; pca = { plugin = "pca"; components = 3; };/;
 	s/^run = (/&  { stage = "train"; prior = "pca"; data = { prior = "field"; count = 40; }; },/;

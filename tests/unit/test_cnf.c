@@ -572,6 +572,55 @@ static void bonds(void)
 	dense_free(&longer);
 }
 
+/* The weight file again, with another note, or with a table of this name that is as large as shape says and has no numbers. */
+static void alter(const bench *b, const char *key, const char *value, const char *name, const int64_t shape[2])
+{
+	um_tensors t = { 0 }, out = { 0 };
+	CHECK_OK(um_tensors_read(b->path, &t));
+	for (int i = 0; i < t.n; i++) {
+		const um_array empty = um_array_view(t.array[i].data, t.array[i].dtype, 2, name != NULL ? shape : (const int64_t[]){ 0, 0 });
+		CHECK_OK(um_tensors_add(&out, t.name[i], name != NULL && strcmp(t.name[i], name) == 0 ? &empty : &t.array[i]));
+	}
+	for (int i = 0; i < t.nmeta; i++)
+		um_tensors_note(&out, t.key[i], t.value[i]);
+	if (key != NULL)
+		um_tensors_note(&out, key, value);
+	CHECK_OK(um_tensors_write(b->path, &out));
+	um_tensors_free(&t);
+	um_tensors_free(&out);
+}
+
+/* Sizes that a weight file states and its tensors do not have. */
+static void inflated(void)
+{
+	static const int64_t many[2] = { INT64_C(1) << 40, 0 }, wide[2] = { 0, INT64_C(1) << 40 };
+	static const struct { const char *key, *value, *name; const int64_t *shape; const char *says; } cases[] = {
+		{ "flow.hidden", "65536", NULL, NULL, "this network needs" },
+		{ "flow.couplings", "4096", NULL, NULL, "4096 couplings of 3 layers, and the file has" },
+		{ "embedding", "65536", NULL, NULL, "weight embed.0.w is missing" },
+		{ "embedding", "99999999999999999999", NULL, NULL, "is not a whole number in 0 .. 65536" },
+		{ "embedding", "-1", NULL, NULL, "is not a whole number in 0 .. 65536" },
+		{ "embedding", "4 GB", NULL, NULL, "is not a whole number in 0 .. 65536" },
+		{ NULL, NULL, "condition.basis", many, "tensors of its condition do not belong together" },
+		{ NULL, NULL, "condition.modes", many, "tensors of its condition do not belong together" },
+		{ NULL, NULL, "condition.noise", wide, "tensors of its condition do not belong together" },
+		{ NULL, NULL, "condition.seen", wide, "tensors of its condition do not belong together" },
+		{ NULL, NULL, "axes", wide, "no tensor 'axes' of 16 numbers" },
+	};
+	dense d = dense_random(4, 3, 9);
+	bench b;
+	um_memory m = { 0 };
+	bench_dense(&b, &d, NULL, NULL);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		learn(&b, SET(SMALL, "steps=2", "start=regression"));
+		alter(&b, cases[i].key, cases[i].value, cases[i].name, cases[i].shape);
+		CHECK_FAILS(sample(&b, d.y, d.sigma, d.y, 5, NULL, &m), UM_EDATA, cases[i].says);
+	}
+	um_memory_free(&m);
+	bench_free(&b);
+	dense_free(&d);
+}
+
 /* Convolutional couplings are told images: pixels of a white prior seen with white noise, in closed form. */
 static void planes(void)
 {
@@ -604,4 +653,5 @@ static void planes(void)
 }
 
 CHECK_MAIN(CHECK_CASE(gaussian), CHECK_CASE(resample), CHECK_CASE(tune), CHECK_CASE(told), CHECK_CASE(wiener),
-	CHECK_CASE(blind), CHECK_CASE(gradient), CHECK_CASE(resume), CHECK_CASE(files), CHECK_CASE(bonds), CHECK_CASE(planes))
+	CHECK_CASE(blind), CHECK_CASE(gradient), CHECK_CASE(resume), CHECK_CASE(files), CHECK_CASE(bonds), CHECK_CASE(inflated),
+	CHECK_CASE(planes))

@@ -121,7 +121,20 @@ static void refusals(void)
 	CHECK_OK(um_tensors_write(path, &m.tensors));
 	CHECK_FAILS(plug_try(&g, UM_PRIOR, "realnvp", plug_env(1, 1, 8), SET(model)), UM_EDATA, "train another");
 	plug_close(&g);
-	um_tensors_note(&m.tensors, "flow.couplings", "two");
+	/* sizes of metadata that the tensors do not have */
+	static const char *const sizes[][3] = { { "flow.couplings", "two", "is not an integer" },
+		{ "flow.couplings", "4096", "4096 couplings of 3 layers, and the file has" }, { "flow.couplings", "2", NULL },
+		{ "flow.depth", "64", "2 couplings of 64 layers, and the file has" }, { "flow.depth", "3", NULL },
+		{ "flow.hidden", "65536", "this network needs (3, 65536)" } };
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		um_tensors_note(&m.tensors, sizes[i][0], sizes[i][1]);
+		CHECK_OK(um_tensors_write(path, &m.tensors));
+		if (sizes[i][2] == NULL)
+			CHECK_OK(plug_try(&g, UM_PRIOR, "realnvp", plug_env(1, 1, 6), SET(model)));
+		else
+			CHECK_FAILS(plug_try(&g, UM_PRIOR, "realnvp", plug_env(1, 1, 6), SET(model)), UM_EDATA, sizes[i][2]);
+		plug_close(&g);
+	}
 	um_tensors other = { 0 };
 	CHECK_OK(um_tensors_add(&other, "mean", um_tensors_get(&m.tensors, "mean")));
 	CHECK_OK(um_tensors_write(path, &other));

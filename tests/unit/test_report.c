@@ -116,7 +116,8 @@ static void put_run(void)
 	put("eht/l1+dpi/metrics.json", "{\"seconds\": 12, \"samples\": 64, \"chi2_vis_mean\": -0.25,"
 		"\"psnr_mean\": null, \"nrmse\": 0.30000000000000004, \"my_metric\": 3}");
 	put("eht/tv+dpi/trace.csv", "step,loss,lr\n0,1000,1e-3\n1,100,\n2,nan,1e-3\n3,1,2e-3\n");
-	put("eht/tv+dpi/triangles.csv", "triangle,n,chi2,note\nAA-JC-PV,3,3.105,<i>\r\n\nAA-AZ-LM,13,,x\n");
+	put("eht/tv+dpi/triangles.csv", "triangle,n,chi2,note\nAA-JC-PV,3,3.105,<i>\r\n\nAA-AZ-LM,13,,x\n"
+		"\"AZ-LM-PV, \"\"late\"\"\",4,\"1.5\",5\" disc\n\"two\r\nlines\",6,\"\",\"\"\n\"open,7\n");
 	put("eht/tv+dpi/empty.csv", "nothing,below\n");
 	put_picture("eht/tv+dpi/figures/std.png");
 	put_picture("eht/tv+dpi/figures/mean.png");
@@ -155,6 +156,9 @@ static void report(void)
 	CHECK(strstr(s, "<summary>triangles.csv</summary>") != NULL && times(s, "class=\"sheet\"") == 1);
 	CHECK(strstr(s, "<tr><th scope=\"row\">AA-JC-PV</th><td>3</td><td>3.105</td>"
 		"<td class=\"text\">&lt;i&gt;</td></tr>\n<tr><th scope=\"row\">AA-AZ-LM</th><td>13</td><td></td>") != NULL);
+	CHECK(strstr(s, "<th scope=\"row\">AZ-LM-PV, &quot;late&quot;</th><td>4</td><td>1.5</td><td class=\"text\">5&quot; disc</td></tr>\n"
+		"<tr><th scope=\"row\">two") != NULL);
+	CHECK(strstr(s, "lines</th><td>6</td><td></td><td></td></tr>\n<tr><th scope=\"row\">open,7\n</th></tr>\n</tbody>") != NULL);
 	/* one script, which the page's policy knows by its hash, and no way to a network */
 	CHECK(times(s, "<script") == 1 && strstr(s, "http://") == NULL && strstr(s, "https://") == NULL);
 	CHECK(strstr(s, "content=\"default-src 'none'; img-src data:; style-src 'sha256-") != NULL);

@@ -368,7 +368,7 @@ static void mistakes(void)
 		{ "sde", NULL, "metadata has no sde" }, { "net.width", "x", "net.width = \"x\"" },
 		{ "net.width", "8.5", "should be a whole number" }, { "net.multipliers", "1 2 3 4", "" },
 		{ "range", "3 1", "range [3, 1]" }, { "sde.beta", "0.1", "should be 2 to 2 numbers" },
-		{ "net.size", "1e9 8 1", "is no size" }, { "net.width", "4000", "its tensors have" },
+		{ "net.size", "1e9 8 1", "is no size" }, { "net.width", "4000", "this network needs" }, { "net.blocks", "8", "is missing" },
 		{ "learned_times", "0 1", "make no sense" }, { "net.patch", "3", "net.patch does not divide" },
 	};
 	make_file(small, env, 0);

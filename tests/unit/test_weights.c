@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <sys/resource.h>
 #include <umbra/host.h>
 #include <umbra/linalg.h>
 #include <umbra/optim.h>
@@ -352,6 +353,39 @@ static void bad_files(void)
 	um_weights_free(same);
 }
 
+static long peak_kb(void)
+{
+	struct rusage u;
+	CHECK(getrusage(RUSAGE_SELF, &u) == 0);
+	return u.ru_maxrss;
+}
+
+/* A set made from a file; of a file that lacks what a network of half a gigabyte needs, nothing is made. */
+static void from_a_file(void)
+{
+	const int64_t large[] = { 8192, 16384 };
+	um_weights *w = fresh(5), *v = NULL;
+	um_graph *g = net(true);
+	um_tensors t = without(w, "", NULL);
+	CHECK_OK(um_weights_read(g, &t, &v));
+	for (int i = 0; i < w->n; i++) {
+		const int k = um_weights_find(v, w->name[i]);
+		CHECK_FATAL(k == w->n - 1 - i);
+		CHECK(memcmp(v->array[k].data, w->array[i].data, sizeof(float) * (size_t)um_array_len(&w->array[i])) == 0);
+	}
+	um_weights_free(v);
+	um_nn_weight(g, "something else", 2, large, (um_init){ UM_INIT_CONSTANT, 1 });
+	const long before = peak_kb();
+	CHECK_FAILS(um_weights_read(g, &t, &v), UM_EDATA, "weight something else has shape (3, 3, 16, 48), this network needs "
+		"(8192, 16384)");
+	CHECK(v == NULL && peak_kb() - before < 100000);
+	um_graph_fail(g, "a mistake");
+	CHECK_FAILS(um_weights_read(g, &t, &v), UM_EARG, "a mistake");
+	um_tensors_free(&t);
+	um_graph_free(g);
+	um_weights_free(w);
+}
+
 CHECK_MAIN(CHECK_CASE(layout), CHECK_CASE(laws), CHECK_CASE(order), CHECK_CASE(too_large),
 	CHECK_CASE(gradient), CHECK_CASE(copies), CHECK_CASE(averages), CHECK_CASE(one_vector),
-	CHECK_CASE(fitted), CHECK_CASE(through_a_file), CHECK_CASE(bad_files))
+	CHECK_CASE(fitted), CHECK_CASE(through_a_file), CHECK_CASE(bad_files), CHECK_CASE(from_a_file))
