@@ -84,10 +84,10 @@ static um_status forward_sums(um_forward *f, double sums[IMAGES * SUMS], bool *t
 		goto out;
 	um_phase(f->plugin, "noise");
 	if (f->info.nop > 0)
-		UM_TRY(f->ops.noise(f->self, &sigma, &op));
+		UM_TRY(um_in_phase(f->plugin, "noise", f->ops.noise(f->self, &sigma, &op)));
 	op.stride[0] = 0;
 	um_phase(f->plugin, "apply");
-	UM_TRY(f->ops.apply(f->self, &op, &x, NULL, &y, NULL));
+	UM_TRY(um_in_phase(f->plugin, "apply", f->ops.apply(f->self, &op, &x, NULL, &y, NULL)));
 	sums_of(&y, f->info.ny, sums);
 out:
 	um_phase(NULL, NULL);
@@ -115,7 +115,7 @@ static um_status prior_sums(um_prior *priors, int npriors, double sums[IMAGES * 
 	UM_TRY(images(&priors[0].env, 1, &dx));
 	for (int i = 0; i < npriors; i++) {
 		um_phase(priors[i].plugin, "logp");
-		UM_TRY(priors[i].ops.logp(priors[i].self, rng, &x, lp, &dx));
+		UM_TRY(um_in_phase(priors[i].plugin, "logp", priors[i].ops.logp(priors[i].self, rng, &x, lp, &dx)));
 		sums_of(&dx, um_array_rowlen(&dx), part);
 		for (int k = 0; k < IMAGES * SUMS; k++)
 			sums[k] += part[k];

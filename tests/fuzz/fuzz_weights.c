@@ -149,7 +149,7 @@ um_status fuzz_seeds(const char *folder)
 		UM_TRY(um_tensors_write(path, &m.tensors));
 		um_memory_free(&m);
 		if (puts[i] != put_score)
-			UM_TRY(attempt(i, path));
+			FUZZ_HOLDS(attempt(i, path) == UM_OK);
 	}
 out:
 	um_memory_free(&m);

@@ -46,8 +46,9 @@ crashed seen/fatal.map priors/crash_logp\ in\ logp
 crashed train/unfit priors/crash_fit\ in\ fit
 crashed calibrate/crash/1 inference/crash\ in\ run
 says "inference/endless in run went on past the time limit of 0.5 s"
-says "seen/wrong+map: failed: inference/map in run: priors/nan_prior: logp returned a number that is not finite"
-says "blank/field+map: failed: inference/map in run: forward/nan_apply: apply returned a number that is not finite"
+start="no level of the starting image gives a finite density"
+says "seen/wrong+map: failed: inference/map in run: $start: priors/nan_prior: logp returned a number that is not finite"
+says "blank/field+map: failed: inference/map in run: $start: forward/nan_apply: apply returned a number that is not finite"
 says "seen/field+nans: failed: inference/nan_samples in run: a sample holds a number that is not finite"
 says "calibrate/nans/1: failed: replicate 0: inference/nan_samples in run: a sample holds a number that is not finite"
 says "calibrate/holes/1: failed: replicate 0: priors/nan_draw: sample returned a number that is not finite"
