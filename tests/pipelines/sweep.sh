@@ -39,6 +39,8 @@ ls "$T/run/noisy" | LC_ALL=C sort >"$T/got"
 LC_ALL=C sort "$T/wanted" | diff - "$T/got" || { echo "other cells than wanted"; bad=1; }
 [ "$(grep -c '^"\?noisy/' "$T/run/compare/metrics.csv")" = 10 ] || { echo "metrics.csv lacks cells"; bad=1; }
 grep -q 'priors.tv.weight=1e-07' "$T/run/report.html" || { echo "the report lacks a cell"; bad=1; }
+grep -qF '<td class="text">noisy/tv+map@priors.tv.weight=10,inference.map.starts=1</td>' "$T/run/report.html" ||
+	{ echo "the report cuts the name of a cell at its comma"; bad=1; }
 grep -q '"noisy/tv+map@priors.tv.weight=10,inference.map.starts=2": {' "$T/run/run.json" || { echo "run.json lacks a cell"; bad=1; }
 
 # image CELL: the samples without their header, which names the cell.

@@ -118,7 +118,7 @@ grep -q '"train_images": 7' "$T/folder/train/learned/metrics.json" || { echo "fo
 # A fit that fails takes with it what needs it.
 ln -s "$built/tests/plugins/nan_draw.so" "$T/plugins/priors/"
 status 1 "$UMBRA" run "$T/p.cfg" --set 'priors.field={plugin = "nan_draw";}' -o "$T/nan"
-says "pixel 3 of a draw is not finite"
+says "train/learned: failed: priors/nan_draw: sample returned a number that is not finite"
 says "simulate/seen: failed: priors.learned could not be trained"
 grep -A1 '"train/learned"' "$T/nan/run.json" | grep -q '"failed"' || { cat "$T/nan/run.json"; bad=1; }
 

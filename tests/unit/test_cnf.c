@@ -602,7 +602,7 @@ static void inflated(void)
 		{ "embedding", "-1", NULL, NULL, "is not a whole number in 0 .. 65536" },
 		{ "embedding", "4 GB", NULL, NULL, "is not a whole number in 0 .. 65536" },
 		{ NULL, NULL, "condition.basis", many, "tensors of its condition do not belong together" },
-		{ NULL, NULL, "condition.modes", many, "tensors of its condition do not belong together" },
+		{ NULL, NULL, "condition.modes", many, "the model is of images of another size" },
 		{ NULL, NULL, "condition.noise", wide, "tensors of its condition do not belong together" },
 		{ NULL, NULL, "condition.seen", wide, "tensors of its condition do not belong together" },
 		{ NULL, NULL, "axes", wide, "no tensor 'axes' of 16 numbers" },
