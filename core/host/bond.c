@@ -132,7 +132,6 @@ static um_status forward_sums(um_forward *f, const um_array *noted, struct seen 
 	UM_TRY(um_array_new(&y, UM_F64, 2, (const int64_t[]){ IMAGES, f->info.ny }));
 	UM_TRY(um_array_new(&s->op, UM_F64, 2, (const int64_t[]){ 1, f->info.nop }));
 	if (f->info.nop > 0)
-<<<<<<< HEAD
 		UM_TRY(forward_op(f, &x, s));
 	if (noted != NULL && noted->dtype == UM_F64 && um_array_len(noted) == f->info.nop)
 		UM_TRY(um_array_copy(&s->op, noted));
@@ -141,13 +140,6 @@ static um_status forward_sums(um_forward *f, const um_array *noted, struct seen 
 	um_phase(f->plugin, "apply");
 	UM_TRY(um_in_phase(f->plugin, "apply", f->ops.apply(f->self, &op, &x, NULL, &y, NULL)));
 	sums_of(&y, f->info.ny, s->sums);
-=======
-		UM_TRY(um_in_phase(f->plugin, "noise", f->ops.noise(f->self, &sigma, &op)));
-	op.stride[0] = 0;
-	um_phase(f->plugin, "apply");
-	UM_TRY(um_in_phase(f->plugin, "apply", f->ops.apply(f->self, &op, &x, NULL, &y, NULL)));
-	sums_of(&y, f->info.ny, sums);
->>>>>>> 8d947bc0c53cd3781c65fb7112532ab908e170df
 out:
 	um_phase(NULL, NULL);
 	um_array_free(&x);

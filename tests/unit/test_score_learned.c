@@ -307,7 +307,7 @@ static void solvers(void)
 
 static void probes(void)
 {
-	enum { TRIALS = 50, MOST = 128 };
+	enum { TRIALS = 50, MOST = 64 };
 	pair p;
 	printf("| probes | mean of log p | spread of %d |\n| --- | --- | --- |\n", TRIALS);
 	for (int64_t k = 1; k <= MOST; k *= 2) {
