@@ -61,7 +61,7 @@ image = { pixels = [16, 16]; };
 forward = { seen = { plugin = "denoise"; sigma = 0.3; }; };
 priors = { field = { plugin = "gaussian"; spectrum = "power"; }; edges = { plugin = "tv"; weight = 3.0; epsilon = 0.001; }; };
 inference = {
-  hmc = { plugin = "hmc"; chains = 2; warmup = 20; draws = 4000; depth = 4; };
+  hmc = { plugin = "hmc"; chains = 2; warmup = 20; draws = 2000; depth = 4; };
   map = { plugin = "map"; starts = 60; };
   cnf = { plugin = "cnf"; couplings = 2; hidden = 8; steps = 20; check = 10; batch = 16; start = "prior"; refine = 200000; };
 };
@@ -75,10 +75,12 @@ C
 status 0 "$UMBRA" run "$T/others.cfg" -o "$T/others" --quiet --threads 1
 for try in INT:field+hmc TERM:edges+map USR1:field+cnf; do
 	sig=${try%%:*} c=seen/${try#*:} d=$T/o${try%%:*}
-	"$UMBRA" run "$T/others.cfg" --only $c -o "$d" --quiet --threads 1 2>"$T/err" &
+	UMBRA_CHECKPOINT=0.3 "$UMBRA" run "$T/others.cfg" --only $c -o "$d" --quiet --threads 1 2>"$T/err" &
 	pid=$!
-	await "$d/$c"
-	sleep 0.4
+	case $c in
+	*cnf) await "$d/$c" && sleep 0.4 ;; # which draws so fast that it saves nothing
+	*) await "$d/$c/checkpoint.safetensors" ;;
+	esac
 	kill -$sig $pid
 	wait $pid
 	[ $? = 75 ] || { echo "SIG$sig: exit status of $c is not 75"; cat "$T/err"; bad=1; }

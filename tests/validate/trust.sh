@@ -22,7 +22,7 @@ echo
 echo "| what | tests/pipelines/ | result |"
 echo "| --- | --- | --- |"
 while read -r script what; do
-	result=$(sed -n "s|^\([^ ]*\) *pipelines/$script\(\$\| .*\)|\1\2|p" "$T/check")
+	result=$(sed -n "s;^\([^ ]*\) *pipelines/$script\(\$\| .*\);\1\2;p" "$T/check")
 	case $result in
 	ok) ;;
 	ok*) grep -qv '^SKIPPED' "$B/tests/log/pipelines_$script.log" || status=1 ;; # a part may be left out, not all of it
