@@ -11,23 +11,21 @@ image = { pixels = [4, 4]; };
 forward = { seen = { plugin = "lowfreq"; keep = 2; sigma = 0.3; }; };
 priors = {
   field = { plugin = "gaussian"; spectrum = "power"; mean = 0.5; sigma = 0.2; };
-  pca = { plugin = "pca"; components = 3; };
   flow = { plugin = "realnvp"; couplings = 2; hidden = 4; steps = 20; batch = 8; check = 10; };
 };
 inference = {
   cnf = { plugin = "cnf"; couplings = 2; hidden = 8; steps = 30; check = 10; refine = 20; batch = 16; };
   dpi = { plugin = "dpi"; steps = 40; batch = 8; };
   map = { plugin = "map"; };
-  hmc = { plugin = "hmc"; chains = 2; warmup = 20; draws = 20; depth = 4; };
-  dps = { plugin = "dps"; calls = 40; batch = 2; };
+  hmc = { plugin = "hmc"; chains = 2; warmup = 10; draws = 10; depth = 4; };
+  dps = { plugin = "dps"; calls = 20; batch = 2; };
 };
 run = (
-  { stage = "train"; prior = "pca"; data = { prior = "field"; count = 200; held_out = 20; }; },
   { stage = "train"; prior = "flow"; data = { prior = "field"; count = 60; held_out = 10; }; },
   { stage = "train"; inference = "cnf"; forward = "seen"; priors = ["field"]; data = { prior = "field"; held_out = 20; }; },
   { stage = "simulate"; forward = "seen"; truth = { prior = "field"; seed = 2; }; },
   { stage = "infer"; forward = "seen"; priors = ["field"]; inference = ["cnf", "dpi", "map", "hmc", "dps"]; samples = 8; },
-  { stage = "infer"; forward = "seen"; priors = ["pca"]; inference = ["dpi"]; samples = 8; },
+  { stage = "infer"; forward = "seen"; priors = ["flow"]; inference = ["dpi"]; samples = 8; },
   { stage = "compare"; }
 );
 C

@@ -48,7 +48,7 @@ END
 echo
 echo "## Killed runs"
 echo
-echo "A pipeline with three trainings, a simulation, six cells (\`cnf\`, \`dpi\`, \`map\`, \`hmc\`, \`dps\`) and a comparison"
+echo "A pipeline with two trainings, a simulation, six cells (\`cnf\`, \`dpi\`, \`map\`, \`hmc\`, \`dps\`) and a comparison"
 echo "that writes a checkpoint in every step is killed with SIGKILL, half of the times at a random moment and half inside a"
 echo "call that writes; then it finds files that cannot grow, and a small disk that is full. Every file under its final name"
 echo "(tables, pictures and the report, too) has to be whole at each of those moments, and the resumed run has to end with the"
