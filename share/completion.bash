@@ -14,7 +14,7 @@ _umbra() {
 	fi
 	case $command in
 	help|template|test)
-		COMPREPLY=($(compgen -W "$("$program" list 2>/dev/null | sed -n 's/^ *\([a-z]*\/[a-z0-9_]*\).*/\1/p')" -- "$word")) ;;
+		COMPREPLY=($(compgen -W "$("$program" list 2>/dev/null | sed -n 's/^ *\([a-z]*\/[-a-z0-9_]*\).*/\1/p')" -- "$word")) ;;
 	list|new)
 		COMPREPLY=($(compgen -W "forward priors inference" -- "$word")) ;;
 	esac

@@ -104,7 +104,6 @@ um_status um_fits_write(const char *path, const um_fits_file *w)
 	int status = 0;
 	fitsfile *f = NULL;
 	fits_create_diskfile(&f, path, &status);
-	bool created = status == 0;
 	new_image(f, a, &status);
 	if (sky)
 		put_sky(f, w->sky, a->dim[a->rank - 2], a->dim[a->rank - 1], &status);
@@ -125,18 +124,5 @@ um_status um_fits_write(const char *path, const um_fits_file *w)
 		um_fitsfile_put(f, "EXTNAME", e->name, NULL, &status);
 		put_pixels(f, e->data, false, &status);
 	}
-	if (created) {
-		int closing = 0;
-		fits_close_file(f, &closing);
-		status = status ? status : closing;
-	}
-	if (status != 0) {
-		char text[FLEN_STATUS] = "";
-		fits_get_errstatus(status, text);
-		fits_clear_errmsg();
-		if (created)
-			remove(path);
-		return um_fail(UM_EIO, "%s: cannot write (cfitsio %d: %s)", path, status, text);
-	}
-	return UM_OK;
+	return um_fitsfile_finish(f, path, status);
 }

@@ -145,6 +145,28 @@ void um_fitsfile_close(fitsfile *f)
 	fits_clear_errmsg();
 }
 
+um_status um_fitsfile_finish(fitsfile *f, const char *path, int status)
+{
+	int closing = 0;
+	LONGLONG end = 0;
+	struct stat s;
+	char text[FLEN_STATUS] = "";
+	if (f != NULL) {
+		fits_get_hduaddrll(f, NULL, NULL, &end, &status);
+		fits_close_file(f, &closing);
+		status = status ? status : closing;
+	}
+	if (status == 0 && (stat(path, &s) != 0 || s.st_size < (off_t)end))
+		status = WRITE_ERROR;
+	if (status == 0)
+		return UM_OK;
+	fits_get_errstatus(status, text);
+	fits_clear_errmsg();
+	if (f != NULL)
+		remove(path);
+	return um_fail(UM_EIO, "%s: cannot write (cfitsio %d: %s)", path, status, text);
+}
+
 bool um_fitsfile_has(fitsfile *f, const char *key)
 {
 	int status = 0;

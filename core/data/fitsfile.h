@@ -13,6 +13,10 @@
 UM_USED um_status um_fitsfile_open(const char *path, fitsfile **f, int64_t *bytes);
 void um_fitsfile_close(fitsfile *f);
 
+/* Ends a new file, in its last HDU, and closes it: UM_EIO, and no file, where status is not 0 or it is shorter than it should
+ * be, since cfitsio does not tell that the disk was full for what it wrote last. f may be NULL, with a status that says why. */
+UM_USED um_status um_fitsfile_finish(fitsfile *f, const char *path, int status);
+
 /* UM_EDATA with the file, what was being done, and cfitsio's words for the status. */
 UM_USED um_status um_fitsfile_fail(const char *path, const char *what, int status);
 

@@ -255,7 +255,6 @@ static void put_file(fitsfile *f, const um_uvdata *d, const um_uvrow *const *ord
 um_status um_uvfits_write(const char *path, const um_uvdata *d, double ut1_utc)
 {
 	int status = 0;
-	int closing = 0;
 	fitsfile *f = NULL;
 	um_status st = check(path, d);
 	if (st != UM_OK)
@@ -267,20 +266,8 @@ um_status um_uvfits_write(const char *path, const um_uvdata *d, double ut1_utc)
 		order[i] = &d->rows[i];
 	qsort(order, (size_t)d->nrows, sizeof(*order), compare);
 	fits_create_diskfile(&f, path, &status);
-	bool created = status == 0;
-	if (created) {
+	if (status == 0)
 		put_file(f, d, order, ut1_utc, &status);
-		fits_close_file(f, &closing);
-		status = status ? status : closing;
-	}
 	free(order);
-	if (status != 0) {
-		char text[FLEN_STATUS] = "";
-		fits_get_errstatus(status, text);
-		fits_clear_errmsg();
-		if (created)
-			remove(path);
-		return um_fail(UM_EIO, "%s: cannot write (cfitsio %d: %s)", path, status, text);
-	}
-	return UM_OK;
+	return um_fitsfile_finish(f, path, status);
 }

@@ -10,6 +10,19 @@
 
 const char *const run_states[] = { "waiting", "running", "done", "failed", "interrupted", "skipped", "left out" };
 
+/* Puts the tasks of a group into the order of the plan, also where some of them were done by an earlier run. */
+static void in_order(const struct run *r, json_t *group)
+{
+	for (int t = 0; t < r->plan->ntask; t++) {
+		json_t *entry = json_object_get(group, r->child[t].name);
+		if (entry == NULL)
+			continue;
+		json_incref(entry);
+		json_object_del(group, r->child[t].name);
+		json_object_set_new(group, r->child[t].name, entry);
+	}
+}
+
 /* The states of cells are under "cells", of those that cannot work under "skipped", of fits under
  * "training", and of calibrations under "calibration". */
 void run_record_task(struct run *r, const struct child *c)
@@ -31,8 +44,11 @@ void run_record_task(struct run *r, const struct child *c)
 		json_object_set_new(skipped, c->name, um_json_text(c->reason));
 		return;
 	}
+	const bool fresh = json_object_get(cells, c->name) == NULL;
 	json_object_set_new(cells, c->name, json_pack("{s:s, s:o}", "status", run_states[c->state], "reason",
 		c->reason != NULL ? um_json_text(c->reason) : json_null()));
+	if (fresh)
+		in_order(r, cells);
 }
 
 /* Whether the results of a task are kept for --resume; what puts others together is always done again. */

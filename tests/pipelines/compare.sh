@@ -35,6 +35,52 @@ value() {
 true_that() {
 	awk "BEGIN { exit !($2) }" || { echo "$1: $2"; bad=1; }
 }
+# Fit to the data over the samples, and what each cell cost.
+for cell in noisy/white+exact noisy/wide+exact noisy/white+dpi noisy/tv+dpi; do
+	for key in chi2_mean chi2_samples chi2_samples_sd seconds peak_mb; do
+		true_that "$key of $cell is a positive number" "\"$(value $cell $key)\" + 0 > 0"
+	done
+done
+true_that "memory in MB" "$(value noisy/white+exact peak_mb) > 3 && $(value noisy/white+exact peak_mb) < 30000"
+
+# Maps and their sums from the cells' own means and deviations: variance between priors over all of it, and whether
+# mean +- 2 sd of the two have a common point.
+numbers() { # FILE N: the first of a FITS image, a line each
+	blocks=1
+	while [ $blocks -lt 100 ] && ! head -c $((2880 * blocks)) "$1" | tail -c 2880 | fold -w 80 | grep -q '^END *$'; do blocks=$((blocks + 1)); done
+	bytes=$(fold -w 80 "$1" | sed -n '/^BITPIX/{s/[^-0-9]*\([-0-9]*\).*/\1/p;q}')
+	tail -c +$((2880 * blocks + 1)) "$1" | od -An -v --endian=big -t f$((-bytes / 8)) -w$((-bytes / 8)) | head -n "$2"
+}
+# agreement INFERENCE PRIOR PRIOR: a line of agreement.csv and its map
+agreement() {
+	for p in "$2" "$3"; do
+		numbers "$T/run/noisy/$p+$1/mean.fits" 64 >"$T/$p.mean"
+		numbers "$T/run/noisy/$p+$1/std.fits" 64 >"$T/$p.std"
+	done
+	numbers "$c/agreement-noisy.$1.fits" 256 | pr -4 -t -s' ' -l 64 >"$T/maps" # share, agree, between, within
+	paste -d ' ' "$T/$2.mean" "$T/$2.std" "$T/$3.mean" "$T/$3.std" "$T/maps" | awk -v "row=$(grep "^noisy,$1,$2 $3," "$c/agreement.csv")" '
+		function near(a, b) { return a - b < 1e-6 * (1e-3 + b) && b - a < 1e-6 * (1e-3 + b) }
+		{
+			between = ($1 - $3) ^ 2 / 4; within = ($2 ^ 2 + $4 ^ 2) / 2
+			agree = $1 - $3 <= 2 * ($2 + $4) && $3 - $1 <= 2 * ($2 + $4)
+			if (!near($5, between / (between + within)) || $6 != agree || !near($7, between) || !near($8, within))
+				print "pixel " NR ": " $0
+			b += between; w += within; a += agree / 64
+		}
+		END {
+			split(row, had, ",")
+			if (NR != 64 || !near(had[4], b / (b + w)) || !near(had[5], a))
+				print "the row \"" row "\" is not " b / (b + w) ", " a
+			if (!(b > 0 && b / (b + w) < 1))
+				print "nothing was compared"
+		}' >"$T/out"
+	[ ! -s "$T/out" ] || { echo "agreement of $2 and $3 under $1:"; cat "$T/out"; bad=1; }
+}
+agreement exact white wide
+agreement dpi white tv
+[ "$(cut -d, -f1-3 "$c/agreement.csv" | tr '\n' ';')" = 'forward,inference,priors;noisy,exact,white wide;noisy,dpi,white tv;' ] ||
+	{ echo "groups of cells:"; cat "$c/agreement.csv"; bad=1; }
+
 # Independent numbers y ~ N(0.5, 0.2^2 + 0.1^2): the evidence by hand, from the measurements that the run wrote.
 data=$T/run/simulate/noisy/measurements.fits
 known=$(tail -c +2881 "$data" | head -c 512 | od -An -v -t x1 | tr -s ' \n' '\n\n' | awk '
@@ -114,6 +160,45 @@ status 0 "$UMBRA" run "$T/sky.cfg" -o "$T/sky" --quiet
 c=$T/sky/compare
 there "$c/ring.csv" "$c/ring.png"
 true_that "a truth that was regridded" "$(value full/other nrmse) < 0.5"
+# Small rings and wide ones, as samples: intervals lie apart and about what was drawn, 36 to 44 and 54 to 64 microarcseconds.
+cat >"$T/rings.cfg" <<C
+image = { pixels = [32, 32]; fov_uas = 128.0; };
+forward = { full = { plugin = "eht"; uvfits = "$PWD/tests/data/synthetic.uvfits"; coverage_only = true; }; };
+priors = { scene = { plugin = "geometric"; value = 1.0; diameter = [0.28, 0.34]; mring = 0.0; crescent = 0.0; disc = 0.0; binary = 0.0;
+  blobs = 0.0; jet = 0.0; spot = 0.0; outflow = 0.0; background = 0.0; clouds = 0.0; thickness = [0.1, 0.2]; shift = [0.0, 0.0]; }; };
+inference = { map = { plugin = "map"; }; };
+run = (
+  { stage = "simulate"; forward = "full"; truth = { prior = "scene"; seed = 2; }; },
+  { stage = "import"; name = "small"; forward = "full"; files = "small.fits"; },
+  { stage = "import"; name = "wide"; forward = "full"; files = "wide.fits"; },
+  { stage = "compare"; }
+);
+C
+sed '/"import"/d; /"compare"/d; s/seed = 2; }; },/seed = 2; }; count = 9; }/' "$T/rings.cfg" >"$T/draw.cfg"
+for size in small:0.28,0.34 wide:0.42,0.5; do
+	status 0 "$UMBRA" run "$T/draw.cfg" -o "$T/${size%%:*}" --quiet --set "priors.scene.diameter=[${size#*:}]"
+	LC_ALL=C sed 's/MEASUREMENT/SAMPLE     /' "$T/${size%%:*}/simulate/full/truth.fits" >"$T/${size%%:*}.fits"
+done
+status 0 "$UMBRA" run "$T/rings.cfg" -o "$T/rings" --quiet
+c=$T/rings/compare
+there "$c/ring.png"
+[ "$(value full/small samples) $(value full/wide samples)" = "9 9" ] || { echo "not 9 samples of rings"; bad=1; }
+awk -F, '
+	NR == 1 { good = $0 == "cell,feature,of_mean,p16,p50,p84"; next }
+	!($4 < $5 && $5 < $6) { print "no interval: " $0 }
+	{ rows[$1]++; seen[$2]++; low[$1 $2] = $4; high[$1 $2] = $6 }
+	END {
+		d = "ring_diameter_uas"
+		split("ring_diameter_uas ring_width_uas ring_orientation_deg ring_asymmetry ring_central ring_scatter", name, " ")
+		for (i = 1; i <= 6; i++)
+			good = good && seen[name[i]] == 2
+		if (!good || NR != 13 || rows["full/small"] != 6 || rows["full/wide"] != 6)
+			print "not six features of two cells"
+		if (!(low["full/small" d] > 30 && high["full/small" d] < 46 && low["full/wide" d] > 46 && high["full/wide" d] < 66))
+			print "diameters: " low["full/small" d] " to " high["full/small" d] ", " low["full/wide" d] " to " high["full/wide" d]
+	}' "$c/ring.csv" >"$T/out"
+[ ! -s "$T/out" ] || { cat "$T/out" "$c/ring.csv"; bad=1; }
+
 sed 's/JY\/PIXEL/JY\/BEAM /' "$T/truth.fits" >"$T/beam.fits"
 status 3 "$UMBRA" check "$T/sky.cfg" --set "run.[1].files=$T/beam.fits"
 says "its unit is JY/BEAM, that of the forward model JY/PIXEL"

@@ -11,26 +11,28 @@ image = { pixels = [4, 4]; };
 forward = { seen = { plugin = "lowfreq"; keep = 2; sigma = 0.3; }; };
 priors = {
   field = { plugin = "gaussian"; spectrum = "power"; mean = 0.5; sigma = 0.2; };
-  pca = { plugin = "pca"; components = 3; };
+  flow = { plugin = "realnvp"; couplings = 2; hidden = 4; steps = 20; batch = 8; check = 10; };
 };
 inference = {
-  cnf = { plugin = "cnf"; couplings = 2; hidden = 8; steps = 40; check = 10; refine = 20; batch = 16; };
-  dpi = { plugin = "dpi"; steps = 60; batch = 8; };
+  cnf = { plugin = "cnf"; couplings = 2; hidden = 8; steps = 30; check = 10; refine = 20; batch = 16; };
+  dpi = { plugin = "dpi"; steps = 40; batch = 8; };
   map = { plugin = "map"; };
-  hmc = { plugin = "hmc"; chains = 2; warmup = 20; draws = 20; depth = 4; };
-  dps = { plugin = "dps"; calls = 40; batch = 2; };
+  hmc = { plugin = "hmc"; chains = 2; warmup = 10; draws = 10; depth = 4; };
+  dps = { plugin = "dps"; calls = 20; batch = 2; };
 };
 run = (
-  { stage = "train"; prior = "pca"; data = { prior = "field"; count = 200; held_out = 20; }; },
+  { stage = "train"; prior = "flow"; data = { prior = "field"; count = 60; held_out = 10; }; },
   { stage = "train"; inference = "cnf"; forward = "seen"; priors = ["field"]; data = { prior = "field"; held_out = 20; }; },
   { stage = "simulate"; forward = "seen"; truth = { prior = "field"; seed = 2; }; },
   { stage = "infer"; forward = "seen"; priors = ["field"]; inference = ["cnf", "dpi", "map", "hmc", "dps"]; samples = 8; },
-  { stage = "infer"; forward = "seen"; priors = ["pca"]; inference = ["dpi"]; samples = 8; }
+  { stage = "infer"; forward = "seen"; priors = ["flow"]; inference = ["dpi"]; samples = 8; },
+  { stage = "compare"; }
 );
 C
 export UMBRA_CHECKPOINT=0
 all() { # FOLDER: the files that equal runs have in common
-	(cd "$1" && find . -name '*.fits' -o -name '*.safetensors' -o -name trace.csv -o -name pipeline.cfg) | grep -v checkpoint | sort
+	(cd "$1" && find . -name '*.fits' -o -name '*.safetensors' -o -name '*.png' -o -name trace.csv -o -name distances.csv \
+		-o -name agreement.csv -o -name pipeline.cfg) | grep -v checkpoint | sort
 }
 run() { # DIR OPTION...: the pipeline, on one core
 	dir=$1
@@ -38,12 +40,20 @@ run() { # DIR OPTION...: the pipeline, on one core
 	"$UMBRA" run "$T/p.cfg" -o "$dir" --threads 1 --quiet "$@"
 }
 status 0 run "$T/whole"
-[ "$(all "$T/whole" | wc -l)" -ge 25 ] || { echo "few files"; exit 1; }
+[ "$(all "$T/whole" | wc -l)" -ge 40 ] || { echo "few files"; exit 1; }
 
-# whole_files DIR: every file is whole, whatever it is.
+# whole_files DIR: every file is whole, whatever it is. Traces and pictures grow with the steps, a comparison with the cells.
 whole_files() {
-	for f in $(all "$1" | grep -v trace.csv); do
+	for f in $(all "$1" | grep -v 'trace.csv\|\.png\|compare/'); do
 		cmp -s "$1/$f" "$T/whole/$f" || { echo "half-written: $f"; bad=1; }
+	done
+	for f in $(find "$1" -name '*.png' -o -name '*.csv' -o -name '*.html' -o -path '*/compare/*.fits'); do
+		case $f in
+		*.png) [ "$(tail -c 12 "$f" | od -An -tx1 | tr -d ' ')" = 0000000049454e44ae426082 ] ;; # the chunk IEND
+		*.csv) [ "$(tail -c 1 "$f" | od -An -tx1 | tr -d ' ')" = 0a ] ;;
+		*.html) [ "$(tail -n 1 "$f" | tail -c 8)" = '</html>' ] ;;
+		*.fits) [ $(($(wc -c <"$f") % 2880)) = 0 ] && [ -s "$f" ] && fitsverify -q "$f" | grep -q 'verification OK' ;;
+		esac || { echo "half-written: $f"; bad=1; }
 	done
 	for f in $(find "$1" -name '*.json'); do
 		[ "$(head -c 1 "$f")$(tail -c 2 "$f" | tr -d '\n' | tail -c 1)" = '{}' ] || { echo "half-written: $f"; bad=1; }

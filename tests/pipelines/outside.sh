@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # After installation into an empty folder the program runs from there, and plugins build against the installed files
-# alone and pass the battery: two of umbra's own, and what "umbra new" begins, with its pipeline.
+# alone and pass the battery: two of umbra's own, what "umbra new" begins, with its pipeline, and the example in C++, in one.
 . tests/pipelines/lib.sh.inc
 if [ -n "$SAN$COV" ]; then
 	echo "SKIPPED: instrumented builds are not installed"
@@ -51,6 +51,12 @@ if command -v "${CXX:-c++}" >/dev/null; then
 	"${CXX:-c++}" -std=c++11 -Wall -fPIC -shared -fvisibility=hidden -Wl,-z,defs "$root/share/umbra/examples/priors.cc" \
 		$(pkg-config --cflags --libs umbra) -o cc/example.so || exit 1
 	status 0 "$root/bin/umbra" test cc/example.so
+	mkdir -p cc/plugins/priors
+	ln -s ../../example.so cc/plugins/priors/
+	sed 's/truth = { prior = "mine"; }/truth = { prior = "gaussian"; }/' "$root/share/umbra/examples/priors.cfg" >cc/example.cfg
+	status 0 env UMBRA_PLUGIN_PATH=cc/plugins "$root/bin/umbra" run cc/example.cfg -o cc/run --quiet --set inference.dpi.steps=200
+	there cc/run/noisy/mine+dpi/samples.fits cc/run/compare/metrics.csv
+	grep -q '^noisy/mine+dpi,' cc/run/compare/metrics.csv || { echo "the comparison lacks the prior in C++"; bad=1; }
 else
 	echo "SKIPPED: there is no C++ compiler for share/examples/priors.cc"
 fi
@@ -58,14 +64,14 @@ cat >complete.bash <<'C'
 source "$1/share/bash-completion/completions/umbra"
 compopt() { :; }
 PATH=$1/bin:$PATH
-for words in 'umbra te' 'umbra help priors/t' 'umbra run --res' 'umbra new f'; do
+for words in 'umbra te' 'umbra help priors/t' 'umbra help inference/o' 'umbra run --res' 'umbra new f'; do
 	COMP_WORDS=($words)
 	COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
 	_umbra
 	printf '%s;' "${COMPREPLY[*]}"
 done
 C
-[ "$(bash complete.bash "$root")" = 'template test;priors/tsv priors/tv;--resume;forward;' ] ||
+[ "$(bash complete.bash "$root")" = 'template test;priors/tsv priors/tv;inference/ot-ode;--resume;forward;' ] ||
 	{ echo "completion offers: $(bash complete.bash "$root")"; bad=1; }
 cd "$here" || exit 1
 sed -n '/^## An example/,/^## Language/s/^    //p' share/doc/pipeline.md >"$T/example.cfg"

@@ -54,6 +54,47 @@ grep -q '"resumed"' "$T/rTERM/run.json" || { echo "run.json says nothing of the 
 nfe() { sed -n 's/.*"nfe": *\([0-9.]*\).*/\1/p' "$1/seen/field+dpi/metrics.json"; }
 [ "$(nfe "$T/rTERM")" = "$(nfe "$T/whole")" ] || { echo "calls counted: $(nfe "$T/rTERM"), $(nfe "$T/whole")"; bad=1; }
 
+# Chains, an optimum from many starts and an amortized law: what there was when they were told to stop, and the rest.
+cat >"$T/others.cfg" <<'C'
+seed = 3;
+image = { pixels = [16, 16]; };
+forward = { seen = { plugin = "denoise"; sigma = 0.3; }; };
+priors = { field = { plugin = "gaussian"; spectrum = "power"; }; edges = { plugin = "tv"; weight = 3.0; epsilon = 0.001; }; };
+inference = {
+  hmc = { plugin = "hmc"; chains = 2; warmup = 20; draws = 1500; depth = 4; };
+  map = { plugin = "map"; starts = 50; };
+  cnf = { plugin = "cnf"; couplings = 2; hidden = 8; steps = 20; check = 10; batch = 16; start = "prior"; refine = 80000; };
+};
+run = (
+  { stage = "train"; inference = "cnf"; forward = "seen"; priors = ["field"]; data = { prior = "field"; held_out = 20; }; },
+  { stage = "simulate"; forward = "seen"; truth = { prior = "field"; seed = 2; }; },
+  { stage = "infer"; forward = "seen"; priors = ["field"]; inference = ["hmc", "cnf"]; samples = 16; },
+  { stage = "infer"; forward = "seen"; priors = ["edges"]; inference = ["map"]; samples = 16; }
+);
+C
+status 0 "$UMBRA" run "$T/others.cfg" -o "$T/others" --quiet --threads 1
+for try in INT:field+hmc TERM:edges+map USR1:field+cnf; do
+	sig=${try%%:*} c=seen/${try#*:} d=$T/o${try%%:*}
+	UMBRA_CHECKPOINT=0.3 "$UMBRA" run "$T/others.cfg" --only $c -o "$d" --quiet --threads 1 2>"$T/err" &
+	pid=$!
+	case $c in
+	*cnf) await "$d/$c" && sleep 0.3 ;; # which draws so fast that it saves nothing
+	*) await "$d/$c/checkpoint.safetensors" ;;
+	esac
+	kill -$sig $pid
+	wait $pid
+	[ $? = 75 ] || { echo "SIG$sig: exit status of $c is not 75"; cat "$T/err"; bad=1; }
+	grep -A1 "\"$c\"" "$d/run.json" | grep -q '"interrupted"' || { echo "SIG$sig: run.json says nothing of $c"; bad=1; }
+	there "$d/$c/samples.fits" "$d/$c/mean.fits" "$d/$c/metrics.json"
+	fitsverify -q "$d/$c/samples.fits" | grep -q 'verification OK' || { fitsverify "$d/$c/samples.fits"; bad=1; }
+	# chains and starts that are not finished make other samples; the law has drawn its own first
+	[ $c = seen/field+cnf ] || ! cmp -s "$d/$c/samples.fits" "$T/others/$c/samples.fits" || { echo "$c was finished"; bad=1; }
+	status 0 "$UMBRA" run "$T/others.cfg" --only $c -o "$d" --quiet --threads 1 --resume
+	for f in samples mean std; do same "$d/$c/$f.fits" "$T/others/$c/$f.fits"; done
+	[ ! -e "$T/others/$c/trace.csv" ] || same "$d/$c/trace.csv" "$T/others/$c/trace.csv"
+	[ -z "$(ls "$d/$c" | grep checkpoint)" ] || { echo "a checkpoint of $c was left"; bad=1; }
+done
+
 # Results that are gone are made again; a folder is worked on by one run at a time.
 rm -r "$T/whole/seen/field+dpi"
 status 0 "$UMBRA" run "$T/p.cfg" --set $few -o "$T/lock" --only seen/field+exact --quiet

@@ -3,7 +3,7 @@
 """Opens a report in headless Chromium and uses it like a person: report-browser.py CHROMIUM REPORT FOLDER.
 Pictures of what it saw go into FOLDER. Talks to the browser over two pipes (Chrome DevTools Protocol); the standard
 library is all that it needs."""
-import base64, json, os, struct, subprocess, sys, time, zlib
+import base64, csv, json, os, struct, subprocess, sys, time, zlib
 
 
 class Browser:
@@ -167,6 +167,96 @@ def afmhot(r, g, b):
     return max(abs(x - y) for x, y in zip((r, g, b), want)) < 8
 
 
+def read_json(*path):
+    with open(os.path.join(*path)) as f:
+        return json.load(f)
+
+
+def number(words):
+    """Of a cell of a table."""
+    return float(words.replace("\u2212", "-"))
+
+
+def calibrations(b, run):
+    """Each verdict with its reason and the curves of its tables, point by point."""
+    found = b.value("""(() => {
+        const s = [...document.querySelectorAll('section')].find(s => s.querySelector('h2')?.textContent === 'Calibration');
+        return !s ? [] : [...s.querySelectorAll('h3')].map(h => {
+            const c = { name: h.firstChild.textContent, verdict: h.querySelector('.badge')?.textContent, reason: '', curves: {} };
+            for (let e = h.nextElementSibling; e && e.tagName !== 'H3'; e = e.nextElementSibling) {
+                c.reason += e.matches('p.lead') ? e.textContent : '';
+                for (const f of e.querySelectorAll('figure.curves'))
+                    c.curves[f.querySelector('figcaption b').textContent] = {
+                        lines: [...f.querySelectorAll('path.curve, path.dashed')].map(p => [p.querySelector('title').textContent,
+                            p.getAttribute('d').match(/[ML]/g).length]),
+                        bands: f.querySelectorAll('path.band').length, width: f.querySelector('svg').clientWidth };
+            }
+            return c;
+        });
+    })()""")
+    names = sorted(os.listdir(os.path.join(run, "calibrate")))
+    check([c["name"] for c in found] == names, "calibrations: %s" % ", ".join(names))
+    for c in found:
+        folder = os.path.join(run, "calibrate", c["name"])
+        wanted = read_json(folder, "verdict.json")
+        check(c["verdict"] == wanted["verdict"] and c["reason"] == wanted["reason"], "%s is %s: %s" % (c["name"], c["verdict"], c["reason"]))
+        check(sorted(c["curves"]) == ["coverage", "ranks", "tarp"], "%s has %d figures" % (c["name"], len(c["curves"])))
+        for name, curve in c["curves"].items():
+            with open(os.path.join(folder, name + ".csv"), newline="") as f:
+                head, *rows = list(csv.reader(f))
+            lines = [[h, len(rows)] for h in head[1:] if h not in ("lower", "upper")]
+            check(curve["lines"] == lines and curve["bands"] == 1 and curve["width"] > 100, "%s: %d curves of %d points and their band" %
+                (name, len(lines), len(rows)))
+    check({c["verdict"] for c in found} == {"PASS", "FAIL"}, "a right one and a wrong one")
+
+
+def sorting(b):
+    """The table of metrics by a click on the head of a column of numbers, another, and that of the names."""
+    table = "table[aria-describedby=about-metrics]"
+    titles = b.value("[...document.querySelectorAll('%s thead th')].map(t => t.textContent)" % table)
+    for title in ("Times", titles[2]):
+        k = titles.index(title)
+        column = "[...document.querySelectorAll('%s tbody tr')].map(r => r.cells[%d].textContent)" % (table, k)
+        before = [number(v) for v in b.value(column)]
+        b.click("%s thead th:nth-child(%d) button" % (table, k + 1))
+        down = [number(v) for v in b.value(column)]
+        b.click("%s thead th:nth-child(%d) button" % (table, k + 1))
+        up = [number(v) for v in b.value(column)]
+        check(len(set(before)) > 1 and down == sorted(before, reverse=True) and up == sorted(before), "metrics by %s: %s" % (title, down))
+    names = "[...document.querySelectorAll('%s tbody th')].map(t => t.textContent)" % table
+    b.click(table + " thead th:first-child button")
+    up = b.value(names)
+    b.click(table + " thead th:first-child button")
+    check(up == sorted(up) and b.value(names) == up[::-1] and len(set(up)) > 1, "and by name: %s" % ", ".join(up))
+
+
+def flat(value, name=""):
+    """What a nested object holds, by the names on the page."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from flat(inner, name + "." + key if name else key)
+    else:
+        yield name, value
+
+
+def provenance(b, run):
+    """Opened by a click, it has what run.json has but for the cells."""
+    details = "[...document.querySelectorAll('details')].find(d => d.querySelector('summary').textContent === 'Provenance')"
+    check(b.value("%s.open" % details) is False, "provenance is folded")
+    b.value("%s.querySelector('summary').id = 'provenance'" % details)
+    b.click("#provenance")
+    check(b.value("%s.open" % details) is True, "and opens")
+    rows = dict(b.value("[...%s.querySelectorAll('tr')].map(r => [r.cells[0].innerText, r.cells[1].innerText])" % details))
+    wanted = read_json(run, "run.json")
+    del wanted["cells"]
+    wanted = dict(flat(wanted))
+    check(rows.keys() == wanted.keys(), "provenance has the %d entries of run.json" % len(wanted))
+    texts = {k: v for k, v in wanted.items() if isinstance(v, str) and v}
+    check(all(rows.get(k, "").split() == v.split() for k, v in texts.items()), "and what they say")
+    check(any(k.startswith("inputs.") and len(v) == 64 for k, v in rows.items()), "such as the hash of an input")
+    b.click("#provenance")
+
+
 def main(program, report, folder):
     b = Browser(program, folder)
     b.size(1300, 1000)
@@ -243,6 +333,10 @@ def main(program, report, folder):
     b.click(".worst tbody tr")
     check(b.value("document.querySelector('.worst tr[aria-selected=true] th').textContent")
         in b.value("document.querySelector('.data').textContent"), "a row marks its data")
+
+    sorting(b)
+    calibrations(b, os.path.dirname(report))
+    provenance(b, os.path.dirname(report))
 
     check(not [u for u in b.asked if not u.startswith(("file:", "data:", "about:"))], "no network: %s" % set(u[:5] for u in b.asked))
     b.value("void fetch('https://example.org/').catch(() => 0)")

@@ -11,11 +11,20 @@ status 0 "$UMBRA" run pipelines/quickstart.cfg -o "$T/run" --quiet --threads 1 -
 	--set 'run.[1].samples=32' --set inference.dpi.steps=60 --set inference.dpi.average=20 \
 	--set 'run.[2].priors=["smooth"]' --set 'run.[2].inference=["map"]' --set inference.map.iterations=100
 there "$T/run/report.html"
-# Curves of a calibration, as its stage writes them.
-mkdir -p "$T/run/calibrate/eht/edges+dpi"
-echo '{ "verdict": "WARN", "reason": "a made-up one" }' >"$T/run/calibrate/eht/edges+dpi/verdict.json"
-printf 'rank,flux,peak,lower,upper\n0,8,5,3,13\n1,9,7,3,13\n2,6,9,3,13\n3,8,11,3,13\n' >"$T/run/calibrate/eht/edges+dpi/ranks.csv"
-printf 'level,mean\n0,0\n0.25,0.2\n0.5,0.45\n0.75,0.8\n1,1\n' >"$T/run/calibrate/eht/edges+dpi/coverage.csv"
+# Two small calibrations, a right one and one that fails, join it.
+cat >"$T/c.cfg" <<'C'
+image = { pixels = [4, 4]; };
+forward = { seen = { plugin = "denoise"; sigma = 0.3; }; noisier = { plugin = "denoise"; sigma = 0.9; }; };
+priors = { field = { plugin = "gaussian"; spectrum = "power"; }; };
+inference = { exact = { plugin = "exact"; }; };
+run = (
+  { stage = "calibrate"; forward = "seen"; prior = "field"; inference = "exact"; replicates = 40; samples = 19; name = "right"; },
+  { stage = "calibrate"; forward = "seen"; prior = "field"; inference = "exact"; replicates = 40; samples = 19; name = "wrong";
+    simulate = "noisier"; }
+);
+C
+status 1 "$UMBRA" run "$T/c.cfg" -o "$T/c" --quiet --threads 1
+cp -r "$T/c/calibrate" "$T/run/"
 status 0 "$UMBRA" report "$T/run"
 [ "$(wc -c <"$T/run/report.html")" -lt 5000000 ] || { echo "the page is larger than 5 MB"; bad=1; }
 mkdir "$T/seen"

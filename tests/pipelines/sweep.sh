@@ -18,7 +18,7 @@ run = (
   { stage = "infer"; forward = "noisy"; priors = ["both"]; inference = ["map"];
     sweep = ( { key = "priors.both.[1].weight"; values = [2.5]; }, { key = "forward.noisy.sigma"; values = [0.1, 0.2]; } ); },
   { stage = "infer"; forward = "noisy"; priors = ["diffusion"]; inference = ["dps"]; samples = 3;
-    sweep = ( { key = "priors.white.sigma"; values = [0.1, 0.4]; } ); },
+    sweep = ( { key = "priors.white.sigma"; values = [0.1, 0.4]; }, { key = "inference.dps.calls"; values = [4, 6]; } ); },
   { stage = "compare"; }
 );
 C
@@ -26,8 +26,10 @@ status 0 "$UMBRA" run "$T/p.cfg" -o "$T/run" --quiet --threads 1
 cat >"$T/wanted" <<'C'
 both+map@priors.both.1.weight=2.5,forward.noisy.sigma=0.1
 both+map@priors.both.1.weight=2.5,forward.noisy.sigma=0.2
-diffusion+dps@priors.white.sigma=0.1
-diffusion+dps@priors.white.sigma=0.4
+diffusion+dps@priors.white.sigma=0.1,inference.dps.calls=4
+diffusion+dps@priors.white.sigma=0.1,inference.dps.calls=6
+diffusion+dps@priors.white.sigma=0.4,inference.dps.calls=4
+diffusion+dps@priors.white.sigma=0.4,inference.dps.calls=6
 tv+map@priors.tv.weight=10,inference.map.starts=1
 tv+map@priors.tv.weight=10,inference.map.starts=2
 tv+map@priors.tv.weight=1e-07,inference.map.starts=1
@@ -37,7 +39,7 @@ white+map@inference.map.starts=2
 C
 ls "$T/run/noisy" | LC_ALL=C sort >"$T/got"
 LC_ALL=C sort "$T/wanted" | diff - "$T/got" || { echo "other cells than wanted"; bad=1; }
-[ "$(grep -c '^"\?noisy/' "$T/run/compare/metrics.csv")" = 10 ] || { echo "metrics.csv lacks cells"; bad=1; }
+[ "$(grep -c '^"\?noisy/' "$T/run/compare/metrics.csv")" = 12 ] || { echo "metrics.csv lacks cells"; bad=1; }
 grep -q 'priors.tv.weight=1e-07' "$T/run/report.html" || { echo "the report lacks a cell"; bad=1; }
 grep -qF '<td class="text">noisy/tv+map@priors.tv.weight=10,inference.map.starts=1</td>' "$T/run/report.html" ||
 	{ echo "the report cuts the name of a cell at its comma"; bad=1; }
@@ -65,9 +67,19 @@ image "$T/run/noisy/tv+map@priors.tv.weight=10,inference.map.starts=1" >"$T/x"
 image "$T/run/noisy/tv+map@priors.tv.weight=1e-07,inference.map.starts=1" >"$T/y"
 cmp -s "$T/x" "$T/y" && { echo "the weight changes nothing"; bad=1; }
 for s in 1 4; do
-	image "$T/run/noisy/diffusion+dps@priors.white.sigma=0.$s" >"$T/sigma$s"
+	image "$T/run/noisy/diffusion+dps@priors.white.sigma=0.$s,inference.dps.calls=4" >"$T/sigma$s"
 done
 cmp -s "$T/sigma1" "$T/sigma4" && { echo "the prior that is named does not change"; bad=1; }
+
+# Swept priors are compared with each other, apart for each value of another parameter.
+grep -v ,map "$T/run/compare/agreement.csv" | cut -d , -f 1-3 >"$T/x"
+cat >"$T/y" <<'C'
+forward,inference,priors
+noisy,dps@inference.dps.calls=4,diffusion@priors.white.sigma=0.1 diffusion@priors.white.sigma=0.4
+noisy,dps@inference.dps.calls=6,diffusion@priors.white.sigma=0.1 diffusion@priors.white.sigma=0.4
+C
+diff "$T/y" "$T/x" || { echo "other groups of priors"; bad=1; }
+there "$T/run/compare/agreement-noisy.dps@inference.dps.calls=4.fits" "$T/run/compare/agreement-noisy.dps@inference.dps.calls=6.fits"
 
 # Resume, one cell alone, files as values.
 rm "$T/run/noisy/white+map@inference.map.starts=2/samples.fits"
