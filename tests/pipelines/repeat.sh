@@ -61,9 +61,9 @@ image = { pixels = [16, 16]; };
 forward = { seen = { plugin = "denoise"; sigma = 0.3; }; };
 priors = { field = { plugin = "gaussian"; spectrum = "power"; }; edges = { plugin = "tv"; weight = 3.0; epsilon = 0.001; }; };
 inference = {
-  hmc = { plugin = "hmc"; chains = 2; warmup = 20; draws = 1500; depth = 4; };
+  hmc = { plugin = "hmc"; chains = 2; warmup = 4; draws = 1000; depth = 3; trace = 1; };
   map = { plugin = "map"; starts = 50; };
-  cnf = { plugin = "cnf"; couplings = 2; hidden = 8; steps = 20; check = 10; batch = 16; start = "prior"; refine = 80000; };
+  cnf = { plugin = "cnf"; couplings = 2; hidden = 8; steps = 20; check = 10; batch = 16; start = "prior"; refine = 150000; };
 };
 run = (
   { stage = "train"; inference = "cnf"; forward = "seen"; priors = ["field"]; data = { prior = "field"; held_out = 20; }; },
@@ -75,11 +75,17 @@ C
 status 0 "$UMBRA" run "$T/others.cfg" -o "$T/others" --quiet --threads 1
 for try in INT:field+hmc TERM:edges+map USR1:field+cnf; do
 	sig=${try%%:*} c=seen/${try#*:} d=$T/o${try%%:*}
-	UMBRA_CHECKPOINT=0.3 "$UMBRA" run "$T/others.cfg" --only $c -o "$d" --quiet --threads 1 2>"$T/err" &
+	UMBRA_CHECKPOINT=0 "$UMBRA" run "$T/others.cfg" --only $c -o "$d" --quiet --threads 1 2>"$T/err" &
 	pid=$!
 	case $c in
 	*cnf) await "$d/$c" && sleep 0.3 ;; # which draws so fast that it saves nothing
-	*) await "$d/$c/checkpoint.safetensors" ;;
+	*)
+		await "$d/$c/trace.csv"
+		n=0
+		while [ "$(wc -l <"$d/$c/trace.csv")" -lt 9 ] && [ $n -lt 400 ]; do
+			sleep 0.05
+			n=$((n + 1))
+		done ;;
 	esac
 	kill -$sig $pid
 	wait $pid
