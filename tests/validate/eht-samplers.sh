@@ -11,8 +11,7 @@ echo "128 samples of a law about the mean of dmps."
 echo
 echo "| inference | key | PSNR of the mean | PSNR of samples | chi2 of the mean | chi2 of samples | inside 95 % | largest sd | seconds |"
 echo "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
-"$B/umbra" run pipelines/eht-samplers.cfg -o "$T/run" --quiet
-[ $? -le 1 ] || status=1 # 1: a cell fails, as one is to
+"$B/umbra" run pipelines/eht-samplers.cfg -o "$T/run" --quiet || status=1
 # most FILE: the largest number of an image.
 most() { "$B/umbra" info "$1" | sed -n 's/^max *//p'; }
 for i in dpi dps_low dps dps_high ald_low ald ald_high dmps_low dmps dmps_high; do
@@ -29,7 +28,7 @@ done
 echo
 echo "What is seen: dps with little weight makes a bright spot, then rings whose shape is right while the data are missed, and"
 echo "its largest deviation falls as the weight rises; no weight fits these data. ald leaves noise everywhere, and fits better with more"
-echo "weight, until (gamma below snr = 0.16) steps grow without bounds: a failed cell, which says so. dmps with weight 1, which follows"
+echo "weight, until (gamma below snr = 0.16) steps grow without bounds and the cell fails with that message. dmps with weight 1, which follows"
 echo "from the likelihood, fits the data; with little weight scenes are too small and blurred, with 5 and no limit of its steps images"
 echo "are waves without a scene. The error bars of each sampler change with its weight."
 exit $status
