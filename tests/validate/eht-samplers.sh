@@ -4,8 +4,8 @@
 echo "# A simulated night and the weight of its data"
 echo
 echo "\`pipelines/eht-samplers.cfg\`: the data of \`pipelines/eht-priors.cfg\` (2017 array, complex visibilities, thermal noise) under"
-echo "ring-32; samplers, 16 samples each, with a weight of the data that is low, the one of those tried by which chi-square of samples is"
-echo "least, and high (Feng et al. 2023, fig. 9: largest standard deviations of a pixel relative to the range of images: ald 0.202,"
+echo "ring-32; samplers, 16 samples each, with a weight of the data that is low, about right by chi-square, and high (of ald the highest that"
+echo "works, which fits best; Feng et al. 2023, fig. 9: largest standard deviations of a pixel relative to the range of images: ald 0.202,"
 echo "dps 0.237, 0.242 and 0.444 as its weight rises, dpi 0.036; here relative to the brightest pixel of the truth). dpi has no weight:"
 echo "128 samples of a law about the mean of dmps."
 echo
