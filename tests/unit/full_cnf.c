@@ -100,7 +100,7 @@ static void full_blind(void)
 	double mean = 0, sd = 0;
 	bench_plugins(&b, plug_env(1, 8, 8), "denoise", SET("levels=[0.1, 0.5]"), "gaussian", SET("mean=0.5", "sigma=0.2"), false);
 	const double begun = um_clock();
-	learn(&b, with(SET("blind=true", "steps=1500", "rate=0.002")));
+	learn(&b, with(SET("blind=true", "steps=6000", "rate=0.002")));
 	const double took = um_clock() - begun;
 	for (int j = 0; j < MANY; j++) {
 		um_rng r = um_rng_new(78, "measurements", (uint64_t)j);
@@ -142,7 +142,7 @@ static void full_toy(void)
 	double worst = 0, ess = 1;
 	const double sigma = 0.2, begun = um_clock();
 	open_toy(&b);
-	learn(&b, with(SET("steps=3000", "couplings=16", "hidden=32")));
+	learn(&b, with(SET("steps=4000", "batch=256", "couplings=16", "hidden=32")));
 	const double took = um_clock() - begun;
 	for (int i = -10; i <= 10; i++) {
 		const double y = 0.1 * i + (i < 10 ? 0.0025 : -0.0025); /* none of those of training */

@@ -20,20 +20,20 @@ echo
 echo "| mean | sd | worst sd | uniform ranks | Pareto k | ESS | alarms | held-out loss | seconds to train | draws a second |"
 echo "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 case_of gaussian
-echo "There training starts at the regression of truths on measurements, which is the closed form of such a problem; from the prior:"
+echo "There training starts at the regression of truths on measurements, which is the closed form of such a problem; from the prior (\`steps = 6000\`):"
 echo
 echo "| mean | sd | worst sd | uniform ranks | Pareto k | ESS | alarms | held-out loss | seconds to train | draws a second |"
 echo "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 UMBRA_BUILD=$B UMBRA_LOG=error "$B/tests/unit/full_cnf" gaussian start=prior steps=6000 2>&1 | grep '^|' # no limit is known to hold
 echo
 echo "8 x 8 pixels of white noise with measurement noise of a level between 0.1 and 0.5 that the flow is not told (\`blind\`), against the"
-echo "closed form, which is not told either (mixture over levels): errors as above (each at most 0.15)."
+echo "closed form, which is not told either (mixture over levels; \`steps = 6000\`): errors as above (each at most 0.15)."
 echo
 echo "| mean | sd | seconds to train |"
 echo "| --- | --- | --- |"
 case_of blind
-echo "The two modes of \`pipelines/toy2d.cfg\` with 21 measurements from -1 to 1, trained on 441 others (\`steps = 3000\`, \`couplings = 16\`,"
-echo "\`hidden = 32\`): largest error of the weight of a mode (at most 0.05), least effective share of draws."
+echo "The two modes of \`pipelines/toy2d.cfg\` with 21 measurements from -1 to 1, trained on 441 others (\`steps = 4000\`, \`batch = 256\`,"
+echo "\`couplings = 16\`, \`hidden = 32\`): largest error of the weight of a mode (at most 0.05), least effective share of draws."
 echo
 echo "| weight | ESS | seconds to train |"
 echo "| --- | --- | --- |"
