@@ -24,7 +24,7 @@ best=$(for tv in tv03 tv1 tv3 tv10 tv30; do
 	echo "$tv $(number chi2_vis_mean "$T/run/all/$tv+map_dpi") $(number psnr_mean "$T/run/all/$tv+map_dpi")"
 done | awk '$2 < 1.2 && $3 > most { most = $3; name = $1 } END { print name, most }')
 echo "Of five weights of tv the one that suits the truth best, of those whose mean has a reduced chi-square below 1.2, is ${best% *}:"
-echo "${best#* } dB; near has $(number psnr_mean "$T/run/all/ring+near") dB."
+echo "$(printf '%.1f' "${best#* }") dB; near has $(printf '%.1f' "$(number psnr_mean "$T/run/all/ring+near")") dB."
 echo
 echo "![Means and standard deviations of all cells](eht-learned.png)"
 cp "$T/run/compare/comparison.png" "$T/eht-learned.png"
