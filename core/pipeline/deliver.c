@@ -121,8 +121,10 @@ static um_status truth_metrics(um_cell_out *c, const um_array *truth)
 	UM_TRY(um_metrics_truth(&c->samples, truth, &m));
 	UM_TRY(um_cell_metric(c, "psnr_mean", m.psnr_mean));
 	UM_TRY(um_cell_metric(c, "psnr_samples", m.psnr_samples));
-	UM_TRY(um_cell_metric(c, "ssim_mean", m.ssim_mean));
-	UM_TRY(um_cell_metric(c, "ssim_samples", m.ssim_samples));
+	if (c->plan->env.mesh == NULL) { /* its windows need rows and columns */
+		UM_TRY(um_cell_metric(c, "ssim_mean", m.ssim_mean));
+		UM_TRY(um_cell_metric(c, "ssim_samples", m.ssim_samples));
+	}
 	UM_TRY(um_cell_metric(c, "nrmse", m.nrmse));
 	UM_TRY(um_cell_metric(c, "coverage_68", m.coverage_68));
 	UM_TRY(um_cell_metric(c, "coverage_95", m.coverage_95));

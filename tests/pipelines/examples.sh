@@ -22,6 +22,12 @@ for f in pipelines/*.cfg; do
 		[ -e "$fits" ] || continue # calibrations keep none
 		fitsverify -q "$fits" | grep -q 'verification OK' || { fitsverify "$fits"; bad=1; }
 	done
+	# Windows of SSIM need rows and columns.
+	for metrics in "$T/$name"/*/*+*/metrics.json; do
+		[ -e "$metrics" ] && grep -q '"psnr_mean"' "$metrics" || continue
+		grep -q surface "pipelines/$name.cfg" && mesh=1 || mesh=0
+		[ $((mesh + $(grep -c '"ssim_mean"' "$metrics"))) = 1 ] || { echo "SSIM: $metrics"; bad=1; }
+	done
 	if grep -rl -e 'nan' -e 'inf,' "$T/$name" --include=metrics.json; then bad=1; fi
 done
 python=

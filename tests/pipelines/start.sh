@@ -49,6 +49,20 @@ status 0 $chain --resume --set forward.seen.sigma=0.2
 status 0 $chain --resume --set inference.map.gtol=0.1 --set inference.map.schedule=[1.0] --set priors.white.sigma=0.3
 status 0 $chain --resume --set inference.map.iterations=1 --set inference.map.schedule=[1.0] --set priors.white.sigma=0.3
 says 'seen/white+dpi: seen/white+map/mean.fits has changed: run again'
+# Of another prior.
+wide='--set priors.wide={plugin="gaussian";mean=0.5;sigma=2.0;}'
+other="$wide --set run.[2].priors=[\"wide\"] --set run.[2].start=white+map"
+status 0 "$UMBRA" run "$T/chain.cfg" -o "$T/other" --threads 1 --quiet $other
+pixels "$T/other/seen/wide+dpi/mean.fits" 64 >"$T/other.pixels"
+status 0 "$UMBRA" run "$T/p.cfg" -o "$T/wide" --threads 1 --quiet --set "inference.dpi.image=$T/other/seen/white+map/mean.fits" \
+	$wide --set 'run.[1].priors=["wide"]' --only seen/wide+dpi
+pixels "$T/wide/seen/wide+dpi/mean.fits" 64 >"$T/wide.pixels"
+same "$T/other.pixels" "$T/wide.pixels"
+grep -a -q 'start seen/white+map sha256' "$T/other/seen/wide+dpi/mean.fits" || { echo "the start is not in the file"; bad=1; }
+status 2 "$UMBRA" check "$T/chain.cfg" --set run.[2].start=wite+map
+says "there is no 'wite' in the group priors: start is INFERENCE or PRIOR+INFERENCE"
+status 2 "$UMBRA" check "$T/chain.cfg" $other --set run.[2].start=wide+map
+says 'seen/wide+dpi cannot start from seen/wide+map: no infer stage before it makes that cell'
 status 2 "$UMBRA" check "$T/chain.cfg" --set run.[2].start=mop
 says "there is no 'mop' in the group inference; did you mean 'map'?"
 status 2 "$UMBRA" check "$T/chain.cfg" --set run.[2].start=dpi

@@ -6,7 +6,7 @@ echo
 echo "\`pipelines/imputation.cfg\` with eight truths each: a Gaussian field on 642 vertices (angular spectrum (9 + l^2)^-2), noise of 0.05. Blind: other"
 echo "vertices are hidden every time, and one \`cnf\` for 30 to 60 % of them is told neither which nor how many; same: always those."
 echo "PSNR (of the truth's maximum) of the closed-form mean, of the mean of 128 samples and of one; by how much the mean is behind (at most"
-echo "1.5 dB blind, 1 dB else); truths inside the middle 95 % of 1024 samples (0.93 to 0.97, not blind), of the exact ones and of cnf's."
+echo "1.5 dB blind, 1 dB else); truths inside the middle 95 % of 1024 samples (0.93 to 0.97 where gaps are known), of the exact ones and of cnf's."
 echo "Seconds are for 128 samples, wall time. The last row: 46 x 90 vertices, four truths, 128 samples. Flows have 8 couplings in place of"
 echo "48; that of known gaps starts as the regression on 40000 draws, which hardly leaves it anything to learn in its 5 steps."
 echo
@@ -33,7 +33,8 @@ large="{ stage = \"train\"; inference = \"known\"; forward = \"gaps\"; priors = 
 	{ stage = \"simulate\"; forward = \"gaps\"; truth = { prior = \"field\"; seed = 11; }; count = 4; },
 	{ stage = \"infer\"; forward = \"gaps\"; priors = [\"field\"]; inference = [\"exact\", \"known\"]; samples = 128; }"
 "$B/umbra" run pipelines/imputation.cfg -o "$T/large" --resume --threads 2 --quiet --set image.surface=latlon:46x90 \
-	--set inference.exact.limit=5000 --set inference.known.refine=0 --set inference.known.start=regression --set "run=( $large )" || status=1
+	--set inference.exact.limit=5000 --set inference.known.refine=0 --set inference.known.start=regression \
+	--set inference.known.rate=0.00001 --set "run=( $large )" || status=1
 # what_of WHAT INFERENCE NAME LIMIT RUN-FOR-PSNR RUN-FOR-COVERAGE
 what_of() {
 	{
@@ -45,7 +46,7 @@ what_of() {
 		done
 	} | tr '\n' ' ' | awk -v name="$3" -v limit="$4" '{
 		printf "| %s | %.2f | %.2f | %.2f | %.2f | %.3f | %.3f | %.3f |\n", name, $1, $2, $3, $1 - $2, $6, $7, $5 / $4
-		exit $1 - $2 >= limit || NF != 7 || (limit == 1 && name !~ /4140/ && ($7 < 0.93 || $7 > 0.97)) }' || status=1
+		exit $1 - $2 >= limit || NF != 7 || (limit == 1 && ($7 < 0.93 || $7 > 0.97)) }' || status=1
 }
 what_of most cnf "30 %, blind" 1.5 run-128 run-1024
 what_of some cnf "60 %, blind" 1.5 run-128 run-1024
@@ -53,6 +54,5 @@ what_of gaps known "60 %, same" 1 run-128 run-1024
 what_of gaps known "60 %, same, 4140 vertices" 1 large large
 echo
 echo "Blind intervals at 60 % are too narrow, as the law has one width for all masks: what is hidden varies more, and what is seen less."
-echo "At 4140 vertices those of known gaps are, too: standard deviations are 0.82 of the exact ones on average, though 1.01 of them in the"
-echo "regression: five steps of the usual rate are too much for so many numbers."
+echo "At 4140 vertices the rate of the flow's steps is a hundredth of the usual one: so many numbers lose their widths at that."
 exit $status
