@@ -326,7 +326,7 @@ void um_plan_check(um_plan *p, um_problems *problems)
 		const um_stage_kind kind = um_plan_kind(p, t);
 		if (kind == UM_INFER) {
 			check_cell(p, t, &o, problems);
-			um_start_check(p, t, um_plan_measurements(p, t->forward, &o.forward[t->forward]), problems);
+			um_start_check(p, t, o.forward, problems);
 			if (t->stage != last_stage)
 				check_source(p, t, &o, problems);
 			last_stage = t->stage;

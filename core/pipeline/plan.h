@@ -138,9 +138,9 @@ UM_API const um_stage *um_plan_learning(const um_plan *p, int inference);
 /* Whether a prior is trained in this run, or names or is made of one that is. */
 UM_API bool um_plan_learned(const um_plan *p, int prior);
 /* The cell of an earlier stage whose mean image a cell starts from, or -1; complains where start of its stage asks for one
- * that is not there, for plugins that have no such parameter, or for several measurements (count). */
+ * that is not there, for plugins that have no such parameter, or for several measurements (forward: all that were opened). */
 UM_API int um_plan_start(const um_plan *p, const um_task *t);
-UM_API void um_start_check(const um_plan *p, const um_task *t, int64_t count, um_problems *problems);
+UM_API void um_start_check(const um_plan *p, const um_task *t, const um_forward *forward, um_problems *problems);
 UM_API bool um_plan_needs(const um_plan *p, const um_task *t, const um_task *k);
 /* Says where the run directory is: what it trains is opened with its weight files. */
 UM_API void um_plan_set_dir(um_plan *p, const char *dir);

@@ -46,8 +46,8 @@ static const um_param infer_table[] = {
 	UM_PARAM(um_stage_settings, inference, NULL, 0, 0, "", "Keys of the group inference."),
 	UM_PARAM(um_stage_settings, samples, "64", 1, 1e9, "", "Posterior samples of a cell."),
 	UM_PARAM_TEXT(um_stage_settings, start, "", "A key of the group inference, whose cells come in an earlier stage: those of this "
-		"one start from the mean image of the cell of the same forward and prior (parameter image); "
-		"PRIOR+INFERENCE: of one under another prior."),
+		"one start from the mean image of the cell of the same forward and prior (parameter image). PRIOR+INFERENCE: of "
+		"another prior; FORWARD/PRIOR+INFERENCE: of that cell."),
 	ALIGN,
 	UM_PARAM(um_stage_settings, time_limit, "0", 0, 1e9, "s", "A cell that takes longer fails; 0: no limit."),
 	UM_PARAM(um_stage_settings, memory_limit, "0", 0, 1e9, "MB", "A cell that asks for more memory fails; 0: no limit."),

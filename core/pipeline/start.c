@@ -3,64 +3,91 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
+#include "pipeline/measured.h"
 #include "pipeline/plan.h"
 
-/* Those it names: "INFERENCE" of the same prior, or "PRIOR+INFERENCE", as cells are called. -1 where there is none. */
-static int prior_of(const um_plan *p, const um_task *t, const char *start)
+/* What start names, indices into the plan, -1 where there is none: "INFERENCE", "PRIOR+INFERENCE" or "FORWARD/PRIOR+INFERENCE",
+ * as cells are called; what is left out is that of the cell itself. */
+typedef struct source {
+	char *forward, *prior, *inference; /* keys */
+	int f, p, i;
+} source;
+
+static char *before(const char *from, const char *end, const char *otherwise)
 {
-	const char *plus = strrchr(start, '+');
-	if (plus == NULL)
-		return t->prior;
-	char *key = um_format("%.*s", (int)(plus - start), start);
-	const int prior = um_plan_prior(p, key);
-	free(key);
-	return prior;
+	return end != NULL ? um_format("%.*s", (int)(end - from), from) : um_strdup(otherwise);
 }
 
-static const char *inference_of(const char *start)
+static source read_start(const um_plan *p, const um_task *t)
 {
-	const char *plus = strrchr(start, '+');
-	return plus != NULL ? plus + 1 : start;
+	const char *start = p->stage[t->stage].set.start, *slash = strchr(start, '/'), *rest = slash != NULL ? slash + 1 : start;
+	const char *plus = strchr(rest, '+');
+	source s = {
+		.forward = before(start, slash, p->forward[t->forward].key),
+		.prior = before(rest, plus, p->prior[t->prior].key),
+		.inference = um_strdup(plus != NULL ? plus + 1 : rest),
+	};
+	s.f = slash != NULL ? um_plan_forward(p, s.forward) : t->forward;
+	s.p = plus != NULL ? um_plan_prior(p, s.prior) : t->prior;
+	s.i = um_plan_inference(p, s.inference);
+	return s;
+}
+
+static void free_source(source *s)
+{
+	free(s->forward);
+	free(s->prior);
+	free(s->inference);
 }
 
 int um_plan_start(const um_plan *p, const um_task *t)
 {
-	const um_stage *s = &p->stage[t->stage];
-	if (s->kind != UM_INFER || *s->set.start == '\0')
+	const um_stage *stage = &p->stage[t->stage];
+	if (stage->kind != UM_INFER || *stage->set.start == '\0')
 		return -1;
-	const int prior = prior_of(p, t, s->set.start), from = um_plan_inference(p, inference_of(s->set.start));
-	for (int i = 0; prior >= 0 && from >= 0 && i < p->ntask && p->task[i].stage < t->stage; i++) {
+	source s = read_start(p, t);
+	int found = -1;
+	for (int i = 0; i < p->ntask && p->task[i].stage < t->stage && found < 0; i++) {
 		const um_task *k = &p->task[i];
-		if (um_plan_kind(p, k) == UM_INFER && k->forward == t->forward && k->prior == prior && k->inference == from)
-			return i;
+		if (um_plan_kind(p, k) == UM_INFER && k->forward == s.f && k->prior == s.p && k->inference == s.i)
+			found = i;
 	}
-	return -1;
+	free_source(&s);
+	return found;
 }
 
-void um_start_check(const um_plan *p, const um_task *t, int64_t count, um_problems *problems)
+/* The forward model of two that has several measurements, or -1. */
+static int several(const um_plan *p, const um_forward *forward, int one, int other)
 {
-	const um_stage *s = &p->stage[t->stage];
-	const um_node *at = um_node_get(s->node, "start");
+	return um_plan_measurements(p, one, &forward[one]) > 1 ? one : um_plan_measurements(p, other, &forward[other]) > 1 ? other : -1;
+}
+
+void um_start_check(const um_plan *p, const um_task *t, const um_forward *forward, um_problems *problems)
+{
+	const um_stage *stage = &p->stage[t->stage];
+	const um_node *at = um_node_get(stage->node, "start");
 	const um_item *item = &p->inference[t->inference];
-	if (*s->set.start == '\0' || item->plugin == NULL || item->params == NULL)
+	if (*stage->set.start == '\0' || item->plugin == NULL || item->params == NULL)
 		return;
 	const um_param *image = um_plugin_image(item->plugin);
-	const char *inference = inference_of(s->set.start);
-	const int prior = prior_of(p, t, s->set.start);
-	if (um_plan_inference(p, inference) < 0)
-		um_plan_no_such(at, "inference", inference, um_node_get(p->root, "inference"), problems);
-	else if (prior < 0)
-		um_problems_add(problems, UM_EPARAM, at, "there is no '%.*s' in the group priors: start is INFERENCE or PRIOR+INFERENCE",
-			(int)(inference - 1 - s->set.start), s->set.start);
+	source s = read_start(p, t);
+	const int many = s.f >= 0 ? several(p, forward, t->forward, s.f) : -1;
+	if (s.f < 0)
+		um_plan_no_such(at, "forward", s.forward, um_node_get(p->root, "forward"), problems);
+	else if (s.p < 0)
+		um_plan_no_such(at, "priors", s.prior, um_node_get(p->root, "priors"), problems);
+	else if (s.i < 0)
+		um_plan_no_such(at, "inference", s.inference, um_node_get(p->root, "inference"), problems);
 	else if (um_plan_start(p, t) < 0)
 		um_problems_add(problems, UM_EPARAM, at, "%s cannot start from %s/%s+%s: no infer stage before it makes that cell", t->name,
-			p->forward[t->forward].key, p->prior[prior].key, inference);
-	else if (count > 1)
+			s.forward, s.prior, s.inference);
+	else if (many >= 0)
 		um_problems_add(problems, UM_EPARAM, at, "%s cannot start from one image: forward.%s has %lld measurements", t->name,
-			p->forward[t->forward].key, (long long)count);
+			p->forward[many].key, (long long)um_plan_measurements(p, many, &forward[many]));
 	else if (image == NULL)
 		um_problems_add(problems, UM_EPARAM, at, "inference/%s cannot start from an image: it has no parameter image",
 			item->plugin->name);
 	else if (**(const char *const *)((const char *)um_params_data(item->params) + image->offset) != '\0')
 		um_problems_add(problems, UM_EPARAM, at, "there are two images to start from: leave start or inference.%s.image out", item->key);
+	free_source(&s);
 }

@@ -60,9 +60,24 @@ pixels "$T/wide/seen/wide+dpi/mean.fits" 64 >"$T/wide.pixels"
 same "$T/other.pixels" "$T/wide.pixels"
 grep -a -q 'start seen/white+map sha256' "$T/other/seen/wide+dpi/mean.fits" || { echo "the start is not in the file"; bad=1; }
 status 2 "$UMBRA" check "$T/chain.cfg" --set run.[2].start=wite+map
-says "there is no 'wite' in the group priors: start is INFERENCE or PRIOR+INFERENCE"
+says "there is no 'wite' in the group priors; did you mean 'white'?"
 status 2 "$UMBRA" check "$T/chain.cfg" $other --set run.[2].start=wide+map
 says 'seen/wide+dpi cannot start from seen/wide+map: no infer stage before it makes that cell'
+# Of other data.
+sed 's/^forward = {/& blurred = { plugin = "lowfreq"; keep = 3; sigma = 0.01; };/; s/^  { stage = "infer"; forward = "seen"; priors = \["white"\]; inference = \["map"\].*/&\
+  { stage = "simulate"; forward = "blurred"; truth = { prior = "white"; seed = 5; }; },\
+  { stage = "infer"; forward = "blurred"; priors = ["white"]; inference = ["map"]; samples = 2; },/; s/start = "map"/start = "blurred\/white+map"/' \
+	"$T/chain.cfg" >"$T/data.cfg"
+status 0 "$UMBRA" run "$T/data.cfg" -o "$T/data" --threads 1 --quiet --only seen/white+dpi
+there "$T/data/blurred/white+map/mean.fits"
+[ ! -e "$T/data/seen/white+map" ] || { echo "--only made more than was needed"; bad=1; }
+status 0 "$UMBRA" run "$T/p.cfg" -o "$T/file" --threads 1 --quiet --set "inference.dpi.image=$T/data/blurred/white+map/mean.fits" --only seen/white+dpi
+for run in data file; do pixels "$T/$run/seen/white+dpi/mean.fits" 64 >"$T/$run.pixels"; done
+same "$T/data.pixels" "$T/file.pixels"
+status 2 "$UMBRA" check "$T/data.cfg" --set run.[4].start=blured/white+map
+says "there is no 'blured' in the group forward; did you mean 'blurred'?"
+status 2 "$UMBRA" check "$T/data.cfg" --set run.[2].count=2
+says 'seen/white+dpi cannot start from one image: forward.blurred has 2 measurements'
 status 2 "$UMBRA" check "$T/chain.cfg" --set run.[2].start=mop
 says "there is no 'mop' in the group inference; did you mean 'map'?"
 status 2 "$UMBRA" check "$T/chain.cfg" --set run.[2].start=dpi
