@@ -146,8 +146,9 @@ static void guess(beginning *t)
 			um_row_f(&t->a->slope, i)[k] = told ? (float)(sd[i] * c->variance[k] * c->b[k * c->nf + i] / d[i]) : 0;
 }
 
-/* S = [r w]^T [r w] / draws, [n + nc][n + nc], r what the slope leaves of the standardised u. */
-static um_status second_moments(beginning *t, double *s)
+/* S = [r w]^T [r w] / draws, [n + nc][n + nc], r what the slope leaves of the standardised u; half: S_rw [n][nc] of the first
+ * half of the draws, which *many get. */
+static um_status second_moments(beginning *t, double *s, double *half, int64_t *many)
 {
 	um_status st = UM_OK;
 	um_amortizer *a = t->a;
@@ -175,6 +176,12 @@ static um_status second_moments(beginning *t, double *s)
 		um_gemm(true, false, all, all, count, rows, rows, part);
 		for (int64_t i = 0; i < all * all; i++)
 			s[i] += part[i] / (double)(t->draws - t->spent);
+		if (2 * (first - t->spent) < t->draws - t->spent) {
+			*many += count;
+			for (int64_t i = 0; i < n; i++)
+				for (int64_t k = 0; k < nc; k++)
+					half[i * nc + k] += part[i * all + n + k];
+		}
 		UM_TRY(stopped(t));
 	}
 out:
@@ -183,17 +190,20 @@ out:
 	return st;
 }
 
-/* Of the variance of n numbers r, the part that w explains by more than the chance of so many draws; b = S_rw [n][nc]. */
-static double explained(const beginning *t, const double *s, const double *b)
+/* The part of the variance of n numbers r that w explains: of two halves of the draws, whose chances are not the same, b . b'
+ * is of the mean of b^2. b = S_rw [n][nc] of all, half of the first many of them times their number. */
+static double explained(const beginning *t, const double *s, const double *b, const double *half, int64_t many)
 {
-	const int64_t n = t->a->n, nc = t->a->cond.nc, all = n + nc;
+	const int64_t n = t->a->n, nc = t->a->cond.nc, all = n + nc, draws = t->draws - t->spent;
 	double whole = 0, part = 0;
+	if (many == draws)
+		return 0;
 	for (int64_t i = 0; i < n; i++) {
 		whole += s[i * all + i];
-		part += um_dot(nc, b + i * nc, b + i * nc);
+		part += (um_dot(nc, half + i * nc, b + i * nc) * (double)draws - um_dot(nc, half + i * nc, half + i * nc)) /
+			((double)many * (double)(draws - many));
 	}
-	const double chance = (double)nc / (double)(t->draws - t->spent), r2 = whole > 0 ? part / whole : 0;
-	return fmin(1 - RIDGE, fmax(0, (r2 - chance) / (1 - fmin(chance, 0.99))));
+	return whole > 0 ? fmin(1 - RIDGE, fmax(0, part / whole)) : 0;
 }
 
 /* What covariances of few draws shrink towards: that of the Gaussian posterior where it is known, else their diagonal. */
@@ -222,15 +232,16 @@ static um_status regress(beginning *t)
 	um_amortizer *a = t->a;
 	const int64_t n = a->n, nc = a->cond.nc, all = n + nc;
 	const double draws = (double)(t->draws - t->spent), keep = draws / (draws + (double)n);
-	double *s = calloc((size_t)(all * all + nc * nc + n * nc + 2 * n * n), sizeof(*s));
-	double *ww = s + all * all, *b = ww + nc * nc, *left = b + n * nc, *goal = left + n * n;
+	double *s = calloc((size_t)(all * all + nc * nc + 2 * n * nc + 2 * n * n), sizeof(*s));
+	double *ww = s + all * all, *b = ww + nc * nc, *half = b + n * nc, *left = half + n * nc, *goal = left + n * n;
+	int64_t many = 0;
 	if (s == NULL)
 		UM_TRY(um_fail(UM_ENOMEM, "no memory for moments of %lld numbers", (long long)all));
 	guess(t);
-	UM_TRY(second_moments(t, s));
+	UM_TRY(second_moments(t, s, half, &many));
 	for (int64_t i = 0; i < n; i++)
 		memcpy(b + i * nc, s + i * all + n, sizeof(double) * (size_t)nc);
-	const double e = explained(t, s, b);
+	const double e = explained(t, s, b, half, many);
 	if (e > 0) {
 		for (int64_t k = 0; k < nc; k++)
 			for (int64_t l = 0; l < nc; l++)
