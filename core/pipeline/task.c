@@ -108,9 +108,9 @@ static um_status do_task(struct task *k, const char *name, bool resume)
 	um_status st = UM_OK;
 	if (strcmp(name, "report") == 0)
 		return um_report_write(k->dir);
-	if (strcmp(name, "compare") == 0)
-		return um_compare_write(k->dir, k->env.mesh);
 	UM_TRY(load(k));
+	if (strcmp(name, "compare") == 0)
+		return um_compare_write(k->dir, k->plan->env.mesh);
 	k->index = um_plan_task(k->plan, name);
 	if (k->index < 0)
 		UM_TRY(um_fail(UM_EPARAM, "there is no task %s in %s", name, k->dir));
