@@ -12,8 +12,9 @@
 
 enum { FEW = 256, FEWEST = 1024, MOST = 8192, AUTOMATIC = 1024 }; /* draws of the prior; numbers of an image */
 static const double NARROW = 0.01; /* least width, beside the largest */
-/* Of white numbers; of variances, beside that of the prior. */
+/* Least, of white numbers; of variances, beside that of the prior. */
 static const double RIDGE = 1e-6, LEFT = 1e-9;
+enum { RIDGES = 9 }; /* from a hundred variances of a number down, each a tenth */
 
 typedef struct beginning {
 	um_amortizer *a;
@@ -49,15 +50,15 @@ um_status um_amortized_suits(const um_amortizer *a, const um_problem_info *about
 			"simulate; take start = \"prior\""));
 	if (regresses(a, about) && draws == 0)
 		UM_TRY(um_fail(UM_EPARAM, "prior_draws: a regression needs some; or take start = \"prior\""));
-	if (a->set.summary[0] == 'w' && draws >= 0 && draws < 4)
-		UM_TRY(um_fail(UM_EPARAM, "prior_draws: summary = \"wiener\" needs 4 at least"));
+	if ((a->set.summary[0] == 'w' || strcmp(a->set.summary, "restored") == 0) && draws >= 0 && draws < 4)
+		UM_TRY(um_fail(UM_EPARAM, "prior_draws: summary = \"%s\" needs 4 at least", a->set.summary));
 out:
 	return st;
 }
 
 void um_amortizer_choose(um_amortizer *a, const um_problem_info *about)
 {
-	const bool filter = a->cond.summary == UM_SUMMARY_WIENER;
+	const bool filter = um_condition_guesses(&a->cond);
 	const int64_t all = 4 * (a->n + a->cond.nc), many = all < FEWEST ? FEWEST : all > MOST ? MOST : all;
 	a->regression = regresses(a, about);
 	if (a->set.prior_draws < 0)
@@ -140,15 +141,15 @@ static void guess(beginning *t)
 {
 	const um_condition *c = &t->a->cond;
 	const double *sd = um_row_d(&c->moments, 1), *d = um_row_d(&t->a->affine, 1);
-	const bool told = c->summary == UM_SUMMARY_WIENER && um_problem_about(t->p)->transform == UM_IDENTITY;
+	const bool told = um_condition_guesses(c) && um_problem_about(t->p)->transform == UM_IDENTITY;
 	for (int64_t i = 0; i < t->a->n; i++)
 		for (int64_t k = 0; k < c->nc; k++)
 			um_row_f(&t->a->slope, i)[k] = told ? (float)(sd[i] * c->variance[k] * c->b[k * c->nf + i] / d[i]) : 0;
 }
 
-/* S = [r w]^T [r w] / draws, [n + nc][n + nc], r what the slope leaves of the standardised u; half: S_rw [n][nc] of the first
- * half of the draws, which *many get. */
-static um_status second_moments(beginning *t, double *s, double *half, int64_t *many)
+/* S = [r w]^T [r w] / draws, [n + nc][n + nc], r what the slope leaves of the standardised u, of the two halves of the draws:
+ * which have *many of them, the first, and the others. */
+static um_status second_moments(beginning *t, double *one, double *other, int64_t *many)
 {
 	um_status st = UM_OK;
 	um_amortizer *a = t->a;
@@ -174,15 +175,16 @@ static um_status second_moments(beginning *t, double *s, double *half, int64_t *
 				rows[b * all + n + k] = t->w[b * nc + k];
 		}
 		um_gemm(true, false, all, all, count, rows, rows, part);
+		const bool early = 2 * (first - t->spent) < t->draws - t->spent;
+		double *s = early ? one : other;
+		*many += early ? count : 0;
 		for (int64_t i = 0; i < all * all; i++)
-			s[i] += part[i] / (double)(t->draws - t->spent);
-		if (2 * (first - t->spent) < t->draws - t->spent) {
-			*many += count;
-			for (int64_t i = 0; i < n; i++)
-				for (int64_t k = 0; k < nc; k++)
-					half[i * nc + k] += part[i * all + n + k];
-		}
+			s[i] += part[i];
 		UM_TRY(stopped(t));
+	}
+	for (int64_t i = 0; i < all * all; i++) {
+		one[i] /= (double)*many;
+		other[i] /= fmax(1, (double)(t->draws - t->spent - *many));
 	}
 out:
 	free(rows);
@@ -190,20 +192,58 @@ out:
 	return st;
 }
 
-/* The part of the variance of n numbers r that w explains: of two halves of the draws, whose chances are not the same, b . b'
- * is of the mean of b^2. b = S_rw [n][nc] of all, half of the first many of them times their number. */
-static double explained(const beginning *t, const double *s, const double *b, const double *half, int64_t many)
+/* B = S_rw (S_ww + ridge)^-1 to b [n][nc]; ww [nc][nc] is room. */
+static um_status coefficients(const beginning *t, const double *s, double ridge, double *ww, double *b)
 {
-	const int64_t n = t->a->n, nc = t->a->cond.nc, all = n + nc, draws = t->draws - t->spent;
-	double whole = 0, part = 0;
-	if (many == draws)
-		return 0;
-	for (int64_t i = 0; i < n; i++) {
-		whole += s[i * all + i];
-		part += (um_dot(nc, half + i * nc, b + i * nc) * (double)draws - um_dot(nc, half + i * nc, half + i * nc)) /
-			((double)many * (double)(draws - many));
+	const int64_t n = t->a->n, nc = t->a->cond.nc, all = n + nc;
+	um_status st = UM_OK;
+	for (int64_t i = 0; i < n; i++)
+		memcpy(b + i * nc, s + i * all + n, sizeof(double) * (size_t)nc);
+	for (int64_t k = 0; k < nc; k++)
+		for (int64_t l = 0; l < nc; l++)
+			ww[k * nc + l] = s[(n + k) * all + n + l] + (k == l ? ridge : 0);
+	UM_TRY(um_cholesky(nc, ww));
+	um_cholesky_solve(nc, ww, n, b);
+out:
+	return st;
+}
+
+/* How much of the variance of r in other draws is gone when B w is taken off. */
+static double explained(const beginning *t, const double *s, const double *b, double *ww, double *bw)
+{
+	const int64_t n = t->a->n, nc = t->a->cond.nc, all = n + nc;
+	double gone = 0;
+	for (int64_t k = 0; k < nc; k++)
+		memcpy(ww + k * nc, s + (n + k) * all + n, sizeof(double) * (size_t)nc);
+	um_gemm(false, false, n, nc, nc, b, ww, bw);
+	for (int64_t i = 0; i < n; i++)
+		gone += 2 * um_dot(nc, b + i * nc, s + i * all + n) - um_dot(nc, b + i * nc, bw + i * nc);
+	return gone;
+}
+
+/* The ridge with which each half of the draws explains the other best; below 0 where none explains anything. */
+static um_status best_ridge(const beginning *t, const double *one, const double *other, double *ww, double *b, double *bw, double *best)
+{
+	um_status st = UM_OK;
+	const int64_t n = t->a->n, nc = t->a->cond.nc, all = n + nc;
+	double scale = 0, most = 0;
+	for (int64_t k = n; k < all; k++)
+		scale += (one[k * all + k] + other[k * all + k]) / (double)(2 * nc);
+	*best = -1;
+	for (int i = 0; i < RIDGES; i++) {
+		const double ridge = fmax(scale, RIDGE) * pow(10, 2 - i);
+		double gone;
+		UM_TRY(coefficients(t, one, ridge, ww, b));
+		gone = explained(t, other, b, ww, bw);
+		UM_TRY(coefficients(t, other, ridge, ww, b));
+		gone += explained(t, one, b, ww, bw);
+		if (gone > most) {
+			most = gone;
+			*best = ridge;
+		}
 	}
-	return whole > 0 ? fmin(1 - RIDGE, fmax(0, part / whole)) : 0;
+out:
+	return st;
 }
 
 /* What covariances of few draws shrink towards: that of the Gaussian posterior where it is known, else their diagonal. */
@@ -224,33 +264,30 @@ static um_status expected(const beginning *t, const double *s, double *goal)
 	return st;
 }
 
-/* B = S_rw (S_ww + ridge)^-1, the ridge as Bayes would have it for coefficients that are alike: (1 - e) / e nc / draws, e
- * the part that is explained; and T T^T = S_rr - B S_wr, which shrinks as few draws want it. */
+/* The regression with the best ridge, of which twice as many draws need half; and T T^T = S_rr - B S_wr, which shrinks as few
+ * draws want it. */
 static um_status regress(beginning *t)
 {
 	um_status st = UM_OK;
 	um_amortizer *a = t->a;
 	const int64_t n = a->n, nc = a->cond.nc, all = n + nc;
 	const double draws = (double)(t->draws - t->spent), keep = draws / (draws + (double)n);
-	double *s = calloc((size_t)(all * all + nc * nc + 2 * n * nc + 2 * n * n), sizeof(*s));
-	double *ww = s + all * all, *b = ww + nc * nc, *half = b + n * nc, *left = half + n * nc, *goal = left + n * n;
+	double *s = calloc((size_t)(2 * all * all + nc * nc + 2 * n * nc + 2 * n * n), sizeof(*s)), ridge = -1;
+	double *other = s + all * all, *ww = other + all * all, *b = ww + nc * nc, *bw = b + n * nc, *left = bw + n * nc;
+	double *goal = left + n * n;
 	int64_t many = 0;
 	if (s == NULL)
 		UM_TRY(um_fail(UM_ENOMEM, "no memory for moments of %lld numbers", (long long)all));
 	guess(t);
-	UM_TRY(second_moments(t, s, half, &many));
-	for (int64_t i = 0; i < n; i++)
-		memcpy(b + i * nc, s + i * all + n, sizeof(double) * (size_t)nc);
-	const double e = explained(t, s, b, half, many);
-	if (e > 0) {
-		for (int64_t k = 0; k < nc; k++)
-			for (int64_t l = 0; l < nc; l++)
-				ww[k * nc + l] = s[(n + k) * all + n + l] + (k == l ? RIDGE + (1 - e) / e * (double)nc / draws : 0);
-		UM_TRY(um_cholesky(nc, ww));
-		um_cholesky_solve(nc, ww, n, b);
-	} else {
+	UM_TRY(second_moments(t, s, other, &many));
+	if ((double)many < draws)
+		UM_TRY(best_ridge(t, s, other, ww, b, bw, &ridge));
+	for (int64_t i = 0; i < all * all; i++)
+		s[i] = ((double)many * s[i] + (draws - (double)many) * other[i]) / draws;
+	if (ridge >= 0)
+		UM_TRY(coefficients(t, s, ridge / 2, ww, b));
+	else
 		memset(b, 0, sizeof(*b) * (size_t)(n * nc));
-	}
 	UM_TRY(expected(t, s, goal));
 	for (int64_t i = 0; i < n; i++)
 		for (int64_t j = 0; j <= i; j++) {
@@ -275,7 +312,7 @@ um_status um_amortizer_start(um_amortizer *a, um_problem *p, um_sink *sink)
 	t.w = um_new(sizeof(float) * (size_t)(UM_AMORTIZER_ROWS * a->cond.nc));
 	UM_TRY(draw_prior(&t));
 	UM_TRY(centre(&t));
-	if (a->cond.summary == UM_SUMMARY_WIENER) {
+	if (um_condition_guesses(&a->cond)) {
 		t.spent = t.draws / 2;
 		const um_array x = um_array_rows(&t.x, 0, t.spent);
 		UM_TRY(um_wiener_modes(&a->cond.wiener, p, &x, &a->cond.origin));

@@ -291,6 +291,11 @@ static void fill(um_amortized *set, int64_t n)
 		set->balance = n <= 8 ? 8 : 0;
 }
 
+bool um_amortized_restores(const um_amortizer *a)
+{
+	return a->w != NULL ? a->cond.summary == UM_SUMMARY_RESTORED : strcmp(a->set.summary, "restored") == 0;
+}
+
 um_status um_amortized_open(const um_amortized *set, const um_env *env, um_amortizer **out)
 {
 	um_status st = UM_OK;

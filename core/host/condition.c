@@ -8,6 +8,7 @@
 #include <string.h>
 #include <umbra/linalg.h>
 #include "host/condition.h"
+#include "host/restore.h"
 
 enum { PLANES_FEATURES = 256 };
 /* What counts as zero: a number that never varied beside those that do. And by which factor sigma may leave the range that
@@ -37,14 +38,19 @@ void um_condition_free(um_condition *c)
 	*c = (um_condition){ 0 };
 }
 
-static const char *const summaries[] = { "raw", "adjoint", "pseudoinverse", "wiener" };
+static const char *const summaries[] = { "raw", "adjoint", "pseudoinverse", "wiener", "restored" };
 
 static um_summary summary_named(const char *name)
 {
-	int i = 3;
+	int i = UM_SUMMARY_RESTORED;
 	while (i > 0 && strcmp(name, summaries[i]) != 0)
 		i--;
 	return (um_summary)i;
+}
+
+bool um_condition_guesses(const um_condition *c)
+{
+	return c->summary == UM_SUMMARY_WIENER || c->summary == UM_SUMMARY_RESTORED;
 }
 
 /* ---- sizes -------------------------------------------------------------------------- */
@@ -112,8 +118,10 @@ um_status um_condition_suits(const um_amortized *set, const um_problem_info *abo
 	um_condition c = described(set, about);
 	if (c.summary == UM_SUMMARY_PSEUDO && !about->linear)
 		return um_fail(UM_EPARAM, "summary: only linear forward models have a pseudo-inverse; take adjoint or raw");
-	if (c.summary == UM_SUMMARY_WIENER && !about->draws)
-		return um_fail(UM_EPARAM, "summary: wiener takes moments of draws, and the prior cannot be drawn from; take another");
+	if (um_condition_guesses(&c) && !about->draws)
+		return um_fail(UM_EPARAM, "summary: %s takes moments of draws, and the prior cannot be drawn from; take another", set->summary);
+	if (c.summary == UM_SUMMARY_RESTORED && c.blind)
+		return um_fail(UM_EPARAM, "summary: restored takes the operator and the noise, which are not known blind; take raw or wiener");
 	if ((c.summary == UM_SUMMARY_ADJOINT || c.summary == UM_SUMMARY_PSEUDO) && c.blind && c.nop > 0)
 		return um_fail(UM_EPARAM, "summary: blind, the operator that %s takes is not known; take raw or wiener", set->summary);
 	return measure(&c);
@@ -129,7 +137,7 @@ um_status um_condition_new(const um_amortized *set, const um_problem *p, um_cond
 	c->nc = half < c->nc ? half : c->nc;
 	if (c->nc < 1)
 		return um_fail(UM_EDATA, "%lld measurements are too few to learn from", (long long)about->train);
-	return allocate(c, c->summary != UM_SUMMARY_WIENER ? 1 : c->n < set->features ? c->n : set->features);
+	return allocate(c, !um_condition_guesses(c) ? 1 : c->n < set->features ? c->n : set->features);
 }
 
 /* ---- numbers of a measurement --------------------------------------------------------- */
@@ -199,10 +207,12 @@ static um_status summarise(um_condition *c, um_problem *p, int64_t rows)
 {
 	um_status st = UM_OK;
 	um_array s = um_array_rows(&c->jtv, 0, rows);
-	if (c->summary == UM_SUMMARY_WIENER)
+	if (um_condition_guesses(c))
 		UM_TRY(um_wiener_guess(&c->wiener, p, &c->origin, um_row_d(&c->noise, 0), &s));
 	else if (c->summary != UM_SUMMARY_RAW)
 		UM_TRY(project(c, p, &s));
+	if (c->summary == UM_SUMMARY_RESTORED)
+		UM_TRY(um_restore(p, um_wiener_sd(&c->wiener) / 2, &s));
 	for (int64_t b = 0; b < rows; b++)
 		for (int64_t i = 0; i < c->nsummary; i++)
 			um_row_d(&c->f, b)[i] = c->summary == UM_SUMMARY_RAW ? um_problem_y(p)[b * c->ny + i] :

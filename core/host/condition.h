@@ -14,6 +14,7 @@ typedef enum um_summary {
 	UM_SUMMARY_ADJOINT, /* J^T W (y - f), J and f of an image of the middle (0 where f is linear), W the usual 1 / sigma^2 */
 	UM_SUMMARY_PSEUDO,  /* A^+ y */
 	UM_SUMMARY_WIENER,  /* the mean of the posterior, were the prior Gaussian: wiener.h */
+	UM_SUMMARY_RESTORED, /* that, and then a few rounds of the prior's own denoiser: restore.h */
 } um_summary;
 
 enum { UM_CONDITION_ARRAYS = 8 };
@@ -40,6 +41,8 @@ typedef struct um_condition {
 
 /* Whether the settings suit a problem. */
 um_status um_condition_suits(const um_amortized *set, const um_problem_info *about);
+/* Whether the summary is a guess of the image, which begins as a Wiener filter's. */
+bool um_condition_guesses(const um_condition *c);
 /* Sizes from settings and the problem, or from a weight file. */
 um_status um_condition_new(const um_amortized *set, const um_problem *p, um_condition *c);
 um_status um_condition_read(const um_tensors *t, const int64_t shape[5], um_condition *c);

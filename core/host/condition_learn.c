@@ -36,7 +36,7 @@ static void see_noise(um_condition *c, const double *sigma, int64_t rows, bool f
 static um_status see_usual(um_condition *c, um_problem *p, int64_t rows)
 {
 	um_status st = UM_OK;
-	if (c->summary != UM_SUMMARY_WIENER)
+	if (!um_condition_guesses(c))
 		return UM_OK;
 	for (int64_t first = 0, count; first < rows; first += count) {
 		count = rows - first < BLOCK ? rows - first : BLOCK;

@@ -378,6 +378,14 @@ out:
 	return st;
 }
 
+double um_wiener_sd(const um_wiener *w)
+{
+	double square = 0;
+	for (int64_t i = 0; i < um_array_len(&w->v); i++)
+		square += (double)((const float *)w->v.data)[i] * ((const float *)w->v.data)[i];
+	return sqrt(square / (double)w->n);
+}
+
 um_status um_wiener_guess(um_wiener *w, um_problem *p, const um_array *m, const double *sigma, um_array *x)
 {
 	um_status st = UM_OK;

@@ -32,6 +32,8 @@ void um_wiener_free(um_wiener *w);
 
 /* Modes of draws x of the prior [draws][image], and of their mean, which goes to m [1][image]. */
 um_status um_wiener_modes(um_wiener *w, um_problem *p, const um_array *x, um_array *m);
+/* The standard deviation that the modes give a number of the image, root mean square. */
+double um_wiener_sd(const um_wiener *w);
 /* Looks at measurements, those that p has taken: the first of all rows, of which count are here. */
 void um_wiener_see(um_wiener *w, const um_problem *p, int64_t first, int64_t count, int64_t all);
 /* Then what makes guesses quick, from the first rows measurements of training. */

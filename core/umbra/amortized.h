@@ -27,6 +27,8 @@ typedef struct um_amortized {
 typedef struct um_amortizer um_amortizer;
 UM_API UM_USED um_status um_amortized_open(const um_amortized *set, const um_env *env, um_amortizer **out);
 UM_API void um_amortized_close(um_amortizer *a);
+/* Whether it calls the score of the prior (summary = "restored"). */
+UM_API bool um_amortized_restores(const um_amortizer *a);
 
 /* Whether it can learn a problem of which so much is known; a trained one belongs to its own (um_problem_suits). */
 UM_API UM_USED um_status um_amortized_suits(const um_amortizer *a, const um_problem_info *about);

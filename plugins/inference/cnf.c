@@ -15,11 +15,12 @@ static const um_param params[] = {
 		"posterior while pareto_k is below 0.7."),
 	P(tune, "0", 0, 100000000, "Steps that the law first learns from the one measurement at hand, as dpi does, from where the training "
 		"of all left it; with batch, draws, rate and others below."),
-	UM_CHOICE(um_amortized, summary, "raw", "raw|adjoint|pseudoinverse|wiener", "What the flow is told of a measurement y: y "
-		"itself; A^T y, weighted by the usual noise (with the derivative of a nonlinear model in place of A); A^+ y; or the mean of "
-		"the posterior of y, were the prior a Gaussian with the moments of its draws: for masks and blurs that are another each "
-		"time. Blind, that is for the usual operator, of which numbers that are exactly 0 are missing. This and all that follows "
-		"is for training."),
+	UM_CHOICE(um_amortized, summary, "raw", "raw|adjoint|pseudoinverse|wiener|restored", "What the flow is told of a measurement y: y "
+		"itself; A^T y, weighted by the usual noise (with the derivative of a nonlinear model in place of A); A^+ y; the mean of "
+		"the posterior of y, were the prior a Gaussian with the moments of its draws (wiener: for masks and blurs that are another "
+		"each time; blind, that is for the usual operator, of which numbers that are exactly 0 are missing); or what four rounds of "
+		"the prior's own denoiser make of that (restored: Zhang et al. 2021, arXiv:2008.13751; four calls of its score for a "
+		"measurement, linear forward models). This and all that follows is for training."),
 	P(blind, "false", 0, 0, "Tell the flow neither operator parameters (a mask) nor the level of the noise, so that it works "
 		"where they are not known. It then fits the posteriors of all that they could be, in the mean of log p."),
 	P(features, "1024", 1, 16384, "Most principal components of these numbers that it is told; all of them are white over the "
@@ -56,8 +57,11 @@ static const um_param params[] = {
 
 static um_status create(void **self, const void *set, const um_env *env, um_inference_info *info)
 {
+	const um_status st = um_amortized_open(set, env, (um_amortizer **)self);
 	info->needs = UM_NEEDS_LOGP;
-	return um_amortized_open(set, env, (um_amortizer **)self);
+	if (st == UM_OK && um_amortized_restores(*self))
+		info->needs |= UM_NEEDS_SCORE | UM_NEEDS_LINEAR | UM_NEEDS_IDENTITY;
+	return st;
 }
 
 static void destroy(void *self)
