@@ -184,4 +184,18 @@ edit 2 's/hidden = 16;/couplings_of = "images"; /; s/pixels = \[4, 4\]/pixels = 
 edit 3 's/refine = 200;/model = "p.cfg";/' "not a safetensors file"
 printf '%s\n' '  { stage = "infer"; forward = "seen"; priors = ["field"]; inference = ["cnf"]; },' >"$T/early"
 edit 2 "/^run = (/r $T/early" "the train stage of inference.cnf comes after its use" 2
+# Told what the prior's denoiser makes of it: the regression on that is the posterior, where the prior is Gaussian.
+told="--quiet --set inference.cnf.summary=restored --set inference.cnf.prior_draws=8192 --set inference.cnf.steps=1 --set inference.cnf.rate=1e-9
+	--set inference.cnf.refine=0"
+status 0 "$UMBRA" run "$T/p.cfg" -o "$T/restored" $told --set 'inference.exact={plugin="exact";}' \
+	--set 'run.[2].inference=["cnf","exact"]' --set run.[2].samples=2000
+awk -F'[:,]' '/"(psnr_mean|psnr_samples)"/ { v[++n] = $2 } END { exit !(n == 4 && (v[1] - v[3]) ^ 2 < 0.04 && (v[2] - v[4]) ^ 2 < 0.04) }' \
+	"$T/restored/seen/field+cnf/metrics.json" "$T/restored/seen/field+exact/metrics.json" || {
+	grep psnr "$T/restored/seen/field+cnf/metrics.json" "$T/restored/seen/field+exact/metrics.json"; bad=1; }
+status 2 "$UMBRA" check "$T/p.cfg" --set inference.cnf.summary=restored --set inference.cnf.blind=true
+says 'restored takes the operator and the noise, which are not known blind'
+status 2 "$UMBRA" check "$T/p.cfg" --set inference.cnf.summary=restored --set image.transform=softplus
+says 'transform'
+status 2 "$UMBRA" check "$T/p.cfg" --set inference.cnf.summary=restored --set 'run.[0].priors=["pair"]'
+says 'score'
 exit $bad

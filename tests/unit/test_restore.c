@@ -4,7 +4,7 @@
 #include "plug.h"
 #include "host/restore.h"
 
-enum { ROWS = 2, COLUMNS = 3, B = 2 };
+enum { ROWS = 2, COLUMNS = 3, B = 1 };
 static const double MEAN = 0.3, SD = 0.8, SCALE = 0.5, MOST = 0.4;
 
 static double expected(double y, double sigma, double z)
