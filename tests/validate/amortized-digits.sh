@@ -10,8 +10,7 @@ for i in 3 4 5 6; do set -- "$@" --set "run.[$i].truth.files=$mnist/t10k-images-
 "$B/umbra" run pipelines/digits-amortized.cfg -o "$T/run" --resume --quiet "$@" || status=1
 echo "# Digits by one call a sample"
 echo
-echo "\`pipelines/digits-amortized.cfg\`, the prior share/weights/digits-32.safetensors (sha256 $("$B/umbra" info share/weights/digits-32.safetensors |
-	sed -n 's/^sha256 *\(............\).*/\1/p')...), at most $seconds seconds of training each: $count digits of the"
+echo "\`pipelines/digits-amortized.cfg\`, the prior $(weights digits-32), at most $seconds seconds of training each: $count digits of the"
 echo "test set with noise of 0.1 (light) and 0.5 (heavy, both by one flow), at half the resolution, blurred; means over them. The"
 echo "flow's are 128 samples; the mean of noise2score is its one answer, of dps (1000 calls), dmps and dpi that of 8 samples. Two threads."
 echo

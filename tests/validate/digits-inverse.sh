@@ -53,7 +53,7 @@ cat <<END
 # Inverse problems of handwritten digits
 
 \`pipelines/digits-inverse.cfg\` and, for the last column, \`pipelines/digits-colorize.cfg\`: MNIST at 32 x 32 pixels with
-\`digits-32\` (colours: \`digits-rgb-32\`), means over numbers $digits of the test set (dpi: $fits).
+$(weights digits-32), in colours $(weights digits-rgb-32), means over numbers $digits of the test set (dpi: $fits).
 An entry is PSNR (dB) and SSIM of a sample, averaged over two, and seconds for these two ($(nproc) cores); of tv the
 optimum, of dpi the samples of independent pixels. Noise is 0.05 except where a name says otherwise (denoise05: 0.5), for
 lowfreq 1 on numbers of size 1 to 100. One weight for all problems, chosen on other digits:

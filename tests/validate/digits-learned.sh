@@ -7,7 +7,7 @@ echo "# Digits out of noise"
 echo
 echo "\`pipelines/digits-priors.cfg\`: white noise of 0.2 on three digits of the test set, 128 samples of each posterior (Feng"
 echo "et al. 2023, table 1, with digits for faces). The weight of tv is the best of 2, 3, 5, 6, 8 and 12 for the first digit"
-echo "by PSNR of samples. digits: the bound of share/weights/digits-32.safetensors, fitted from the mean of 16 samples of \`dmps\` on."
+echo "by PSNR of samples. digits: the bound of $(weights digits-32), fitted from the mean of 16 samples of \`dmps\` on."
 echo
 echo "| prior | digit | PSNR of samples | SSIM of samples | PSNR of the mean | SSIM of the mean | inside 68 % | inside 95 % | seconds |"
 echo "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"

@@ -38,7 +38,7 @@ bart_can() {
 echo "# Magnetic resonance from few samples"
 echo
 echo "\`pipelines/mri.cfg\`: 1/4, 1/8 and 1/16 of the k-space of 32 x 32 pixels, Poisson discs, noise of 0.01; a digit of the test"
-echo "set under digits-32, a scene under ring-32 (Feng & Bouman 2023, fig. 6, in miniature: ten knees of 64 x 64 pixels, where samples of"
+echo "set under $(weights digits-32), a scene under ring-32 (Feng & Bouman 2023, fig. 6, in miniature: ten knees of 64 x 64 pixels, where samples of"
 echo "dpi have 2.7 to 8.5 dB more than those of the samplers). The samplers: 16 samples each, weights near the best of three at 1/8 for"
 echo "another digit and another scene. dpi: a Gaussian with independent pixels under the evidence lower bound, from the mean image of dps"
 echo "on, 128 samples; the mean of 16 keeps a sixteenth of their variance, of 128 hardly any, which is in the column of the mean."
