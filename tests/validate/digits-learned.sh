@@ -31,7 +31,7 @@ for prior in tv pca flow digits; do
 done | awk '{ p[$1] += $2 / 3; s[$1] += $3 / 3 } END {
 	printf "Means over the digits, PSNR and SSIM of samples: "
 	for (i = split("tv pca flow digits", n, " "); i > 0; i--) {
-		printf "%s %.1f and %.2f%s", n[i], p[n[i]], s[n[i]], i > 1 ? ", " : ".\n"
+		printf "%s %.1f and %.2f%s", n[i], p[n[i]], s[n[i]], (i > 1 ? ", " : ".\n")
 		bad += i < 4 && (p[n[i]] > p["digits"] || s[n[i]] > s["digits"]) }
 	exit bad }' || status=1
 exit $status
