@@ -38,7 +38,7 @@ for what in light heavy small blurred; do
 		number $key "$T/run/$what/digits+dps"
 	done | tr '\n' ' ' | awk -v name="$what" '{
 		ratio = $4 / $6 / ($3 / $5)
-		printf "- %s: %.0f times as fast, %.1f dB %s\n", name, ratio, $1 > $2 ? $1 - $2 : $2 - $1, $1 > $2 ? "ahead" : "behind"
+		printf "- %s: %.0f times as fast, %.1f dB %s\n", name, ratio, ($1 > $2 ? $1 - $2 : $2 - $1), ($1 > $2 ? "ahead" : "behind")
 		exit ratio < 1000 || $1 < $2 - 2.5 || NF != 6 }' || status=1
 done
 exit $status
