@@ -27,7 +27,7 @@ for what in light heavy small blurred; do
 	done
 done
 echo
-echo "Steps of the flows: $(for own in noisy small blurred; do echo "$own $(number steps "$T/run/train/$own")"; done | paste -sd, | sed 's/,/, /g')."
+echo "Steps of the flows: $(for own in noisy small blurred; do echo "$own $(whole steps "$T/run/train/$own")"; done | paste -sd, | sed 's/,/, /g')."
 echo
 echo "Beside dps (at least 1000 times as fast a sample; the mean of 128 at most 2.5 dB behind):"
 echo

@@ -30,7 +30,7 @@ C
 echo "# Fields with gaps of $size x $size pixels by one call a sample"
 echo
 echo "A Gaussian field of which 30 to 60 % of the pixels are hidden, others every time, and noise of 0.1: \`cnf\` of convolutions"
-echo "(\`couplings_of = \"images\"\`, 12 couplings, $(number steps "$T/run/train/cnf") steps in $(number seconds "$T/run/train/cnf" | cut -d. -f1) s of two threads) beside the closed form. Eight"
+echo "(\`couplings_of = \"images\"\`, 12 couplings, $(whole steps "$T/run/train/cnf") steps in $(whole seconds "$T/run/train/cnf") s of two threads) beside the closed form. Eight"
 echo "unseen fields each, 128 samples; PSNR of the mean and of samples, truths inside the middle 95 % of samples (of 128: about 0.94)."
 echo
 echo "| hidden | posterior | PSNR of the mean | PSNR of samples | inside 95 % | seconds a sample |"

@@ -24,8 +24,8 @@ for digit in seven two one; do
 	done
 done
 echo
-echo "The score network made $(number steps "$T/run/train/digits") steps in $(number seconds "$T/run/train/digits") s, the flow" \
-	"$(number steps "$T/run/train/cnf") in $(number seconds "$T/run/train/cnf") s."
+echo "The score network made $(whole steps "$T/run/train/digits") steps in $(whole seconds "$T/run/train/digits") s, the flow" \
+	"$(whole steps "$T/run/train/cnf") in $(whole seconds "$T/run/train/cnf") s."
 echo
 echo "![Truths, means and standard deviations, front and back](amortized-mesh.png)"
 cp "$T/run/compare/comparison.png" "$T/amortized-mesh.png"
