@@ -212,7 +212,7 @@ static um_status summarise(um_condition *c, um_problem *p, int64_t rows)
 	else if (c->summary != UM_SUMMARY_RAW)
 		UM_TRY(project(c, p, &s));
 	if (c->summary == UM_SUMMARY_RESTORED)
-		UM_TRY(um_restore(p, um_wiener_sd(&c->wiener) / 2, &s));
+		UM_TRY(um_restore(p, 2 * um_wiener_sd(&c->wiener), &s));
 	for (int64_t b = 0; b < rows; b++)
 		for (int64_t i = 0; i < c->nsummary; i++)
 			um_row_d(&c->f, b)[i] = c->summary == UM_SUMMARY_RAW ? um_problem_y(p)[b * c->ny + i] :

@@ -7,7 +7,7 @@
 #include "host/restore.h"
 
 enum { ROUNDS = 4 };
-static const double LAMBDA = 0.23, LAST = 1.0 / 3;
+static const double LAMBDA = 0.23, LAST = 0.1;
 
 typedef struct rooms {
 	um_array step, s;       /* [rows][image] */

@@ -9,7 +9,7 @@
  * rows that p has taken, a few rounds of
  *   v = z + t^2 A^T (Sigma + t^2 A A^T)^-1 (y - A z), the mean given y and N(z, t^2), t^2 = s^2 / 0.23,
  *   z = v + s^2 grad log p_s(v), the mean of the image given it with white noise of s (Tweedie),
- * as s falls from most to a third of that. x becomes the last z. Units are those of the prior. */
+ * as s falls from most to a tenth of that. x becomes the last z. Units are those of the prior. */
 UM_API UM_USED um_status um_restore(um_problem *p, double most, um_array *x);
 
 #endif

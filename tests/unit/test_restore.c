@@ -10,7 +10,7 @@ static const double MEAN = 0.3, SD = 0.8, SCALE = 0.5, MOST = 0.4;
 static double expected(double y, double sigma, double z)
 {
 	for (int k = 0; k < 4; k++) {
-		const double s = MOST * pow(1.0 / 3, k / 3.0), t2 = s * s / 0.23;
+		const double s = MOST * pow(0.1, k / 3.0), t2 = s * s / 0.23;
 		const double v = z + t2 * SCALE * (y - SCALE * z) / (sigma * sigma + t2 * SCALE * SCALE);
 		z = v + s * s * (MEAN - v) / (SD * SD + s * s);
 	}
