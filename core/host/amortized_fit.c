@@ -33,6 +33,43 @@ typedef struct lesson {
 	double held;           /* of the last look */
 } lesson;
 
+/* ---- what the network is told ------------------------------------------------------------- */
+
+/* Measurements: of a step, or else the first of those of training or held out. */
+typedef struct those {
+	bool batch, held;
+	int64_t first, count;
+} those;
+
+static um_status take(lesson *t, those m, int64_t repeat)
+{
+	return m.batch ? um_problem_batch(t->p, m.first, m.count, repeat) : um_problem_rows(t->p, m.held, m.first, m.count, repeat);
+}
+
+/* Row b / repeat of what are rows of so many bytes, to row b. */
+static void spread(void *rows, int64_t count, int64_t repeat, size_t bytes)
+{
+	for (int64_t b = count * repeat - 1; b > 0; b--)
+		memmove((char *)rows + (size_t)b * bytes, (char *)rows + (size_t)(b / repeat) * bytes, bytes);
+}
+
+/* Takes measurements, each so many times, and what is told of them to c and w; their distances where wanted. */
+static um_status tell(lesson *t, those m, int64_t repeat, double *distance)
+{
+	um_status st = UM_OK;
+	UM_TRY(take(t, m, 1));
+	UM_TRY(um_condition_put(&t->a->cond, t->p, m.count, t->c, t->w, distance));
+	if (repeat == 1)
+		return UM_OK;
+	UM_TRY(take(t, m, repeat));
+	spread(t->c, m.count, repeat, sizeof(*t->c) * (size_t)um_condition_width(&t->a->cond));
+	spread(t->w, m.count, repeat, sizeof(*t->w) * (size_t)t->a->cond.nc);
+	if (distance != NULL)
+		spread(distance, m.count, repeat, sizeof(*distance));
+out:
+	return st;
+}
+
 /* ---- the loss ---------------------------------------------------------------------------- */
 
 static um_node *loss(void *self, um_graph *g)
@@ -118,10 +155,8 @@ static um_status learn(void *self, int64_t step, double *value)
 	float *z = um_program_input(run, "z").data, *dl = t->dl.data;
 	const float *dp = t->dp.data;
 	const double e = entropy_weight(t, step);
-	if (!t->one) {
-		UM_TRY(um_problem_batch(t->p, step, a->set.batch, a->set.draws));
-		UM_TRY(um_condition_put(&a->cond, t->p, rows, t->c, t->w, NULL));
-	}
+	if (!t->one)
+		UM_TRY(tell(t, (those){ .batch = true, .first = step, .count = a->set.batch }, a->set.draws, NULL));
 	memcpy(um_program_input(run, "c").data, t->c, sizeof(float) * (size_t)(rows * um_condition_width(&a->cond)));
 	white(t, UM_AMORTIZED_NOISE, step * rows, rows);
 	for (int64_t i = 0; i < rows * n; i++)
@@ -158,10 +193,8 @@ static um_status draws_of(lesson *t, bool held, uint64_t purpose, int64_t first,
 {
 	um_status st = UM_OK;
 	um_array u = um_array_rows(&t->u, 0, count * repeat);
-	if (!t->one) {
-		UM_TRY(um_problem_rows(t->p, held, first, count, repeat));
-		UM_TRY(um_condition_put(&t->a->cond, t->p, count * repeat, t->c, t->w, distance));
-	}
+	if (!t->one)
+		UM_TRY(tell(t, (those){ .held = held, .first = first, .count = count }, repeat, distance));
 	white(t, purpose, first * repeat, count * repeat);
 	UM_TRY(um_amortizer_draw(t->a, count * repeat, t->z, t->c, t->w, &u, t->lq));
 out:

@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "host/amortizer.h"
 
-enum { FEW = 256, FEWEST = 1024, MOST = 8192, AUTOMATIC = 1024 }; /* draws of the prior; numbers of an image */
+enum { FEW = 256, FEWEST = 1024, MOST = 8192, AUTOMATIC = 1024, GREATEST = 8192 }; /* draws of the prior; numbers of an image */
 static const double NARROW = 0.01; /* least width, beside the largest */
 /* Least, of white numbers; of variances, beside that of the prior. */
 static const double RIDGE = 1e-6, LEFT = 1e-9;
@@ -41,6 +41,7 @@ static bool regresses(const um_amortizer *a, const um_problem_info *about)
 um_status um_amortized_suits(const um_amortizer *a, const um_problem_info *about)
 {
 	const int64_t draws = a->set.prior_draws;
+	const bool filter = a->set.summary[0] == 'w' || strcmp(a->set.summary, "restored") == 0;
 	um_status st = UM_OK;
 	if (a->w != NULL) /* it goes by its file, which knows its problem */
 		return UM_OK;
@@ -48,9 +49,12 @@ um_status um_amortized_suits(const um_amortizer *a, const um_problem_info *about
 	if (a->set.start[0] == 'r' && !can_regress(about))
 		UM_TRY(um_fail(UM_EPARAM, "start: a regression needs a prior that can be drawn from and a forward model that can "
 			"simulate; take start = \"prior\""));
-	if (regresses(a, about) && draws == 0)
-		UM_TRY(um_fail(UM_EPARAM, "prior_draws: a regression needs some; or take start = \"prior\""));
-	if ((a->set.summary[0] == 'w' || strcmp(a->set.summary, "restored") == 0) && draws >= 0 && draws < 4)
+	if (regresses(a, about) && draws >= 0 && draws < (filter ? 8 : 4))
+		UM_TRY(um_fail(UM_EPARAM, "prior_draws: a regression needs 4 at least, and as many for a filter; or take start = \"prior\""));
+	if (regresses(a, about) && about->n > GREATEST)
+		UM_TRY(um_fail(UM_EPARAM, "start: a regression of %lld numbers takes too much memory, %d are the most; take start = \"prior\"",
+			(long long)about->n, GREATEST));
+	if (filter && draws >= 0 && draws < 4)
 		UM_TRY(um_fail(UM_EPARAM, "prior_draws: summary = \"%s\" needs 4 at least", a->set.summary));
 out:
 	return st;
@@ -147,9 +151,51 @@ static void guess(beginning *t)
 			um_row_f(&t->a->slope, i)[k] = told ? (float)(sd[i] * c->variance[k] * c->b[k * c->nf + i] / d[i]) : 0;
 }
 
-/* S = [r w]^T [r w] / draws, [n + nc][n + nc], r what the slope leaves of the standardised u, of the two halves of the draws:
- * which have *many of them, the first, and the others. */
-static um_status second_moments(beginning *t, double *one, double *other, int64_t *many)
+/* Of rows [r w], r what the slope leaves of the standardised u, w what the network is told. */
+typedef struct moments {
+	int64_t many;
+	double *mean; /* [n + nc] */
+	double *s;    /* [n + nc][n + nc], about the mean */
+} moments;
+
+static void add_rows(moments *m, int64_t all, int64_t count, const double *rows, double *part)
+{
+	if (count < 1)
+		return;
+	um_gemm(true, false, all, all, count, rows, rows, part);
+	for (int64_t i = 0; i < all * all; i++)
+		m->s[i] += part[i];
+	for (int64_t b = 0; b < count; b++)
+		for (int64_t i = 0; i < all; i++)
+			m->mean[i] += rows[b * all + i];
+	m->many += count;
+}
+
+static void centre_moments(moments *m, int64_t all)
+{
+	const double many = (double)m->many;
+	for (int64_t i = 0; i < all; i++)
+		m->mean[i] /= many;
+	for (int64_t i = 0; i < all; i++)
+		for (int64_t j = 0; j < all; j++)
+			m->s[i * all + j] = m->s[i * all + j] / many - m->mean[i] * m->mean[j];
+}
+
+/* Those of both, to the first. */
+static void join(moments *m, const moments *other, int64_t all)
+{
+	const double many = (double)(m->many + other->many), a = (double)m->many / many, b = (double)other->many / many;
+	for (int64_t i = 0; i < all; i++)
+		for (int64_t j = 0; j < all; j++)
+			m->s[i * all + j] = a * m->s[i * all + j] + b * other->s[i * all + j] +
+				a * b * (m->mean[i] - other->mean[i]) * (m->mean[j] - other->mean[j]);
+	for (int64_t i = 0; i < all; i++)
+		m->mean[i] = a * m->mean[i] + b * other->mean[i];
+	m->many += other->many;
+}
+
+/* The moments of every other draw, and of those between. */
+static um_status gather_moments(beginning *t, moments half[2])
 {
 	um_status st = UM_OK;
 	um_amortizer *a = t->a;
@@ -162,6 +208,7 @@ static um_status second_moments(beginning *t, double *one, double *other, int64_
 		UM_TRY(um_fail(UM_ENOMEM, "no memory for moments of %lld numbers", (long long)all));
 	for (int64_t first = t->spent, count; first < t->draws; first += count) {
 		count = some(t, first);
+		const int64_t even = (count + 1) / 2;
 		const um_array u = um_array_rows(&t->u, first, count), x = um_array_rows(&t->x, first, count);
 		streams(t, UM_AMORTIZED_MEASURED, first, count, rng);
 		UM_TRY(um_problem_measure(t->p, rng, &x));
@@ -169,23 +216,18 @@ static um_status second_moments(beginning *t, double *one, double *other, int64_
 		cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)count, (int)n, (int)nc, 1, t->w, (int)nc, a->slope.data, (int)nc,
 			0, told, (int)n);
 		for (int64_t b = 0; b < count; b++) {
+			double *row = rows + (b / 2 + (b % 2 > 0 ? even : 0)) * all;
 			for (int64_t i = 0; i < n; i++)
-				rows[b * all + i] = (um_row_f(&u, b)[i] - c[i]) / d[i] - told[b * n + i];
+				row[i] = (um_row_f(&u, b)[i] - c[i]) / d[i] - told[b * n + i];
 			for (int64_t k = 0; k < nc; k++)
-				rows[b * all + n + k] = t->w[b * nc + k];
+				row[n + k] = t->w[b * nc + k];
 		}
-		um_gemm(true, false, all, all, count, rows, rows, part);
-		const bool early = 2 * (first - t->spent) < t->draws - t->spent;
-		double *s = early ? one : other;
-		*many += early ? count : 0;
-		for (int64_t i = 0; i < all * all; i++)
-			s[i] += part[i];
+		add_rows(&half[0], all, even, rows, part);
+		add_rows(&half[1], all, count - even, rows + even * all, part);
 		UM_TRY(stopped(t));
 	}
-	for (int64_t i = 0; i < all * all; i++) {
-		one[i] /= (double)*many;
-		other[i] /= fmax(1, (double)(t->draws - t->spent - *many));
-	}
+	centre_moments(&half[0], all);
+	centre_moments(&half[1], all);
 out:
 	free(rows);
 	free(told);
@@ -208,53 +250,61 @@ out:
 	return st;
 }
 
-/* How much of the variance of r in other draws is gone when B w is taken off. */
-static double explained(const beginning *t, const double *s, const double *b, double *ww, double *bw)
+/* Adds half the variances of r that B w leaves in other draws to left [n], and returns the sum. */
+static double left_over(const beginning *t, const double *s, const double *b, double *ww, double *bw, double *left)
 {
 	const int64_t n = t->a->n, nc = t->a->cond.nc, all = n + nc;
-	double gone = 0;
+	double sum = 0;
 	for (int64_t k = 0; k < nc; k++)
 		memcpy(ww + k * nc, s + (n + k) * all + n, sizeof(double) * (size_t)nc);
 	um_gemm(false, false, n, nc, nc, b, ww, bw);
-	for (int64_t i = 0; i < n; i++)
-		gone += 2 * um_dot(nc, b + i * nc, s + i * all + n) - um_dot(nc, b + i * nc, bw + i * nc);
-	return gone;
+	for (int64_t i = 0; i < n; i++) {
+		const double v = (s[i * all + i] - 2 * um_dot(nc, b + i * nc, s + i * all + n) + um_dot(nc, b + i * nc, bw + i * nc)) / 2;
+		left[i] += v;
+		sum += v;
+	}
+	return sum;
 }
 
-/* The ridge with which each half of the draws explains the other best; below 0 where none explains anything. */
-static um_status best_ridge(const beginning *t, const double *one, const double *other, double *ww, double *b, double *bw, double *best)
+/* The ridge with which each half of the draws explains the other best, below 0 where none explains anything; and the variances
+ * that it leaves there, to left [n]. */
+static um_status best_ridge(const beginning *t, const moments half[2], double *room, double *left, double *best)
 {
 	um_status st = UM_OK;
 	const int64_t n = t->a->n, nc = t->a->cond.nc, all = n + nc;
-	double scale = 0, most = 0;
-	for (int64_t k = n; k < all; k++)
-		scale += (one[k * all + k] + other[k * all + k]) / (double)(2 * nc);
+	double *ww = room, *b = ww + nc * nc, *bw = b + n * nc, *now = bw + n * nc, scale = 0, least = 0;
 	*best = -1;
+	for (int64_t k = n; k < all; k++)
+		scale += (half[0].s[k * all + k] + half[1].s[k * all + k]) / (double)(2 * nc);
+	for (int64_t i = 0; i < n; i++)
+		least += left[i] = (half[0].s[i * all + i] + half[1].s[i * all + i]) / 2;
 	for (int i = 0; i < RIDGES; i++) {
 		const double ridge = fmax(scale, RIDGE) * pow(10, 2 - i);
-		double gone;
-		UM_TRY(coefficients(t, one, ridge, ww, b));
-		gone = explained(t, other, b, ww, bw);
-		UM_TRY(coefficients(t, other, ridge, ww, b));
-		gone += explained(t, one, b, ww, bw);
-		if (gone > most) {
-			most = gone;
+		double sum = 0;
+		memset(now, 0, sizeof(*now) * (size_t)n);
+		for (int h = 0; h < 2; h++) {
+			UM_TRY(coefficients(t, half[h].s, ridge, ww, b));
+			sum += left_over(t, half[1 - h].s, b, ww, bw, now);
+		}
+		if (sum < least) {
+			least = sum;
 			*best = ridge;
+			memcpy(left, now, sizeof(*now) * (size_t)n);
 		}
 	}
 out:
 	return st;
 }
 
-/* What covariances of few draws shrink towards: that of the Gaussian posterior where it is known, else their diagonal. */
-static um_status expected(const beginning *t, const double *s, double *goal)
+/* What covariances of few draws shrink towards: that of the Gaussian posterior where it is known, else these variances alone. */
+static um_status expected(const beginning *t, const double *variances, double *goal)
 {
 	const um_condition *c = &t->a->cond;
 	const double *d = um_row_d(&t->a->affine, 1);
-	const int64_t n = t->a->n, all = n + c->nc;
+	const int64_t n = t->a->n;
 	if (c->summary != UM_SUMMARY_WIENER || !c->wiener.fixed || um_problem_about(t->p)->transform != UM_IDENTITY) {
 		for (int64_t i = 0; i < n; i++)
-			goal[i * n + i] = s[i * all + i];
+			goal[i * n + i] = variances[i];
 		return UM_OK;
 	}
 	const um_status st = um_wiener_covariance(&c->wiener, um_row_d(&c->noise, 0), goal);
@@ -264,37 +314,38 @@ static um_status expected(const beginning *t, const double *s, double *goal)
 	return st;
 }
 
-/* The regression with the best ridge, of which twice as many draws need half; and T T^T = S_rr - B S_wr, which shrinks as few
- * draws want it. */
+/* The regression about the means with the best ridge, of which twice as many draws need half; and T T^T = S_rr - B S_wr, which
+ * shrinks as few draws want it. */
 static um_status regress(beginning *t)
 {
 	um_status st = UM_OK;
 	um_amortizer *a = t->a;
 	const int64_t n = a->n, nc = a->cond.nc, all = n + nc;
-	const double draws = (double)(t->draws - t->spent), keep = draws / (draws + (double)n);
-	double *s = calloc((size_t)(2 * all * all + nc * nc + 2 * n * nc + 2 * n * n), sizeof(*s)), ridge = -1;
-	double *other = s + all * all, *ww = other + all * all, *b = ww + nc * nc, *bw = b + n * nc, *left = bw + n * nc;
-	double *goal = left + n * n;
-	int64_t many = 0;
+	double *s = calloc((size_t)(2 * all * (all + 1) + nc * nc + 2 * n * nc + 2 * n + 2 * n * n), sizeof(*s)), ridge;
+	moments half[2] = { { .s = s, .mean = s + all * all }, { .s = s + all * (all + 1), .mean = s + all * (all + 1) + all * all } };
+	double *room = s + 2 * all * (all + 1), *b = room + nc * nc, *variances = room + nc * nc + 2 * n * nc + n;
+	double *left = variances + n, *goal = left + n * n, *c = um_row_d(&a->affine, 0);
+	const double *d = um_row_d(&a->affine, 1), *mean = half[0].mean;
 	if (s == NULL)
 		UM_TRY(um_fail(UM_ENOMEM, "no memory for moments of %lld numbers", (long long)all));
 	guess(t);
-	UM_TRY(second_moments(t, s, other, &many));
-	if ((double)many < draws)
-		UM_TRY(best_ridge(t, s, other, ww, b, bw, &ridge));
-	for (int64_t i = 0; i < all * all; i++)
-		s[i] = ((double)many * s[i] + (draws - (double)many) * other[i]) / draws;
+	UM_TRY(gather_moments(t, half));
+	UM_TRY(best_ridge(t, half, room, variances, &ridge));
+	join(&half[0], &half[1], all);
 	if (ridge >= 0)
-		UM_TRY(coefficients(t, s, ridge / 2, ww, b));
+		UM_TRY(coefficients(t, s, ridge / 2, room, b));
 	else
 		memset(b, 0, sizeof(*b) * (size_t)(n * nc));
-	UM_TRY(expected(t, s, goal));
+	UM_TRY(expected(t, variances, goal));
+	const double keep = (double)half[0].many / (double)(half[0].many + n);
 	for (int64_t i = 0; i < n; i++)
 		for (int64_t j = 0; j <= i; j++) {
 			const double v = s[i * all + j] - um_dot(nc, b + i * nc, s + j * all + n);
 			left[i * n + j] = keep * v + (1 - keep) * goal[i * n + j] + (i == j ? LEFT : 0);
 		}
 	UM_TRY(um_cholesky(n, left));
+	for (int64_t i = 0; i < n; i++)
+		c[i] += d[i] * (mean[i] - um_dot(nc, b + i * nc, mean + n));
 	for (int64_t i = 0; i < n * nc; i++)
 		((float *)a->slope.data)[i] += (float)b[i];
 	for (int64_t i = 0; i < n * n; i++)

@@ -122,6 +122,8 @@ um_status um_condition_suits(const um_amortized *set, const um_problem_info *abo
 		return um_fail(UM_EPARAM, "summary: %s takes moments of draws, and the prior cannot be drawn from; take another", set->summary);
 	if (c.summary == UM_SUMMARY_RESTORED && c.blind)
 		return um_fail(UM_EPARAM, "summary: restored takes the operator and the noise, which are not known blind; take raw or wiener");
+	if (c.summary == UM_SUMMARY_RESTORED && (!about->linear || about->transform != UM_IDENTITY))
+		return um_fail(UM_EPARAM, "summary: restored needs a linear forward model and transform = \"identity\"; take raw, adjoint or wiener");
 	if ((c.summary == UM_SUMMARY_ADJOINT || c.summary == UM_SUMMARY_PSEUDO) && c.blind && c.nop > 0)
 		return um_fail(UM_EPARAM, "summary: blind, the operator that %s takes is not known; take raw or wiener", set->summary);
 	return measure(&c);
@@ -212,7 +214,7 @@ static um_status summarise(um_condition *c, um_problem *p, int64_t rows)
 	else if (c->summary != UM_SUMMARY_RAW)
 		UM_TRY(project(c, p, &s));
 	if (c->summary == UM_SUMMARY_RESTORED)
-		UM_TRY(um_restore(p, 2 * um_wiener_sd(&c->wiener), &s));
+		UM_TRY(um_restore(p, um_wiener_sd(&c->wiener), &s));
 	for (int64_t b = 0; b < rows; b++)
 		for (int64_t i = 0; i < c->nsummary; i++)
 			um_row_d(&c->f, b)[i] = c->summary == UM_SUMMARY_RAW ? um_problem_y(p)[b * c->ny + i] :
@@ -376,6 +378,8 @@ um_status um_condition_save(const um_condition *c, um_sink *sink)
 	for (int i = 0; i < UM_CONDITION_ARRAYS; i++)
 		UM_TRY(um_sink_tensor(sink, um_condition_names[i], all[i]));
 	UM_TRY(um_sink_note(sink, "condition.summary", summaries[c->summary]));
+	if (c->summary == UM_SUMMARY_RESTORED)
+		UM_TRY(um_sink_note(sink, "condition.restored", UM_RESTORE));
 	UM_TRY(um_sink_note(sink, "condition.blind", c->blind ? "true" : "false"));
 	UM_TRY(um_sink_note(sink, "condition.planes", c->planes ? "true" : "false"));
 out:
@@ -397,7 +401,7 @@ static bool is_table(const um_array *a, int64_t rows, int64_t columns)
 um_status um_condition_read(const um_tensors *t, const int64_t shape[5], um_condition *c)
 {
 	um_status st = UM_OK;
-	const char *summary, *blind, *planes;
+	const char *summary, *blind, *planes, *restored = UM_RESTORE;
 	const um_array *moments = um_tensors_get(t, um_condition_names[0]), *basis = um_tensors_get(t, um_condition_names[1]);
 	const um_array *noise = um_tensors_get(t, um_condition_names[2]), *modes = um_tensors_get(t, um_condition_names[5]);
 	const um_array *usual = um_tensors_get(t, um_condition_names[6]), *seen = um_tensors_get(t, um_condition_names[7]);
@@ -406,6 +410,11 @@ um_status um_condition_read(const um_tensors *t, const int64_t shape[5], um_cond
 	UM_TRY(word(t, "condition.summary", &summary));
 	UM_TRY(word(t, "condition.blind", &blind));
 	UM_TRY(word(t, "condition.planes", &planes));
+	if (summary_named(summary) == UM_SUMMARY_RESTORED)
+		UM_TRY(word(t, "condition.restored", &restored));
+	if (strcmp(restored, UM_RESTORE) != 0)
+		UM_TRY(um_fail(UM_EDATA, "the model learned from measurements that were restored otherwise (%s) than now (%s); train another",
+			restored, UM_RESTORE));
 	if (moments == NULL || basis == NULL || noise == NULL || modes == NULL || usual == NULL || seen == NULL ||
 		moments->rank != 2 || basis->rank != 2 || noise->rank != 2 || modes->rank != 2 || seen->rank != 2)
 		UM_TRY(um_fail(UM_EDATA, "no weights of an amortized law: tensors of its condition are missing"));

@@ -30,7 +30,7 @@ typedef struct um_condition {
 	um_array noise;            /* [3][ny] mean, least and largest sigma */
 	um_array rest;             /* [3] variance of what the basis leaves, in how many directions, and the largest sd */
 	um_array origin;           /* float [1][image] x, the middle */
-	um_wiener wiener;          /* of UM_SUMMARY_WIENER, else of one mode */
+	um_wiener wiener;          /* where the summary is a guess, else of one mode */
 	double *b;                 /* [nc][nf] the basis in double */
 	double *variance;          /* [nc] of standardised numbers in each direction; 0: none */
 	double *middle;            /* [2][planes] mean and standard deviation of each plane */

@@ -7,7 +7,7 @@
 #include "host/restore.h"
 
 enum { ROUNDS = 4 };
-static const double LAMBDA = 0.23, LAST = 0.1;
+static const double FIRST = 2, LAST = 0.2, LAMBDA = 0.23; /* UM_RESTORE */
 
 typedef struct rooms {
 	um_array step, s;       /* [rows][image] */
@@ -70,13 +70,13 @@ out:
 	return st;
 }
 
-um_status um_restore(um_problem *p, double most, um_array *x)
+um_status um_restore(um_problem *p, double sd, um_array *x)
 {
 	um_status st = UM_OK;
 	rooms m = { 0 };
 	UM_TRY(make_rooms(p, x->dim[0], &m));
 	for (int k = 0; k < ROUNDS; k++) {
-		const double s = most * pow(LAST, (double)k / (ROUNDS - 1));
+		const double s = sd * FIRST * pow(LAST / FIRST, (double)k / (ROUNDS - 1));
 		UM_TRY(explain(p, s * s / LAMBDA, &m, x));
 		UM_TRY(denoise(p, s, &m, x));
 	}

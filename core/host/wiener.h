@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What x would be on average for a measurement if the prior were the Gaussian N(m, V V^T) with the moments of its draws
  * (Wiener 1949): m + V z, where z is the least of |z|^2 + |S^-1/2 (y - f(m) - J V z)|^2, J the derivative at m and S the
- * variances of the noise. Numbers of y that are exactly 0 where others are not are missing. Blind, operator and noise are
- * those that are usual: f of the mean operator parameters over the share of measurements in which a number is there, which
- * for masks is f of all that can be seen. */
+ * variances of the noise. Blind, operator and noise are those that are usual: f of the mean operator parameters over the
+ * share of measurements in which a number is there, which for masks is f of all that can be seen; numbers of y that are
+ * exactly 0 where others are not are missing. */
 #ifndef UMBRA_HOST_WIENER_H
 #define UMBRA_HOST_WIENER_H
 

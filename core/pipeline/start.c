@@ -40,13 +40,30 @@ static void free_source(source *s)
 	free(s->inference);
 }
 
+/* The cell that start is the name of, or its end, or -1: so cells of a sweep are named. */
+static int by_name(const um_plan *p, const um_task *t)
+{
+	const char *start = p->stage[t->stage].set.start, *f = p->forward[t->forward].key, *prior = p->prior[t->prior].key;
+	char *name[] = { um_strdup(start), um_format("%s/%s", f, start), um_format("%s/%s+%s", f, prior, start) };
+	int found = -1;
+	for (int i = 0; i < 3; i++) {
+		const int k = um_plan_task(p, name[i]);
+		if (found < 0 && k >= 0 && p->task[k].stage < t->stage && um_plan_kind(p, &p->task[k]) == UM_INFER)
+			found = k;
+		free(name[i]);
+	}
+	return found;
+}
+
 int um_plan_start(const um_plan *p, const um_task *t)
 {
 	const um_stage *stage = &p->stage[t->stage];
 	if (stage->kind != UM_INFER || *stage->set.start == '\0')
 		return -1;
+	int found = by_name(p, t);
+	if (found >= 0)
+		return found;
 	source s = read_start(p, t);
-	int found = -1;
 	for (int i = 0; i < p->ntask && p->task[i].stage < t->stage && found < 0; i++) {
 		const um_task *k = &p->task[i];
 		if (um_plan_kind(p, k) == UM_INFER && k->forward == s.f && k->prior == s.p && k->inference == s.i)
@@ -71,14 +88,16 @@ void um_start_check(const um_plan *p, const um_task *t, const um_forward *forwar
 		return;
 	const um_param *image = um_plugin_image(item->plugin);
 	source s = read_start(p, t);
-	const int many = s.f >= 0 ? several(p, forward, t->forward, s.f) : -1;
-	if (s.f < 0)
+	const int from = um_plan_start(p, t), f = from >= 0 ? p->task[from].forward : s.f;
+	const int many = f >= 0 ? several(p, forward, t->forward, f) : -1;
+	const bool unknown = from < 0;
+	if (unknown && s.f < 0)
 		um_plan_no_such(at, "forward", s.forward, um_node_get(p->root, "forward"), problems);
-	else if (s.p < 0)
+	else if (unknown && s.p < 0)
 		um_plan_no_such(at, "priors", s.prior, um_node_get(p->root, "priors"), problems);
-	else if (s.i < 0)
+	else if (unknown && s.i < 0)
 		um_plan_no_such(at, "inference", s.inference, um_node_get(p->root, "inference"), problems);
-	else if (um_plan_start(p, t) < 0)
+	else if (unknown)
 		um_problems_add(problems, UM_EPARAM, at, "%s cannot start from %s/%s+%s: no infer stage before it makes that cell", t->name,
 			s.forward, s.prior, s.inference);
 	else if (many >= 0)

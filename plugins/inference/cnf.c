@@ -37,7 +37,7 @@ static const um_param params[] = {
 		"draws of the prior leaves, in whose coordinates it then goes on. auto: regression where it can and log p is no estimate, of "
 		"at most 1024 numbers."),
 	P(prior_draws, "-1", -1, 1000000, "Draws of the prior, where it can be drawn from, for these moments. -1: 256, for a "
-		"regression 1024 to 8192, as many as it needs; twice as many with summary = wiener, which is made of one half."),
+		"regression 1024 to 8192, as many as it needs; twice as many with summary = wiener or restored, which are made of one half."),
 	P(level, "0", -1e30, 1e30, "Without such draws: what x it starts around, in every pixel."),
 	P(sd, "1", 1e-30, 1e30, "Without such draws: standard deviation of u at the start."),
 	P(steps, "10000", 1, 1000000000, "Steps of the optimiser, Adam."),
@@ -60,7 +60,7 @@ static um_status create(void **self, const void *set, const um_env *env, um_infe
 	const um_status st = um_amortized_open(set, env, (um_amortizer **)self);
 	info->needs = UM_NEEDS_LOGP;
 	if (st == UM_OK && um_amortized_restores(*self))
-		info->needs |= UM_NEEDS_SCORE | UM_NEEDS_LINEAR | UM_NEEDS_IDENTITY;
+		info->needs |= UM_NEEDS_SCORE;
 	return st;
 }
 

@@ -63,6 +63,12 @@ status 2 "$UMBRA" check "$T/chain.cfg" --set run.[2].start=wite+map
 says "there is no 'wite' in the group priors; did you mean 'white'?"
 status 2 "$UMBRA" check "$T/chain.cfg" $other --set run.[2].start=wide+map
 says 'seen/wide+dpi cannot start from seen/wide+map: no infer stage before it makes that cell'
+# Of a sweep, by its name.
+sweep='--set run.[1].sweep=({key="priors.white.sigma";values=[0.1,2000000.0];})'
+for from in map@priors.white.sigma=2e+06 white+map@priors.white.sigma=0.1; do
+	status 0 "$UMBRA" run "$T/chain.cfg" -o "$T/swept-${from%@*}" --threads 1 --quiet $sweep --set "run.[2].start=$from"
+	grep -a -q "start seen/white+${from#white+} sha256" "$T/swept-${from%@*}/seen/white+dpi/mean.fits" || { echo "$from is not in the file"; bad=1; }
+done
 # Of other data.
 sed 's/^forward = {/& blurred = { plugin = "lowfreq"; keep = 3; sigma = 0.01; };/; s/^  { stage = "infer"; forward = "seen"; priors = \["white"\]; inference = \["map"\].*/&\
   { stage = "simulate"; forward = "blurred"; truth = { prior = "white"; seed = 5; }; },\

@@ -5,12 +5,12 @@
 #include "host/restore.h"
 
 enum { ROWS = 2, COLUMNS = 3, B = 1 };
-static const double MEAN = 0.3, SD = 0.8, SCALE = 0.5, MOST = 0.4;
+static const double MEAN = 0.3, SD = 0.8, SCALE = 0.5, SPREAD = 0.2;
 
 static double expected(double y, double sigma, double z)
 {
 	for (int k = 0; k < 4; k++) {
-		const double s = MOST * pow(0.1, k / 3.0), t2 = s * s / 0.23;
+		const double s = 2 * SPREAD * pow(0.1, k / 3.0), t2 = s * s / 0.23;
 		const double v = z + t2 * SCALE * (y - SCALE * z) / (sigma * sigma + t2 * SCALE * SCALE);
 		z = v + s * s * (MEAN - v) / (SD * SD + s * s);
 	}
@@ -39,7 +39,7 @@ static void recursion(void)
 	double first[B * ROWS * COLUMNS];
 	for (int64_t i = 0; i < um_array_len(&x); i++)
 		((float *)x.data)[i] = (float)(first[i] = 0.25 * (double)(i % 5) - 0.5);
-	CHECK_OK(um_restore(p, MOST, &x));
+	CHECK_OK(um_restore(p, SPREAD, &x));
 	for (int64_t b = 0; b < B; b++)
 		for (int64_t i = 0; i < ny; i++)
 			CHECK_NEAR(um_row_f(&x, b)[i], expected(um_row_d(&y, 0)[i], um_row_d(&sigma, 0)[i], first[b * ny + i]), 2e-6);

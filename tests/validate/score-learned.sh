@@ -11,7 +11,7 @@ for what in errors densities gradients solvers probes; do
 	case $what in
 	errors) echo "Error of the score, root mean square, relative to the score:" ;;
 	densities) echo "log p by the equation (64 probes, dopri5) against the known one (Feng et al. 2023, fig. 2):" ;;
-	gradients) echo "Its gradient (4 probes), and the output of the network at the first time (fig. 3):" ;;
+	gradients) echo "Its gradient (32 probes in distribution, 4 out of it), and the output of the network at the first time, and in how many images each is the closer one (fig. 3):" ;;
 	solvers) echo "KL(q, p) of samples by the equation (dopri5), log q by each solver with one probe (supplement, table 1):" ;;
 	probes) echo "log p of one image against the number of probes, 50 trials (supplement, fig. 1):" ;;
 	esac
