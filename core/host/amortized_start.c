@@ -131,6 +131,7 @@ static um_status centre(beginning *t)
 	}
 	for (int64_t i = 0; i < n; i++) {
 		d[i] = draws > 0 ? fmax(d[i], most > 0 ? NARROW * most : 1) : d[i];
+		d[i] *= t->a->regression ? 1 : t->a->set.spread;
 		middle[i] = (float)c[i];
 	}
 	UM_TRY(um_problem_image(t->p, &t->a->cond.origin, &t->a->cond.origin));
@@ -315,7 +316,7 @@ static um_status expected(const beginning *t, const double *variances, double *g
 }
 
 /* The regression about the means with the best ridge, of which twice as many draws need half; and T T^T = S_rr - B S_wr, which
- * shrinks as few draws want it. */
+ * shrinks as few draws want it, times spread^2. */
 static um_status regress(beginning *t)
 {
 	um_status st = UM_OK;
@@ -349,7 +350,7 @@ static um_status regress(beginning *t)
 	for (int64_t i = 0; i < n * nc; i++)
 		((float *)a->slope.data)[i] += (float)b[i];
 	for (int64_t i = 0; i < n * n; i++)
-		((float *)a->axes.data)[i] = (float)left[i];
+		((float *)a->axes.data)[i] = (float)(a->set.spread * left[i]);
 out:
 	free(s);
 	return st;

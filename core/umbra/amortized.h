@@ -20,7 +20,7 @@ typedef struct um_amortized {
 	bool blind, resample;
 	int64_t features, embedding, couplings, hidden, depth;
 	int64_t steps, batch, draws, warmup, check, prior_draws, refine, tune;
-	double bound, rate, decay, clip, average, temper, balance, level, sd;
+	double bound, rate, decay, clip, average, temper, balance, level, sd, spread;
 } um_amortized;
 
 /* The law, untrained, or that of the weight file that set->model names; set and what it points to is lent. */

@@ -40,6 +40,8 @@ static const um_param params[] = {
 		"regression 1024 to 8192, as many as it needs; twice as many with summary = wiener or restored, which are made of one half."),
 	P(level, "0", -1e30, 1e30, "Without such draws: what x it starts around, in every pixel."),
 	P(sd, "1", 1e-30, 1e30, "Without such draws: standard deviation of u at the start."),
+	P(spread, "1", 1e-6, 1e3, "Factor on the standard deviations of that start. Where log p is a bound with several optima (surrogate), "
+		"a law that is narrow at first (0.1) stays near the mean that it starts at."),
 	P(steps, "10000", 1, 1000000000, "Steps of the optimiser, Adam."),
 	P(batch, "64", 1, 65536, "Measurements in a step."),
 	P(draws, "0", 0, 65536, "Draws of the law for each of them. 0: 1, of at most 8 numbers 16."),

@@ -187,11 +187,30 @@ edit 2 "/^run = (/r $T/early" "the train stage of inference.cnf comes after its 
 # Told what the prior's denoiser makes of it: the regression on that is the posterior, where the prior is Gaussian.
 told="--quiet --set inference.cnf.summary=restored --set inference.cnf.prior_draws=8192 --set inference.cnf.steps=1 --set inference.cnf.rate=1e-9
 	--set inference.cnf.refine=0"
-status 0 "$UMBRA" run "$T/p.cfg" -o "$T/restored" $told --set 'inference.exact={plugin="exact";}' \
-	--set 'run.[2].inference=["cnf","exact"]' --set run.[2].samples=2000
-awk -F'[:,]' '/"(psnr_mean|psnr_samples)"/ { v[++n] = $2 } END { exit !(n == 4 && (v[1] - v[3]) ^ 2 < 0.04 && (v[2] - v[4]) ^ 2 < 0.04) }' \
-	"$T/restored/seen/field+cnf/metrics.json" "$T/restored/seen/field+exact/metrics.json" || {
-	grep psnr "$T/restored/seen/field+cnf/metrics.json" "$T/restored/seen/field+exact/metrics.json"; bad=1; }
+# posterior RUN SETTINGS...
+posterior() {
+	run=$T/$1
+	shift
+	status 0 "$UMBRA" run "$T/p.cfg" -o "$run" $told "$@" --set 'inference.exact={plugin="exact";}' \
+		--set 'run.[2].inference=["cnf","exact"]' --set run.[2].samples=2000
+	awk -F'[:,]' '/"(psnr_mean|psnr_samples)"/ { v[++n] = $2 } END { exit !(n == 4 && (v[1] - v[3]) ^ 2 < 0.04 && (v[2] - v[4]) ^ 2 < 0.04) }' \
+		"$run/seen/field+cnf/metrics.json" "$run/seen/field+exact/metrics.json" || {
+		grep psnr "$run/seen/field+cnf/metrics.json" "$run/seen/field+exact/metrics.json"; bad=1; }
+}
+posterior restored
+# Whatever the measurements of training are of.
+posterior shifted --set inference.cnf.summary=raw --set 'priors.far={plugin="gaussian";mean=1.5;sigma=0.2;}' --set run.[0].data.prior=far
+# As narrow as is said.
+widths() {
+	tail -c 2880 "$1" | od -An -v -tf8 --endian=big -w8 | head -16 | awk '{ s += $1 } END { print s }'
+}
+for start in regression prior; do
+	for spread in 1 0.1; do
+		status 0 "$UMBRA" run "$T/p.cfg" -o "$T/$start-$spread" $told --set inference.cnf.start=$start --set inference.cnf.spread=$spread
+	done
+	echo "$(widths "$T/$start-1/seen/field+cnf/std.fits") $(widths "$T/$start-0.1/seen/field+cnf/std.fits")" |
+		awk '{ exit !($2 > 0.099 * $1 && $2 < 0.101 * $1) }' || { echo "a law that starts at the $start is not as narrow as is said"; bad=1; }
+done
 status 2 "$UMBRA" check "$T/p.cfg" --set inference.cnf.summary=restored --set inference.cnf.blind=true
 says 'restored takes the operator and the noise, which are not known blind'
 status 2 "$UMBRA" check "$T/p.cfg" --set inference.cnf.summary=restored --set image.transform=softplus
