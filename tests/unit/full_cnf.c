@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Amortized sampling (inference/cnf) at full size against closed forms, as lines of tables: "full_cnf gaussian
- * [setting...]" fits 64 numbers, "blind" 64 pixels whose noise level it is not told, "toy" two modes whose weights depend on the
+ * [setting...]" fits 64 numbers, "blind" 64 pixels whose noise level it is not told, "width" 64
+ * that were blurred by it is not told how much, "toy" two modes whose weights depend on the
  * measurement, "steps" times a step with and without a condition. */
 #include "cnf.h"
 
@@ -128,6 +129,131 @@ static void full_blind(void)
 	bench_free(&b);
 }
 
+/* The same pixels blurred by a Gaussian of any width between 0.7 and 1.5, noise of 0.05. Given the width the posterior is a
+ * Gaussian; that of the width, of y of all pixels, is summed up over so many. */
+enum { WIDTHS = 40, BLURRED = 64 };
+
+typedef struct blurs {
+	double a[WIDTHS][BLURRED * BLURRED];    /* y = A x + n */
+	double l[WIDTHS][BLURRED * BLURRED];    /* L L^T, the covariance of y */
+	double gain[WIDTHS][BLURRED * BLURRED]; /* x - m on average: gain (y - A m) */
+	double left[WIDTHS][BLURRED];           /* variances */
+} blurs;
+
+static double width_of(int k)
+{
+	return 0.7 + 0.8 * (k + 0.5) / WIDTHS;
+}
+
+static void blurred(const bench *b, double width, const double *x, double *y)
+{
+	um_array image, op, out;
+	const int64_t one[2] = { 1, 1 }, row[2] = { 1, BLURRED };
+	CHECK_OK(um_env_images(&b->env, 1, &image));
+	op = um_array_view(&width, UM_F64, 2, one);
+	out = um_array_view(y, UM_F64, 2, row);
+	for (int i = 0; i < BLURRED; i++)
+		um_row_f(&image, 0)[i] = (float)x[i];
+	CHECK_OK(b->forward.ops.apply(b->forward.self, &op, &image, NULL, &out, NULL));
+	um_array_free(&image);
+}
+
+static void put_blurs(const bench *b, double s2, double n2, blurs *t)
+{
+	double pixel[BLURRED], y[BLURRED], rows[BLURRED * BLURRED];
+	for (int k = 0; k < WIDTHS; k++) {
+		double *a = t->a[k], *l = t->l[k], *gain = t->gain[k];
+		for (int j = 0; j < BLURRED; j++) {
+			for (int i = 0; i < BLURRED; i++)
+				pixel[i] = i == j;
+			blurred(b, width_of(k), pixel, y);
+			for (int i = 0; i < BLURRED; i++)
+				a[i * BLURRED + j] = rows[j * BLURRED + i] = y[i];
+		}
+		um_gemm(false, true, BLURRED, BLURRED, BLURRED, a, a, l);
+		for (int i = 0; i < BLURRED; i++)
+			for (int j = 0; j < BLURRED; j++)
+				l[i * BLURRED + j] = s2 * l[i * BLURRED + j] + (i == j ? n2 : 0);
+		CHECK_OK(um_cholesky(BLURRED, l));
+		um_cholesky_solve(BLURRED, l, BLURRED, rows); /* A^T C^-1 */
+		for (int i = 0; i < BLURRED; i++) {
+			t->left[k][i] = s2;
+			for (int j = 0; j < BLURRED; j++) {
+				gain[i * BLURRED + j] = s2 * rows[i * BLURRED + j];
+				t->left[k][i] -= s2 * gain[i * BLURRED + j] * a[j * BLURRED + i];
+			}
+		}
+	}
+}
+
+/* (mean, variance) of each pixel, in turn. */
+static void width_posterior(const blurs *t, double m, const double *y, double *out)
+{
+	static double mean[WIDTHS][BLURRED];
+	double logp[WIDTHS], flat[BLURRED], r[BLURRED], solved[BLURRED], all;
+	for (int i = 0; i < BLURRED; i++)
+		flat[i] = m;
+	for (int k = 0; k < WIDTHS; k++) {
+		um_gemv(false, BLURRED, BLURRED, t->a[k], flat, r);
+		for (int i = 0; i < BLURRED; i++)
+			solved[i] = r[i] = y[i] - r[i];
+		um_gemv(false, BLURRED, BLURRED, t->gain[k], r, mean[k]);
+		um_cholesky_solve(BLURRED, t->l[k], 1, solved);
+		logp[k] = -0.5 * um_dot(BLURRED, r, solved) - 0.5 * um_cholesky_log_det(BLURRED, t->l[k]);
+	}
+	all = um_log_sum_exp(WIDTHS, logp);
+	for (int i = 0; i < BLURRED; i++) {
+		double e = 0, square = 0, v = 0;
+		for (int k = 0; k < WIDTHS; k++) {
+			const double w = exp(logp[k] - all);
+			e += w * mean[k][i], square += w * mean[k][i] * mean[k][i], v += w * t->left[k][i];
+		}
+		out[2 * i] = m + e;
+		out[2 * i + 1] = v + square - e * e;
+	}
+}
+
+static void full_width(void)
+{
+	enum { SAMPLES = 1000, MANY = 200 };
+	const double m = 0.5, s = 0.2, noise = 0.05;
+	static blurs t;
+	bench b;
+	double mean = 0, sd = 0, sigma[BLURRED];
+	bench_plugins(&b, plug_env(1, 8, 8), "blur", SET("boundary=reflecting", "widths=[0.7, 1.5]", "sigma=0.05"), "gaussian",
+		SET("mean=0.5", "sigma=0.2"), false);
+	put_blurs(&b, s * s, noise * noise, &t);
+	for (int i = 0; i < BLURRED; i++)
+		sigma[i] = noise;
+	const double begun = um_clock();
+	learn(&b, with(SET("blind=true", "steps=6000", "rate=0.002")));
+	const double took = um_clock() - begun;
+	for (int j = 0; j < MANY; j++) {
+		um_rng r = um_rng_new(79, "measurements", (uint64_t)j);
+		const double width = 0.7 + 0.8 * um_uniform(&r);
+		double x[BLURRED], y[BLURRED], want[2 * BLURRED], off = 0, wide = 0;
+		um_memory k = { 0 };
+		for (int i = 0; i < BLURRED; i++)
+			x[i] = m + s * um_normal(&r);
+		blurred(&b, width, x, y);
+		for (int i = 0; i < BLURRED; i++)
+			y[i] += noise * um_normal(&r);
+		width_posterior(&t, m, y, want);
+		CHECK_OK(sample(&b, y, sigma, &width, SAMPLES, NULL, &k));
+		for (int64_t i = 0; i < BLURRED; i++) {
+			double at, spread;
+			moments(&k.samples, i, &at, &spread);
+			off += pow((at - want[2 * i]) / s, 2) / BLURRED;
+			wide += pow(spread / sqrt(want[2 * i + 1]) - 1, 2) / BLURRED;
+		}
+		mean += off / MANY, sd += wide / MANY;
+		um_memory_free(&k);
+	}
+	printf("| %.3f | %.3f | %.0f |\n", sqrt(mean), sqrt(sd), took);
+	CHECK(sqrt(mean) < 0.15 && sqrt(sd) < 0.15);
+	bench_free(&b);
+}
+
 /* Two narrow Gaussians at +-(0.5, 0.5) and y = -2 x1 + 1.7 x2 + 0.2 n: the weight of the upper one, given y. */
 static double upper(double y)
 {
@@ -243,12 +369,13 @@ static void full_steps(void)
 
 int main(int argc, char **argv)
 {
-	const check_case sizes[] = { { "gaussian", full_gaussian }, { "blind", full_blind }, { "toy", full_toy }, { "steps", full_steps } };
+	const check_case sizes[] = { { "gaussian", full_gaussian }, { "blind", full_blind }, { "width", full_width },
+		{ "toy", full_toy }, { "steps", full_steps } };
 	for (int i = 2; i < argc && i < 30; i++)
 		full[i - 2] = argv[i];
 	for (size_t i = 0; argc > 1 && i < sizeof(sizes) / sizeof(*sizes); i++)
 		if (strcmp(argv[1], sizes[i].name) == 0)
 			return check_run("full size", &sizes[i], 1);
-	fprintf(stderr, "usage: %s gaussian|blind|toy|steps [SETTING...]\n", argv[0]);
+	fprintf(stderr, "usage: %s gaussian|blind|width|toy|steps [SETTING...]\n", argv[0]);
 	return 2;
 }
