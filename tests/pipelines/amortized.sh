@@ -217,4 +217,9 @@ status 2 "$UMBRA" check "$T/p.cfg" --set inference.cnf.summary=restored --set im
 says 'transform'
 status 2 "$UMBRA" check "$T/p.cfg" --set inference.cnf.summary=restored --set 'run.[0].priors=["pair"]'
 says 'score'
+# A model says how what it was told was restored.
+LC_ALL=C sed 's/4 rounds, 2 to/5 rounds, 2 to/' "$T/restored/train/cnf/cnf.safetensors" >"$T/other.safetensors"
+status 0 "$UMBRA" check "$T/q.cfg" --set "inference.cnf.model=$T/restored/train/cnf/cnf.safetensors"
+status 3 "$UMBRA" check "$T/q.cfg" --set "inference.cnf.model=$T/other.safetensors"
+says 'were restored otherwise (5 rounds, 2 to 0.2 sd, 0.23)'
 exit $bad
