@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The weights that ship, and what a learned score makes of a density that is known: gauss-16 against the Gaussian
- * that it learned. "test_score_learned tables [WHAT]" prints what share/results/score-learned.md shows: log p and
- * its gradient in and out of distribution, solvers, probes. */
+ * that it learned. "test_score_learned tables [WHAT [FILE]]" prints what share/results/score-learned.md shows: log p and
+ * its gradient in and out of distribution, solvers, probes; FILE has other weights of the same Gaussian. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +10,15 @@
 
 enum { SIDE = 16, N = SIDE * SIDE };
 
+static const char *other; /* weights of the command line */
+
 static const char *weights(const char *name)
 {
 	static char text[4096];
-	snprintf(text, sizeof(text), "model=share/weights/%s.safetensors", name);
+	if (other != NULL)
+		snprintf(text, sizeof(text), "model=%s", other);
+	else
+		snprintf(text, sizeof(text), "model=share/weights/%s.safetensors", name);
 	FILE *f = fopen(text + 6, "rb");
 	if (f == NULL)
 		return NULL;
@@ -369,6 +374,7 @@ int main(int argc, char **argv)
 		CHECK_CASE(probes) };
 	if (argc < 2 || strcmp(argv[1], "tables") != 0)
 		return check_run(__FILE__, cases, sizeof(cases) / sizeof(*cases));
+	other = argc > 3 ? argv[3] : NULL;
 	for (size_t i = 0; argc > 2 && i < sizeof(tables) / sizeof(*tables); i++)
 		if (strcmp(tables[i].name, argv[2]) == 0)
 			return check_run("tables", &tables[i], 1);
