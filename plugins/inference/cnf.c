@@ -22,7 +22,8 @@ static const um_param params[] = {
 		"the prior's own denoiser make of that (restored: Zhang et al. 2021, arXiv:2008.13751; four calls of its score for a "
 		"measurement, linear forward models). This and all that follows is for training."),
 	P(blind, "false", 0, 0, "Tell the flow neither operator parameters (a mask) nor the level of the noise, so that it works "
-		"where they are not known. It then fits the posteriors of all that they could be, in the mean of log p."),
+		"where they are not known. It then fits the posteriors of all that they could be, in the mean of log p. For masks of many "
+		"pixels it is better blind: thousands of numbers of a mask crowd out the summary among the features."),
 	P(features, "1024", 1, 16384, "Most principal components of these numbers that it is told; all of them are white over the "
 		"measurements of training. Not used for couplings of images, which are told images."),
 	P(embedding, "0", 0, 65536, "Width of a net of two layers that the condition goes through first; 0: none."),
