@@ -66,6 +66,25 @@ static void full_gaussian(void)
 	dense_free(&d);
 }
 
+/* Adds the mean squares of errors of n pixels of samples: of their means, in units of the prior's deviation s, and of their
+ * deviations, relative, against (mean, variance) of each in turn. */
+static void add_errors(const um_array *samples, int64_t n, const double *want, double s, double *mean, double *sd)
+{
+	for (int64_t i = 0; i < n; i++) {
+		double at, width;
+		moments(samples, i, &at, &width);
+		*mean += pow((at - want[2 * i]) / s, 2) / (double)n;
+		*sd += pow(width / sqrt(want[2 * i + 1]) - 1, 2) / (double)n;
+	}
+}
+
+/* Of flows that are not told all. */
+static void judge(double mean, double sd, double took)
+{
+	printf("| %.3f | %.3f | %.0f |\n", sqrt(mean), sqrt(sd), took);
+	CHECK(sqrt(mean) < 0.15 && sqrt(sd) < 0.15);
+}
+
 /* Pixels N(0.5, 0.2^2) with noise whose level sigma is anywhere between 0.1 and 0.5. Given sigma the posterior of a pixel
  * is N(m + g (y - m), g sigma^2) with g = 0.2^2 / (0.2^2 + sigma^2); the posterior of sigma, of y of all pixels, is summed up.
  * (mean, variance) of pixel i, in turn. */
@@ -106,7 +125,7 @@ static void full_blind(void)
 	for (int j = 0; j < MANY; j++) {
 		um_rng r = um_rng_new(78, "measurements", (uint64_t)j);
 		const double level = 0.1 + 0.4 * um_uniform(&r);
-		double y[SIZE], sigma[SIZE], want[2 * SIZE], off = 0, wide = 0;
+		double y[SIZE], sigma[SIZE], want[2 * SIZE];
 		um_memory m = { 0 };
 		for (int i = 0; i < SIZE; i++) {
 			const double x = 0.5 + 0.2 * um_normal(&r);
@@ -115,17 +134,10 @@ static void full_blind(void)
 		}
 		blind_posterior(SIZE, y, want);
 		CHECK_OK(sample(&b, y, sigma, y, SAMPLES, NULL, &m));
-		for (int64_t i = 0; i < SIZE; i++) {
-			double at, width;
-			moments(&m.samples, i, &at, &width);
-			off += pow((at - want[2 * i]) / 0.2, 2) / SIZE;
-			wide += pow(width / sqrt(want[2 * i + 1]) - 1, 2) / SIZE;
-		}
-		mean += off / MANY, sd += wide / MANY;
+		add_errors(&m.samples, SIZE, want, 0.2, &mean, &sd);
 		um_memory_free(&m);
 	}
-	printf("| %.3f | %.3f | %.0f |\n", sqrt(mean), sqrt(sd), took);
-	CHECK(sqrt(mean) < 0.15 && sqrt(sd) < 0.15);
+	judge(mean / MANY, sd / MANY, took);
 	bench_free(&b);
 }
 
@@ -231,7 +243,7 @@ static void full_width(void)
 	for (int j = 0; j < MANY; j++) {
 		um_rng r = um_rng_new(79, "measurements", (uint64_t)j);
 		const double width = 0.7 + 0.8 * um_uniform(&r);
-		double x[BLURRED], y[BLURRED], want[2 * BLURRED], off = 0, wide = 0;
+		double x[BLURRED], y[BLURRED], want[2 * BLURRED];
 		um_memory k = { 0 };
 		for (int i = 0; i < BLURRED; i++)
 			x[i] = m + s * um_normal(&r);
@@ -240,17 +252,10 @@ static void full_width(void)
 			y[i] += noise * um_normal(&r);
 		width_posterior(&t, m, y, want);
 		CHECK_OK(sample(&b, y, sigma, &width, SAMPLES, NULL, &k));
-		for (int64_t i = 0; i < BLURRED; i++) {
-			double at, spread;
-			moments(&k.samples, i, &at, &spread);
-			off += pow((at - want[2 * i]) / s, 2) / BLURRED;
-			wide += pow(spread / sqrt(want[2 * i + 1]) - 1, 2) / BLURRED;
-		}
-		mean += off / MANY, sd += wide / MANY;
+		add_errors(&k.samples, BLURRED, want, s, &mean, &sd);
 		um_memory_free(&k);
 	}
-	printf("| %.3f | %.3f | %.0f |\n", sqrt(mean), sqrt(sd), took);
-	CHECK(sqrt(mean) < 0.15 && sqrt(sd) < 0.15);
+	judge(mean / MANY, sd / MANY, took);
 	bench_free(&b);
 }
 
